@@ -1,0 +1,58 @@
+#![forbid(unsafe_code)]
+//! The errors, and the sentence each of them says.
+
+use core::error::Error;
+use core::fmt;
+
+/// The semaphore was closed before the permits could be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AcquireError(pub(crate) ());
+
+/// Why permits could not be had at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TryAcquireError {
+    /// The semaphore is closed: no request will be served again.
+    Closed,
+    /// Too few permits lie free, or somebody is already waiting for them.
+    NoPermits,
+}
+
+/// The mutex could not be locked at once: somebody holds it or is already waiting for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TryLockError(pub(crate) ());
+
+/// The deadline passed before the future was done. The future has been dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elapsed(pub(crate) ());
+
+impl fmt::Display for AcquireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the semaphore is closed")
+    }
+}
+
+impl fmt::Display for TryAcquireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Closed => "the semaphore is closed",
+            Self::NoPermits => "no permits are available",
+        })
+    }
+}
+
+impl fmt::Display for TryLockError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the mutex is locked")
+    }
+}
+
+impl fmt::Display for Elapsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the deadline has passed")
+    }
+}
+
+impl Error for AcquireError {}
+impl Error for TryAcquireError {}
+impl Error for TryLockError {}
+impl Error for Elapsed {}

@@ -1,0 +1,97 @@
+#![forbid(unsafe_code)]
+//! The permits.
+
+use core::fmt;
+
+use crate::acquire::Owner;
+use crate::semaphore::Semaphore;
+use crate::state::MAX_PERMITS;
+
+/// Permits of the semaphore that `O` leads to, given back when dropped.
+#[must_use = "permits are given back when dropped"]
+pub struct Permit<O: Owner> {
+    owner: O,
+    n: usize,
+}
+
+/// Permits of a borrowed semaphore, given back when dropped.
+pub type SemaphorePermit<'a> = Permit<&'a Semaphore>;
+
+/// Permits of a shared semaphore, given back when dropped.
+#[cfg(feature = "alloc")]
+pub type OwnedSemaphorePermit = Permit<alloc::sync::Arc<Semaphore>>;
+
+impl<O: Owner> Permit<O> {
+    #[inline]
+    pub(crate) const fn new(owner: O, n: usize) -> Self {
+        Self { owner, n }
+    }
+
+    /// How many permits these are.
+    pub const fn num_permits(&self) -> usize {
+        self.n
+    }
+
+    /// Keeps the permits from ever being given back: the semaphore has so many less.
+    pub fn forget(mut self) {
+        self.n = 0;
+    }
+
+    /// Takes in the permits of another.
+    ///
+    /// # Panics
+    /// If they are of different semaphores, or together more than [`Semaphore::MAX_PERMITS`]. Both are
+    /// then as they were.
+    #[track_caller]
+    pub fn merge(&mut self, mut other: Self) {
+        assert!(
+            core::ptr::eq(self.owner.semaphore(), other.owner.semaphore()),
+            "permits of different semaphores cannot be merged"
+        );
+        assert!(self.n <= MAX_PERMITS - other.n, "a permit holds at most MAX_PERMITS permits");
+        self.n += core::mem::take(&mut other.n);
+    }
+}
+
+impl<O: Owner + Clone> Permit<O> {
+    /// Parts `n` permits from these, or none if there are fewer.
+    pub fn split(&mut self, n: usize) -> Option<Self> {
+        let left = self.n.checked_sub(n)?;
+        let parted = Self { owner: self.owner.clone(), n };
+        self.n = left;
+        Some(parted)
+    }
+}
+
+impl<'a> SemaphorePermit<'a> {
+    /// The semaphore these permits are of.
+    pub const fn semaphore(&self) -> &'a Semaphore {
+        self.owner
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl OwnedSemaphorePermit {
+    /// The semaphore these permits are of.
+    pub const fn semaphore(&self) -> &alloc::sync::Arc<Semaphore> {
+        &self.owner
+    }
+}
+
+impl<O: Owner> Drop for Permit<O> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.n > 0 {
+            self.owner.semaphore().release(self.n);
+        }
+    }
+}
+
+impl<O: Owner> fmt::Debug for Permit<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SemaphorePermit")
+            .field("permits", &self.n)
+            .field("semaphore", self.owner.semaphore())
+            .finish()
+    }
+}

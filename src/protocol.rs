@@ -1,0 +1,274 @@
+#![forbid(unsafe_code)]
+//! The protocol: every step of the semaphore from one state to the next.
+//!
+//! ```text
+//!             word says no                 release, at the front
+//!    Idle ────────────────────▶ Waiting ────────────────────────▶ Granted
+//!     │                            │                                 │
+//!     │ word says yes              │ drop: step out of the line      ├─ poll ─▶ Done
+//!     ▼                            ▼                                 │
+//!    Done                        (gone)                              └─ drop ─▶ (passed on)
+//! ```
+//!
+//! * **F1** While QUEUED is set, only the front of the line gets permits. *This is the fairness.*
+//! * **F2** QUEUED is set exactly while the line is not empty; it changes only under the lock.
+//! * **F3** Whenever the lock is free, the word holds less than the front needs and is not closed, or a
+//!   thread is between two batches of wakers and will look again. *No lost wake-up.* Hence the lock is
+//!   given back in one place, [`Semaphore::serve`], which looks at the front first.
+//! * **F4** Wakers are cloned, called and dropped outside the lock. *No deadlock with foreign code.*
+//! * **F5** A grant is ownership: its permits leave the word in the CAS that gives the lock back, and from
+//!   then on they are a permit's or a future's to give back, closed or not. *Conservation.*
+//! * **F6** A thread that finds the line locked may change the word and leave: the holder's unlock then
+//!   fails, and the holder looks again. *A release never waits.*
+
+use core::mem;
+
+use crate::error::{AcquireError, TryAcquireError};
+use crate::queue::Locked;
+use crate::semaphore::Semaphore;
+use crate::state::{self, State, TOO_MANY, Verdict};
+use crate::sync::{self, Ordering};
+use crate::wakers::Wakers;
+
+impl Semaphore {
+    /// Takes permits from the word if nobody waits and there are enough: the fast path.
+    #[inline]
+    pub(crate) fn take(&self, n: usize) -> bool {
+        // ORDERING: Relaxed: the CAS decides.
+        let state = self.line.word().load(Ordering::Relaxed);
+        match state.take(n) {
+            // ORDERING: Acquire, with the Release of those who gave these permits back.
+            Some(next) => self.step(state, next, Ordering::Acquire).is_ok(),
+            None => false,
+        }
+    }
+
+    /// Takes permits at once, or says why not.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn try_take(&self, n: usize) -> Result<(), TryAcquireError> {
+        check(n);
+        if self.take(n) { Ok(()) } else { self.take_or_tell(n) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn take_or_tell(&self, n: usize) -> Result<(), TryAcquireError> {
+        loop {
+            // ORDERING: Acquire, with the Release in `change`: the one refused sees what was written
+            // before the semaphore was closed.
+            let state = self.line.word().load(Ordering::Acquire);
+            if state.is_closed() {
+                return Err(TryAcquireError::Closed);
+            }
+            if n == 0 {
+                return Ok(());
+            }
+            let next = state.take(n).ok_or(TryAcquireError::NoPermits)?;
+            // ORDERING: Acquire, as in `take`.
+            if self.step(state, next, Ordering::Acquire).is_ok() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The word, and how many stand in line, at one moment.
+    pub(crate) fn look(&self) -> (State, usize) {
+        loop {
+            let state = self.line.settled();
+            if !state.is_queued() {
+                return (state, 0);
+            }
+            if let Ok(line) = self.line.try_lock(state, state) {
+                let waiters = line.len();
+                self.serve(line);
+                return (state, waiters);
+            }
+        }
+    }
+
+    /// Lets a newcomer in that needs `n`: gives it the line, locked, to stand in, or `None` if its permits
+    /// could be taken after all.
+    pub(crate) fn enter(&self, n: usize) -> Result<Option<Locked<'_>>, AcquireError> {
+        loop {
+            let state = self.line.settled();
+            if state.is_closed() {
+                return Err(AcquireError(()));
+            }
+            if let Some(next) = state.take(n) {
+                // ORDERING: Acquire, as in `take`.
+                if self.step(state, next, Ordering::Acquire).is_ok() {
+                    return Ok(None);
+                }
+            } else if let Ok(line) = self.line.try_lock(state, state) {
+                return Ok(Some(line));
+            }
+        }
+    }
+
+    /// Waits for the line's lock; `None` if nobody stands in line.
+    pub(crate) fn lock(&self) -> Option<Locked<'_>> {
+        self.line.lock()
+    }
+
+    /// Gives permits back.
+    #[inline]
+    pub(crate) fn release(&self, n: usize) {
+        // ORDERING: Relaxed: a hint; the add tells the truth.
+        if self.line.word().load(Ordering::Relaxed).is_queued() {
+            return self.release_in_line(n);
+        }
+        // ORDERING: Release, with the Acquire of whoever takes these permits: in `take`, `try_lock`, or a
+        // failed `unlock`.
+        let before = self.line.word().add(n, Ordering::Release);
+        if before.is_queued() || before.add(n).is_none() {
+            self.release_late(before, n);
+        }
+    }
+
+    /// Gives permits back to a word that says QUEUED.
+    #[cold]
+    #[inline(never)]
+    fn release_in_line(&self, n: usize) {
+        assert!(self.change(|state| state.add(n)), "{}", TOO_MANY);
+    }
+
+    /// The permits are in the word already. Somebody queued just before, or they are too many.
+    #[cold]
+    #[inline(never)]
+    fn release_late(&self, before: State, n: usize) {
+        if before.add(n).is_none() {
+            self.change(|state| Some(state.minus(n)));
+            panic!("{}", TOO_MANY);
+        }
+        self.change(Some);
+    }
+
+    /// Changes the word. If somebody waits and nobody edits the line, takes the lock in the same step and
+    /// serves; if somebody edits the line, leaves that to him (F6). False if there is no next state.
+    pub(crate) fn change(&self, next: impl Fn(State) -> Option<State>) -> bool {
+        // ORDERING: Relaxed: the CAS decides.
+        let mut state = self.line.word().load(Ordering::Relaxed);
+        while let Some(next) = next(state) {
+            let done = if state.is_queued() && !state.is_locked() {
+                self.line.try_lock(state, next).map(|line| self.serve(line))
+            } else {
+                // ORDERING: Release, with the Acquire of whoever takes these permits, as in `release`, and
+                // of those who find the semaphore closed.
+                self.step(state, next, Ordering::Release)
+            };
+            match done {
+                Ok(()) => return true,
+                Err(now) => state = now,
+            }
+        }
+        false
+    }
+
+    /// One CAS on the word.
+    #[inline]
+    fn step(&self, seen: State, next: State, order: Ordering) -> Result<(), State> {
+        // ORDERING: Relaxed on failure: the caller looks again before it takes anything.
+        self.line.word().compare_exchange(seen, next, order, Ordering::Relaxed)
+    }
+
+    /// Takes up to `n` free permits away; returns how many.
+    pub(crate) fn forget_free(&self, n: usize) -> usize {
+        loop {
+            // A word without LOCKED, so that none of the permits in it is granted already.
+            let state = self.line.settled();
+            let forgotten = n.min(state.free());
+            // ORDERING: Relaxed: nothing was written for those who find fewer permits.
+            if self.step(state, state.minus(forgotten), Ordering::Relaxed).is_ok() {
+                return forgotten;
+            }
+        }
+    }
+
+    /// Takes `n` permits away, into debt if need be. False if the debt would be too large.
+    pub(crate) fn take_away(&self, n: usize) -> bool {
+        // ORDERING: Relaxed, here and below: nothing was written for those who find fewer permits.
+        let mut state = self.line.word().load(Ordering::Relaxed);
+        while let Some(next) = state.reduce(n) {
+            match self.step(state, next, Ordering::Relaxed) {
+                Ok(()) => return true,
+                Err(now) => state = now,
+            }
+        }
+        false
+    }
+
+    pub(crate) fn says_closed(&self) -> bool {
+        // ORDERING: Acquire, with the Release in `change`: who sees it closed sees what was written before.
+        self.line.word().load(Ordering::Acquire).is_closed()
+    }
+
+    /// Gives the lock back, after a look at the front (F3), and calls the wakers of those served.
+    pub(crate) fn serve(&self, line: Locked<'_>) {
+        let mut round = Round { semaphore: self, wakers: Wakers::new(), unserved: false };
+        round.unserved = settle(line, &mut round.wakers);
+        round.finish();
+    }
+}
+
+/// Panics for a request that could never be met.
+#[inline]
+#[track_caller]
+pub(crate) const fn check(n: usize) {
+    assert!(n <= state::MAX_PERMITS, "a request for more than MAX_PERMITS permits can never be met");
+}
+
+/// Serves the line from the front, as far as permits and batch reach, and gives the lock back. True if the
+/// batch was full before the permits were spent: then the caller looks again (F3).
+fn settle(mut line: Locked<'_>, wakers: &mut Wakers) -> bool {
+    let mut spent = 0;
+    loop {
+        let mut unserved = false;
+        while let Some(need) = line.front_need() {
+            let Some(verdict) = line.state().minus(spent).verdict(need) else { break };
+            if wakers.is_full() {
+                unserved = true;
+                break;
+            }
+            if verdict == Verdict::Granted {
+                spent += need;
+            }
+            line.pop_front(verdict, wakers);
+        }
+        match line.unlock(spent) {
+            Ok(()) => return unserved,
+            Err(seen_anew) => line = seen_anew,
+        }
+    }
+}
+
+/// The wakers owed to those served, and perhaps a second look at the line. What is owed is done even if a
+/// waker panics; that panic then goes on.
+struct Round<'a> {
+    semaphore: &'a Semaphore,
+    wakers: Wakers,
+    unserved: bool,
+}
+
+impl Round<'_> {
+    fn finish(&mut self) {
+        loop {
+            self.wakers.wake_all();
+            if !mem::take(&mut self.unserved) {
+                return;
+            }
+            if let Some(line) = self.semaphore.line.lock_if_free() {
+                self.unserved = settle(line, &mut self.wakers);
+            }
+        }
+    }
+}
+
+impl Drop for Round<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        while self.unserved || !self.wakers.is_empty() {
+            sync::contain(|| self.finish());
+        }
+    }
+}

@@ -1,0 +1,213 @@
+#![forbid(unsafe_code)]
+//! The word: the free permits and three flags in one atomic, and all the policy that one look at it
+//! can decide.
+//!
+//! ```text
+//!    bit  63 ........................... 3     2        1        0
+//!        ┌─────────────────────────────────┬────────┬────────┬────────┐
+//!        │ free permits, signed: < 0: debt │ CLOSED │ LOCKED │ QUEUED │
+//!        └─────────────────────────────────┴────────┴────────┴────────┘
+//! ```
+//!
+//! * QUEUED: the line is not empty. Newcomers must not take permits, however many lie free.
+//! * LOCKED: one thread edits the line. Permits may still be added and taken away meanwhile.
+//! * CLOSED: every request is refused, now and for ever.
+//!
+//! LOCKED is only ever set together with QUEUED or on top of it.
+
+use crate::sync::{AtomicUsize, Ordering, const_fn};
+
+const QUEUED: usize = 0b001;
+const LOCKED: usize = 0b010;
+const CLOSED: usize = 0b100;
+const SHIFT: u32 = 3;
+
+/// The most permits there may be: what a signed field above three flags can hold.
+pub(crate) const MAX_PERMITS: usize = usize::MAX >> (SHIFT + 1);
+
+pub(crate) const TOO_MANY: &str = "a semaphore holds at most MAX_PERMITS permits";
+pub(crate) const TOO_MUCH_OWED: &str = "a semaphore owes at most MAX_PERMITS permits";
+
+/// What ends a waiter's time in the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The permits are its own, whatever happens to the semaphore from now on.
+    Granted,
+    /// The semaphore is closed.
+    Refused,
+}
+
+/// What the word said at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct State(usize);
+
+impl State {
+    const fn new(permits: usize) -> Self {
+        Self(permits << SHIFT)
+    }
+
+    pub(crate) const fn is_queued(self) -> bool {
+        self.0 & QUEUED != 0
+    }
+
+    pub(crate) const fn is_locked(self) -> bool {
+        self.0 & LOCKED != 0
+    }
+
+    pub(crate) const fn is_closed(self) -> bool {
+        self.0 & CLOSED != 0
+    }
+
+    /// The free permits; below zero: so many that come back are owed.
+    pub(crate) const fn permits(self) -> isize {
+        self.0 as isize >> SHIFT
+    }
+
+    /// The permits that somebody could be given.
+    pub(crate) const fn free(self) -> usize {
+        if self.permits() < 0 { 0 } else { self.permits() as usize }
+    }
+
+    /// The word after a newcomer has taken `n`, or `None` if it must stand in line or is refused.
+    // FAIRNESS: with QUEUED set nobody takes permits past the line, however many lie free (F1).
+    #[inline]
+    pub(crate) const fn take(self, n: usize) -> Option<Self> {
+        if self.0 & (QUEUED | CLOSED) == 0 && self.permits() >= n as isize {
+            Some(self.minus(n))
+        } else {
+            None
+        }
+    }
+
+    /// The word after `n` permits were added, or `None` if that is more than there may be.
+    pub(crate) const fn add(self, n: usize) -> Option<Self> {
+        if n <= MAX_PERMITS && self.permits() <= (MAX_PERMITS - n) as isize {
+            Some(self.plus(n))
+        } else {
+            None
+        }
+    }
+
+    /// The word after `n` permits were taken away, into debt if need be, or `None` if the debt would
+    /// be more than there may be permits.
+    pub(crate) const fn reduce(self, n: usize) -> Option<Self> {
+        if n <= MAX_PERMITS && self.permits() >= n as isize - MAX_PERMITS as isize {
+            Some(self.minus(n))
+        } else {
+            None
+        }
+    }
+
+    /// What the front of the line, which needs `n`, is to be told now; `None` if it must wait on.
+    pub(crate) const fn verdict(self, n: usize) -> Option<Verdict> {
+        if self.is_closed() {
+            Some(Verdict::Refused)
+        } else if self.permits() >= n as isize {
+            Some(Verdict::Granted)
+        } else {
+            None
+        }
+    }
+
+    pub(crate) const fn plus(self, n: usize) -> Self {
+        Self(self.0.wrapping_add(n << SHIFT))
+    }
+
+    pub(crate) const fn minus(self, n: usize) -> Self {
+        Self(self.0.wrapping_sub(n << SHIFT))
+    }
+
+    pub(crate) const fn close(self) -> Self {
+        Self(self.0 | CLOSED)
+    }
+
+    /// The word once the lock is taken, by one who leaves at least one node in the line.
+    pub(crate) const fn lock(self) -> Self {
+        Self(self.0 | LOCKED | QUEUED)
+    }
+
+    /// The word once the lock is given back over a line that is empty or not.
+    pub(crate) const fn unlock(self, empty: bool) -> Self {
+        Self(self.0 & if empty { !(LOCKED | QUEUED) } else { !LOCKED })
+    }
+}
+
+/// The atomic cell that holds a [`State`].
+#[derive(Debug)]
+pub(crate) struct Word(AtomicUsize);
+
+impl Word {
+    /// The bit a thread waits for at the gate.
+    pub(crate) const HELD: usize = LOCKED;
+
+    const_fn! {
+        pub(crate) const fn new(permits: usize) -> Self {
+            Self(AtomicUsize::new(State::new(permits).0))
+        }
+    }
+
+    #[inline]
+    pub(crate) fn load(&self, order: Ordering) -> State {
+        State(self.0.load(order))
+    }
+
+    #[inline]
+    pub(crate) fn compare_exchange(
+        &self,
+        seen: State,
+        next: State,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<(), State> {
+        match self.0.compare_exchange(seen.0, next.0, success, failure) {
+            Ok(_) => Ok(()),
+            Err(now) => Err(State(now)),
+        }
+    }
+
+    /// Adds permits without a look; returns what the word was.
+    #[inline]
+    pub(crate) fn add(&self, n: usize, order: Ordering) -> State {
+        State(self.0.fetch_add(n << SHIFT, order))
+    }
+
+    pub(crate) fn atomic(&self) -> &AtomicUsize {
+        &self.0
+    }
+}
+
+// The truth table, checked by the compiler.
+const _: () = {
+    const fn word(permits: isize, flags: usize) -> State {
+        State(((permits as usize) << SHIFT) | flags)
+    }
+    const MAX: isize = MAX_PERMITS as isize;
+
+    assert!(word(2, 0).take(2).is_some());
+    assert!(word(1, 0).take(2).is_none()); // too few
+    assert!(word(9, QUEUED).take(1).is_none()); // plenty, but somebody is already waiting
+    assert!(word(9, QUEUED | LOCKED).take(1).is_none());
+    assert!(word(9, CLOSED).take(1).is_none());
+    assert!(word(-1, 0).take(1).is_none()); // in debt
+    assert!(word(MAX, 0).take(MAX_PERMITS).is_some());
+
+    assert!(matches!(word(2, QUEUED).verdict(2), Some(Verdict::Granted)));
+    assert!(matches!(word(1, QUEUED).verdict(2), None)); // and those behind it wait, too
+    assert!(matches!(word(9, QUEUED | CLOSED).verdict(2), Some(Verdict::Refused)));
+
+    assert!(word(MAX, 0).permits() == MAX);
+    assert!(word(-MAX, LOCKED | QUEUED | CLOSED).permits() == -MAX);
+    assert!(word(-3, 0).free() == 0);
+    assert!(word(MAX - 1, 0).add(1).is_some());
+    assert!(word(MAX, 0).add(1).is_none());
+    assert!(word(0, 0).add(MAX_PERMITS + 1).is_none());
+    assert!(word(0, 0).add(usize::MAX).is_none());
+    assert!(word(-1, 0).add(MAX_PERMITS).is_some()); // the debt is paid first
+    assert!(word(0, 0).reduce(MAX_PERMITS).is_some());
+    assert!(word(-1, 0).reduce(MAX_PERMITS).is_none());
+    assert!(word(5, 0).reduce(usize::MAX).is_none());
+    assert!(word(MAX, CLOSED).plus(1).minus(1).0 == word(MAX, CLOSED).0); // flags stay clean
+
+    assert!(word(3, CLOSED).lock().is_closed() && word(3, CLOSED).lock().is_queued());
+    assert!(word(3, QUEUED | LOCKED | CLOSED).unlock(true).0 == word(3, CLOSED).0);
+};

@@ -1,0 +1,140 @@
+#![forbid(unsafe_code)]
+//! The facade: atomics and cells, from `core` or from loom, and how a thread waits for the line's
+//! lock. No other file knows that loom exists.
+
+pub(crate) use imp::{AtomicPtr, AtomicUsize, Gate, UnsafeCell};
+
+pub(crate) use core::sync::atomic::Ordering;
+
+/// Threads, for the blocking forms.
+#[cfg(all(feature = "std", not(fairgate_loom)))]
+pub(crate) mod thread {
+    pub(crate) use std::thread::{Thread, current, park};
+    pub(crate) use std::thread_local;
+}
+
+#[cfg(all(feature = "std", fairgate_loom))]
+pub(crate) mod thread {
+    pub(crate) use loom::thread::{Thread, current, park};
+    pub(crate) use loom::thread_local;
+}
+
+/// Declares a `const fn`; under loom, whose constructors are not `const`, a plain `fn`.
+macro_rules! const_fn {
+    ($(#[$meta:meta])* $vis:vis const fn $($rest:tt)*) => {
+        #[cfg(not(fairgate_loom))]
+        $(#[$meta])*
+        $vis const fn $($rest)*
+
+        #[cfg(fairgate_loom)]
+        $(#[$meta])*
+        $vis fn $($rest)*
+    };
+}
+pub(crate) use const_fn;
+
+/// Runs what may panic while a panic is already on its way: a second one would abort the program. Only
+/// `std` can hold it back.
+pub(crate) fn contain(run: impl FnOnce()) {
+    #[cfg(feature = "std")]
+    if let Err(second) = std::panic::catch_unwind(core::panic::AssertUnwindSafe(run)) {
+        core::mem::forget(second);
+    }
+    #[cfg(not(feature = "std"))]
+    run();
+}
+
+#[cfg(not(fairgate_loom))]
+mod imp {
+    pub(crate) use core::sync::atomic::{AtomicPtr, AtomicUsize};
+
+    /// `core`'s cell with loom's way in, so that loom can watch each access.
+    #[derive(Debug)]
+    pub(crate) struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
+
+    impl<T> UnsafeCell<T> {
+        pub(crate) const fn new(value: T) -> Self {
+            Self(core::cell::UnsafeCell::new(value))
+        }
+
+        #[inline]
+        pub(crate) fn with<R>(&self, read: impl FnOnce(*const T) -> R) -> R {
+            read(self.0.get())
+        }
+
+        #[inline]
+        pub(crate) fn with_mut<R>(&self, write: impl FnOnce(*mut T) -> R) -> R {
+            write(self.0.get())
+        }
+    }
+
+    /// Where threads wait for the line's lock. The lock is held for a few steps and never across
+    /// foreign code, so there is nothing to register: look, pause a little longer, look again.
+    #[derive(Debug)]
+    pub(crate) struct Gate;
+
+    impl Gate {
+        pub(crate) const fn new() -> Self {
+            Self
+        }
+
+        /// Pauses for the `round`th time (from 0) because the lock was seen held.
+        #[cold]
+        pub(crate) fn wait(&self, _word: &AtomicUsize, _held: usize, round: u32) {
+            match round {
+                0..SPINS => (0..1 << round).for_each(|_| core::hint::spin_loop()),
+                _ => rest(round - SPINS),
+            }
+        }
+
+        #[inline]
+        pub(crate) fn open(&self) {}
+    }
+
+    const SPINS: u32 = 6;
+
+    /// The holder has perhaps been descheduled: give it the core, then the time.
+    #[cfg(feature = "std")]
+    fn rest(round: u32) {
+        match round {
+            0..10 => std::thread::yield_now(),
+            _ => std::thread::sleep(core::time::Duration::from_micros(20 << (round - 10).min(5))),
+        }
+    }
+
+    #[cfg(not(feature = "std"))]
+    fn rest(_round: u32) {
+        (0..1 << SPINS).for_each(|_| core::hint::spin_loop());
+    }
+}
+
+#[cfg(fairgate_loom)]
+mod imp {
+    use super::Ordering;
+    pub(crate) use loom::cell::UnsafeCell;
+    pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicUsize};
+
+    /// Spinning would make loom explore every number of rounds: its threads sleep at the gate.
+    #[derive(Debug)]
+    pub(crate) struct Gate(std::sync::Mutex<std::vec::Vec<loom::thread::Thread>>);
+
+    impl Gate {
+        pub(crate) fn new() -> Self {
+            Self(std::sync::Mutex::new(std::vec::Vec::new()))
+        }
+
+        /// Sleeps until the gate opens, if the lock (bit `held`) is really held: a plain load may
+        /// return a stale word, a read-modify-write never does.
+        pub(crate) fn wait(&self, word: &AtomicUsize, held: usize, _round: u32) {
+            if word.fetch_or(0, Ordering::Relaxed) & held != 0 {
+                self.0.lock().unwrap().push(loom::thread::current());
+                loom::thread::park();
+            }
+        }
+
+        pub(crate) fn open(&self) {
+            let sleepers = core::mem::take(&mut *self.0.lock().unwrap());
+            sleepers.iter().for_each(loom::thread::Thread::unpark);
+        }
+    }
+}
