@@ -73,22 +73,18 @@ impl<O: Owner> Waiter<O> {
         // SAFETY: the node is only ever borrowed as it stands; the owner may move (A1).
         let this = unsafe { self.get_unchecked_mut() };
         let Some(owner) = &this.owner else { polled_again() };
-        let semaphore = owner.semaphore();
-        if this.node.has_joined() || !semaphore.take(this.node.need()) {
-            // SAFETY: the node is pinned as part of the future.
-            let node = unsafe { Pin::new_unchecked(&this.node) };
-            match poll_slow(semaphore, node, cx.waker()) {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(closed)) => {
-                    this.owner = None;
-                    return Poll::Ready(Err(closed));
-                }
-                Poll::Pending => return Poll::Pending,
-            }
+        if !this.node.has_joined() && owner.semaphore().take(this.node.need()) {
+            return Poll::Ready(Ok(finish(&mut this.owner)));
         }
-        match this.owner.take() {
-            Some(owner) => Poll::Ready(Ok(owner)),
-            None => polled_again(),
+        // SAFETY: the node is pinned as part of the future.
+        let node = unsafe { Pin::new_unchecked(&this.node) };
+        match poll_slow(owner.semaphore(), node, cx.waker()) {
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(finish(&mut this.owner))),
+            Poll::Ready(Err(closed)) => {
+                this.owner = None;
+                Poll::Ready(Err(closed))
+            }
+            Poll::Pending => Poll::Pending,
         }
     }
 
@@ -108,13 +104,18 @@ impl<O: Owner> Waiter<O> {
 impl<O: Owner> Drop for Waiter<O> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(owner) = &self.owner {
-            if self.node.has_joined() {
+        if self.node.has_joined() {
+            if let Some(owner) = &self.owner {
                 // SAFETY: A1, A2.
                 unsafe { cancel(owner.semaphore(), &self.node) };
             }
         }
     }
+}
+
+#[inline]
+fn finish<O>(owner: &mut Option<O>) -> O {
+    owner.take().unwrap_or_else(|| polled_again())
 }
 
 #[cold]

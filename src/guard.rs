@@ -59,6 +59,18 @@ impl<M: Lockable> Guard<M> {
         }
     }
 
+    /// Narrows the guard to a part of the value. The mutex stays locked until the new guard is dropped; if `f`
+    /// panics, it is unlocked.
+    ///
+    /// # Examples
+    /// ```
+    /// use fairgate::{Mutex, MutexGuard};
+    ///
+    /// let pair = Mutex::new((1, "one"));
+    /// let mut number = MutexGuard::map(pair.try_lock()?, |pair| &mut pair.0);
+    /// *number += 1;
+    /// # Ok::<(), fairgate::TryLockError>(())
+    /// ```
     pub fn map<U, F>(mut this: Self, f: F) -> MappedGuard<M::Kept, U>
     where
         U: ?Sized,
@@ -68,6 +80,20 @@ impl<M: Lockable> Guard<M> {
         MappedGuard::new(this.into_mutex().keep(), value)
     }
 
+    /// Narrows the guard to a part of the value if there is one.
+    ///
+    /// # Errors
+    /// The guard as it was, if `f` returns `None`.
+    ///
+    /// # Examples
+    /// ```
+    /// use fairgate::{Mutex, MutexGuard};
+    ///
+    /// let list = Mutex::new(vec![1, 2]);
+    /// let guard = MutexGuard::try_map(list.try_lock()?, |list| list.get_mut(7)).unwrap_err();
+    /// assert_eq!(*guard, [1, 2]);
+    /// # Ok::<(), fairgate::TryLockError>(())
+    /// ```
     pub fn try_map<U, F>(mut this: Self, f: F) -> Result<MappedGuard<M::Kept, U>, Self>
     where
         U: ?Sized,
@@ -88,6 +114,7 @@ impl<M: Lockable> Guard<M> {
 }
 
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
+    /// The mutex that this guard holds.
     pub fn mutex(this: &Self) -> &'a Mutex<T> {
         this.mutex
     }
@@ -95,6 +122,7 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
 
 #[cfg(feature = "alloc")]
 impl<T: ?Sized> OwnedMutexGuard<T> {
+    /// The mutex that this guard holds.
     pub fn mutex(this: &Self) -> &Arc<Mutex<T>> {
         &this.mutex
     }

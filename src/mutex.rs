@@ -19,6 +19,34 @@ use crate::guard::{Guard, MutexGuard};
 use crate::semaphore::Semaphore;
 use crate::sync::const_fn;
 
+/// An asynchronous lock: a value for one at a time, in the order of asking.
+///
+/// It is a [`Semaphore`] of one permit around a value, and everything said there of order, cancellation and
+/// visibility holds here. The guard may be held across an `.await`.
+///
+/// There is no poisoning: if a holder panics, the mutex is unlocked as the guard is dropped, and the next
+/// holder finds the value as the panic left it.
+///
+/// # Fairness
+/// The lock is handed over in the order in which [`lock`](Self::lock) had to wait. While somebody waits,
+/// nobody else gets it, not even a holder that unlocks and asks again at once.
+///
+/// # When not to use this
+/// If nothing is awaited while the lock is held, a `std::sync::Mutex` is the better choice: it does not
+/// hand the lock to a task that is not running.
+///
+/// # Examples
+/// ```
+/// # futures_lite::future::block_on(async {
+/// use fairgate::Mutex;
+///
+/// let log = Mutex::new(Vec::new());
+/// log.lock().await.push("first");
+/// log.lock().await.push("second");
+/// assert_eq!(log.into_inner(), ["first", "second"]);
+/// # });
+/// ```
+#[doc(alias = "Lock")]
 pub struct Mutex<T: ?Sized> {
     semaphore: Semaphore,
     value: UnsafeCell<T>,
@@ -31,28 +59,78 @@ unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
 
 impl<T> Mutex<T> {
     const_fn! {
+        /// Makes an unlocked mutex.
+        ///
+        /// # Examples
+        /// ```
+        /// use fairgate::Mutex;
+        /// static COUNT: Mutex<u64> = Mutex::new(0);
+        /// ```
+        #[must_use]
         pub const fn new(value: T) -> Self {
             Self { semaphore: Semaphore::new(1), value: UnsafeCell::new(value) }
         }
     }
 
+    /// Gives the value back.
     pub fn into_inner(self) -> T {
         self.value.into_inner()
     }
 }
 
 impl<T: ?Sized> Mutex<T> {
+    /// Waits for the lock.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives up its place; a lock it was granted goes to the next in line.
+    ///
+    /// # Panics
+    /// The future panics if it is polled again after completion.
+    ///
+    /// # Examples
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let count = fairgate::Mutex::new(1);
+    /// *count.lock().await += 1;
+    /// assert_eq!(*count.lock().await, 2);
+    /// # });
+    /// ```
     #[inline]
     pub const fn lock(&self) -> Lock<'_, T> {
         Locking(Waiter::new(self, 1))
     }
 
+    /// Takes the lock if that can be done at once.
+    ///
+    /// # Errors
+    /// [`TryLockError`] if somebody holds the lock or is already waiting for it.
+    ///
+    /// # Examples
+    /// ```
+    /// let mutex = fairgate::Mutex::new(5);
+    /// let guard = mutex.try_lock()?;
+    /// assert!(mutex.try_lock().is_err());
+    /// # Ok::<(), fairgate::TryLockError>(())
+    /// ```
     #[inline]
     pub fn try_lock(&self) -> Result<MutexGuard<'_, T>, TryLockError> {
         Guard::try_new(self)
     }
 
+    /// Waits for the lock with this thread, in the same line as the tasks. From inside a task this blocks the
+    /// executor's thread.
+    ///
+    /// # Examples
+    /// ```
+    /// let count = fairgate::Mutex::new(0);
+    /// std::thread::scope(|scope| {
+    ///     scope.spawn(|| *count.blocking_lock() += 1);
+    ///     scope.spawn(|| *count.blocking_lock() += 1);
+    /// });
+    /// assert_eq!(count.into_inner(), 2);
+    /// ```
     #[cfg(feature = "std")]
+    #[doc(alias = "lock_blocking")]
     pub fn blocking_lock(&self) -> MutexGuard<'_, T> {
         crate::blocking::block_on(self.lock())
     }
@@ -63,6 +141,7 @@ impl<T: ?Sized> Mutex<T> {
         self.value.get()
     }
 
+    /// The value, without locking: who has the mutex alone needs no lock.
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }
@@ -70,17 +149,38 @@ impl<T: ?Sized> Mutex<T> {
 
 #[cfg(feature = "alloc")]
 impl<T: ?Sized> Mutex<T> {
+    /// As [`lock`](Self::lock), with a guard that owns its part of the mutex.
+    ///
+    /// # Examples
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use std::sync::Arc;
+    ///
+    /// let count = Arc::new(fairgate::Mutex::new(0));
+    /// let mut guard = count.clone().lock_owned().await;
+    /// std::thread::spawn(move || *guard += 1).join().unwrap();
+    /// assert_eq!(*count.lock().await, 1);
+    /// # });
+    /// ```
+    #[doc(alias = "lock_arc")]
     #[inline]
     pub const fn lock_owned(self: Arc<Self>) -> LockOwned<T> {
         Locking(Waiter::new(self, 1))
     }
 
+    /// As [`try_lock`](Self::try_lock), with a guard that owns its part of the mutex.
+    ///
+    /// # Errors
+    /// As [`try_lock`](Self::try_lock).
+    #[doc(alias = "try_lock_arc")]
     #[inline]
     pub fn try_lock_owned(self: Arc<Self>) -> Result<OwnedMutexGuard<T>, TryLockError> {
         Guard::try_new(self)
     }
 
+    /// As [`lock_owned`](Self::lock_owned), waiting with this thread.
     #[cfg(feature = "std")]
+    #[doc(alias = "lock_arc_blocking")]
     pub fn blocking_lock_owned(self: Arc<Self>) -> OwnedMutexGuard<T> {
         crate::blocking::block_on(self.lock_owned())
     }

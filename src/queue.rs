@@ -23,7 +23,7 @@
 //!   free it, and nobody else touches it again.
 //! * **Q5 (waker)** A node in the line holds a waker; one that was taken off holds none.
 
-use core::cell::{Cell, UnsafeCell as PlainCell};
+use core::cell::{self, Cell};
 use core::mem::{self, MaybeUninit};
 use core::ptr;
 use core::task::Waker;
@@ -38,7 +38,7 @@ pub(crate) struct Node {
     /// The permits needed, and [`JOINED`] once the node has been in the line. Written by the owner alone,
     /// before it joins.
     need: Cell<usize>,
-    links: PlainCell<MaybeUninit<Links>>,
+    links: cell::UnsafeCell<MaybeUninit<Links>>,
 }
 
 struct Links {
@@ -56,7 +56,7 @@ const REFUSED: *mut Node = ptr::without_provenance_mut(1);
 
 impl Node {
     pub(crate) const fn new(need: usize) -> Self {
-        Self { need: Cell::new(need), links: PlainCell::new(MaybeUninit::uninit()) }
+        Self { need: Cell::new(need), links: cell::UnsafeCell::new(MaybeUninit::uninit()) }
     }
 
     #[inline]
@@ -199,11 +199,12 @@ impl Locked<'_> {
 
     /// How many stand in line.
     pub(crate) fn len(&self) -> usize {
-        if self.is_empty() {
+        let back = self.back();
+        if back.is_null() {
             return 0;
         }
-        // SAFETY: front and back are in the line, and the back's `next` is the length (Q3).
-        unsafe { next(prev(self.front())).addr() }
+        // SAFETY: the back is in the line (Q1), and its `next` is the length (Q3).
+        unsafe { next(back).addr() }
     }
 
     /// What the front needs, or `None` if the line is empty.
@@ -217,9 +218,8 @@ impl Locked<'_> {
     /// # Safety
     /// The node is pinned and has not joined. It stays until it has been taken off (Q1).
     pub(crate) unsafe fn push_back(&mut self, node: &Node, waker: Waker) {
-        let (this, length) = (ptr::from_ref(node).cast_mut(), self.len());
-        // SAFETY: the front is in the line (Q1).
-        let before = if length == 0 { this } else { unsafe { prev(self.front()) } };
+        let (this, back, length) = (ptr::from_ref(node).cast_mut(), self.back(), self.len());
+        let before = if back.is_null() { this } else { back };
         let links = Links {
             prev: AtomicPtr::new(before),
             next: UnsafeCell::new(ptr::without_provenance_mut(length + 1)),
@@ -228,12 +228,12 @@ impl Locked<'_> {
         // SAFETY: before it joins, nobody but its owner, who is here, looks at a node's links.
         unsafe { (*node.links.get()).write(links) };
         node.need.set(node.need.get() | JOINED);
-        if length == 0 {
+        if back.is_null() {
             self.set_front(this);
         } else {
             // SAFETY: front and back are in the line (Q1), and we hold the lock (Q2).
             unsafe {
-                set_next(before, this);
+                set_next(back, this);
                 set_prev(self.front(), this);
             }
         }
@@ -309,6 +309,15 @@ impl Locked<'_> {
     fn front(&self) -> *mut Node {
         // SAFETY: we hold the lock (Q2).
         self.line.front.with(|front| unsafe { *front })
+    }
+
+    fn back(&self) -> *mut Node {
+        let front = self.front();
+        if front.is_null() {
+            return front;
+        }
+        // SAFETY: the front is in the line (Q1), and its `prev` is the back (Q3).
+        unsafe { prev(front) }
     }
 
     fn set_front(&mut self, node: *mut Node) {

@@ -192,7 +192,7 @@ const _: () = {
     assert!(word(MAX, 0).take(MAX_PERMITS).is_some());
 
     assert!(matches!(word(2, QUEUED).verdict(2), Some(Verdict::Granted)));
-    assert!(matches!(word(1, QUEUED).verdict(2), None)); // and those behind it wait, too
+    assert!(word(1, QUEUED).verdict(2).is_none()); // and those behind it wait, too
     assert!(matches!(word(9, QUEUED | CLOSED).verdict(2), Some(Verdict::Refused)));
 
     assert!(word(MAX, 0).permits() == MAX);

@@ -10,6 +10,43 @@ use core::task::{Context, Poll};
 
 use crate::error::Elapsed;
 
+/// Gives `future` until `deadline`, which is any future at all: a timer of whichever executor, or a signal to
+/// stop.
+///
+/// The future is polled first, so a result that is ready wins over a deadline that is ready, and a deadline
+/// of zero still lets through what need not wait. When the deadline is done first, the future is dropped
+/// *before* [`Elapsed`] is returned: an expired adapter neither stands in a line nor holds a permit, even if
+/// it is kept.
+///
+/// One limit over both the wait for a permit and the work done with it throws work away when the system is
+/// busy: what has waited longest is cut short. Limit the wait, or limit the work inside the permit.
+///
+/// # Cancel safety
+/// Dropping the adapter drops the future and the deadline. What the future loses by that, it loses at the
+/// deadline, too; the futures of this crate lose nothing.
+///
+/// # Errors
+/// [`Elapsed`] if the deadline was done before the future.
+///
+/// # Panics
+/// The adapter panics if it is polled again after completion. If the future or the deadline panics, the
+/// future is dropped before the panic goes on.
+///
+/// # Examples
+/// ```
+/// # futures_lite::future::block_on(async {
+/// use fairgate::{Semaphore, with_timeout};
+/// use smol::Timer;
+/// use std::time::Duration;
+///
+/// let semaphore = Semaphore::new(0);
+/// let limit = Timer::after(Duration::from_millis(1));
+/// assert!(with_timeout(semaphore.acquire(), limit).await.is_err());
+/// assert_eq!(semaphore.waiters(), 0);
+/// # });
+/// ```
+#[doc(alias = "wait_for")]
+#[doc(alias = "timeout")]
 pub fn with_timeout<F, D>(future: F, deadline: D) -> WithTimeout<F::IntoFuture, D::IntoFuture>
 where
     F: IntoFuture,
@@ -21,10 +58,33 @@ where
 /// The methods of the same meaning, for every future.
 pub trait TimeoutExt: Future + Sized {
     /// [`with_timeout`] as a method.
+    ///
+    /// # Examples
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use fairgate::TimeoutExt;
+    /// use std::future::{pending, ready};
+    ///
+    /// assert_eq!(ready(7).with_timeout(pending::<()>()).await, Ok(7));
+    /// assert!(pending::<()>().with_timeout(ready(())).await.is_err());
+    /// # });
+    /// ```
     fn with_timeout<D: IntoFuture>(self, deadline: D) -> WithTimeout<Self, D::IntoFuture> {
         with_timeout(self, deadline)
     }
 
+    /// [`with_timeout`] with a timer of the crate `async-io`, which needs no particular executor.
+    ///
+    /// # Examples
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use fairgate::{Semaphore, TimeoutExt};
+    /// use std::time::Duration;
+    ///
+    /// let semaphore = Semaphore::new(0);
+    /// assert!(semaphore.acquire().timeout(Duration::from_millis(1)).await.is_err());
+    /// # });
+    /// ```
     #[cfg(feature = "async-io")]
     fn timeout(self, limit: core::time::Duration) -> WithTimeout<Self, async_io::Timer> {
         with_timeout(self, async_io::Timer::after(limit))
