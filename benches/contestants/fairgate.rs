@@ -1,0 +1,29 @@
+use std::future::Future;
+use std::sync::Arc;
+
+use fairgate::{Mutex, Semaphore};
+
+use super::{gate, one};
+
+gate! { Semaphore: "fairgate", Ours;
+    new(permits) Semaphore::new(permits);
+    acquire(this) this.acquire();
+    acquire_many(this, n) this.acquire_many(n);
+    try_acquire(this) this.try_acquire();
+}
+
+gate! { Arc<Semaphore>: "fairgate", Ours;
+    new(permits) Arc::new(Semaphore::new(permits));
+    acquire(this) this.clone().acquire_owned();
+}
+
+gate! { Mutex<()>: "fairgate", Ours;
+    new(permits) one(permits, Mutex::new(()));
+    acquire(this) this.lock();
+    try_acquire(this) this.try_lock();
+}
+
+gate! { Arc<Mutex<()>>: "fairgate", Ours;
+    new(permits) one(permits, Arc::new(Mutex::new(())));
+    acquire(this) this.clone().lock_owned();
+}

@@ -1,0 +1,31 @@
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+/// Futures, each in a place of its own as in a task, that can be dropped without freeing the place.
+pub struct Line<F>(Vec<Pin<Box<Option<F>>>>);
+
+/// Makes the futures of a line; none of them is polled yet.
+pub fn line<F>(length: usize, future: impl Fn() -> F) -> Line<F> {
+    Line((0..length).map(|_| Box::pin(Some(future()))).collect())
+}
+
+impl<F: Future> Line<F> {
+    #[inline(always)]
+    pub fn poll(&mut self, place: usize) -> Poll<F::Output> {
+        let future = self.0[place].as_mut().as_pin_mut().expect("dropped only once");
+        future.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    /// Everybody polls for the first time, and has to wait.
+    #[inline(always)]
+    pub fn join(&mut self) {
+        for place in 0..self.0.len() {
+            assert!(self.poll(place).is_pending());
+        }
+    }
+
+    #[inline(always)]
+    pub fn cancel(&mut self, place: usize) {
+        self.0[place].set(None);
+    }
+}

@@ -1,0 +1,71 @@
+//! Waiters lose patience: how much is it to step out of a line, wherever one stands in it?
+
+use std::time::{Duration, Instant};
+
+use crate::contestants::*;
+use crate::harness::{Contest, Figure, Measure, Question, Statistic, enter, line, ready};
+
+pub const QUESTION: Question = Question {
+    name: "cancel",
+    title: "Cancel out of a line, per waiter",
+    statistic: Statistic::Min,
+    budget: Duration::from_secs(3),
+};
+
+#[derive(Clone, Copy)]
+enum Order {
+    FrontFirst,
+    BackFirst,
+    Random,
+}
+
+pub fn ask(question: &Question) -> Vec<Figure> {
+    let lengths = [(10, "10"), (1_000, "1,000"), (100_000, "100,000"), (1_000_000, "1,000,000")];
+    let orders = [
+        (Order::FrontFirst, "front first"),
+        (Order::BackFirst, "back first"),
+        (Order::Random, "at random"),
+    ];
+    let contests = lengths.into_iter().flat_map(|(length, long)| {
+        orders.map(|(order, how)| ask_at(question, length, order, format!("{long} {how}")))
+    });
+    contests.flat_map(Contest::run).collect()
+}
+
+fn ask_at(question: &Question, length: usize, order: Order, case: String) -> Contest<'_, 1> {
+    let mut contest = question.contest(case, [Measure { name: "", unit: "ns" }]);
+    enter!(contest, cancel(length, order): Ours, Tokio, Asyncband, Maitake, FuturesIntrusive, FlagBearer,
+        AsyncLock);
+    if length <= 1_000 {
+        enter!(contest, cancel(length, order): Saa, Embassy);
+    }
+    contest
+}
+
+fn cancel<G: Gate>(length: usize, order: Order) -> impl FnMut() -> [f64; 1] {
+    let gate = G::new(1);
+    let times = 4_000_usize.div_ceil(length);
+    let places = places(length, order);
+    move || {
+        let mut time = Duration::ZERO;
+        let _held = ready!(gate.acquire());
+        for _ in 0..times {
+            let mut waiting = line(length, || gate.acquire());
+            waiting.join();
+            let start = Instant::now();
+            places.iter().for_each(|place| waiting.cancel(*place));
+            time += start.elapsed();
+        }
+        [time.as_nanos() as f64 / (times * length) as f64]
+    }
+}
+
+fn places(length: usize, order: Order) -> Vec<usize> {
+    let mut places: Vec<_> = (0..length).collect();
+    match order {
+        Order::FrontFirst => {}
+        Order::BackFirst => places.reverse(),
+        Order::Random => fastrand::Rng::with_seed(1).shuffle(&mut places),
+    }
+    places
+}
