@@ -17,6 +17,15 @@ pub enum TryAcquireError {
     NoPermits,
 }
 
+/// Why a bounded request was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BoundedAcquireError {
+    /// The semaphore is closed.
+    Closed,
+    /// The request would have had to wait, and as many others as it allows were waiting already.
+    LineFull,
+}
+
 /// The mutex could not be locked at once: somebody holds it or is already waiting for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TryLockError(pub(crate) ());
@@ -40,6 +49,15 @@ impl fmt::Display for TryAcquireError {
     }
 }
 
+impl fmt::Display for BoundedAcquireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Closed => "the semaphore is closed",
+            Self::LineFull => "too many are waiting already",
+        })
+    }
+}
+
 impl fmt::Display for TryLockError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the mutex is locked")
@@ -54,5 +72,6 @@ impl fmt::Display for Elapsed {
 
 impl Error for AcquireError {}
 impl Error for TryAcquireError {}
+impl Error for BoundedAcquireError {}
 impl Error for TryLockError {}
 impl Error for Elapsed {}

@@ -6,24 +6,23 @@
 //!   outlives it.
 
 #[cfg(feature = "alloc")]
-use alloc::sync::Arc;
+use alloc::{rc::Rc, sync::Arc};
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
 use core::ops::{Deref, DerefMut};
 use core::ptr::{self, NonNull};
 
-use crate::acquire::Owner;
-use crate::error::TryLockError;
-use crate::mutex::{Lockable, Mutex};
+use crate::mutex::Mutex;
+use crate::owner::{Leads, Owner};
 use crate::semaphore::Semaphore;
 
 /// The value of the mutex that `M` leads to, held alone; given back when dropped.
 #[must_use = "the mutex is unlocked when its guard is dropped"]
-pub struct Guard<M: Lockable> {
+pub struct Guard<M: Leads> {
     mutex: M,
     /// Neither Send nor Sync by itself: both are said below.
-    _value: PhantomData<*mut M::Value>,
+    _value: PhantomData<*mut M::Target>,
 }
 
 /// The value of a borrowed mutex, held alone; given back when dropped.
@@ -33,32 +32,68 @@ pub type MutexGuard<'a, T> = Guard<&'a Mutex<T>>;
 #[cfg(feature = "alloc")]
 pub type OwnedMutexGuard<T> = Guard<Arc<Mutex<T>>>;
 
-// SAFETY: the guard is a `&mut T` that another thread may drop.
-unsafe impl<T: ?Sized + Send> Send for Guard<&Mutex<T>> {}
+// SAFETY: the guard is its owner and a `&mut T`.
+unsafe impl<T: ?Sized + Send, M: Owner<Target = Mutex<T>> + Send> Send for Guard<M> {}
 // SAFETY: a shared guard is a `&T`.
 unsafe impl<T: ?Sized + Sync> Sync for Guard<&Mutex<T>> {}
-// SAFETY: as with the borrowed guard; the last owner drops the `T`, too.
-#[cfg(feature = "alloc")]
-unsafe impl<T: ?Sized + Send> Send for Guard<Arc<Mutex<T>>> {}
 // SAFETY: a shared guard is a `&T` and leads to an `Arc` that can be cloned and take the `T` along.
 #[cfg(feature = "alloc")]
 unsafe impl<T: ?Sized + Send + Sync> Sync for Guard<Arc<Mutex<T>>> {}
 
-impl<M: Lockable> Guard<M> {
+/// An owner of a mutex whose guard can be mapped.
+pub trait Keep: Leads {
+    /// What the mapped guard keeps: no more than it takes to give the permit back, and to keep the value
+    /// alive (G2).
+    type Kept: Leads;
+    /// Lets go of the value's type, where that can be.
+    fn keep(self) -> Self::Kept;
+}
+
+impl<'a, T: ?Sized> Keep for &'a Mutex<T> {
+    type Kept = &'a Semaphore;
+
+    #[inline]
+    fn keep(self) -> &'a Semaphore {
+        self.semaphore()
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<T: ?Sized> Keep for Arc<Mutex<T>> {
+    type Kept = Self;
+
+    #[inline]
+    fn keep(self) -> Self {
+        self
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<T: ?Sized> Keep for Rc<Mutex<T>> {
+    type Kept = Self;
+
+    #[inline]
+    fn keep(self) -> Self {
+        self
+    }
+}
+
+impl<M: Leads> Guard<M> {
     /// For one who has taken the permit.
     #[inline]
     pub(crate) const fn new(mutex: M) -> Self {
         Self { mutex, _value: PhantomData }
     }
 
-    #[inline]
-    pub(crate) fn try_new(mutex: M) -> Result<Self, TryLockError> {
-        match mutex.semaphore().try_take(1) {
-            Ok(()) => Ok(Self::new(mutex)),
-            Err(_) => Err(TryLockError(())),
-        }
+    /// Ends the guard and keeps the permit.
+    fn into_mutex(self) -> M {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: the guard is not dropped, so the field is moved out once.
+        unsafe { ptr::read(&this.mutex) }
     }
+}
 
+impl<T: ?Sized, M: Owner<Target = Mutex<T>> + Keep> Guard<M> {
     /// Narrows the guard to a part of the value. The mutex stays locked until the new guard is dropped; if `f`
     /// panics, it is unlocked.
     ///
@@ -74,7 +109,7 @@ impl<M: Lockable> Guard<M> {
     pub fn map<U, F>(mut this: Self, f: F) -> MappedGuard<M::Kept, U>
     where
         U: ?Sized,
-        F: FnOnce(&mut M::Value) -> &mut U,
+        F: FnOnce(&mut T) -> &mut U,
     {
         let value = NonNull::from(f(&mut this));
         MappedGuard::new(this.into_mutex().keep(), value)
@@ -97,19 +132,12 @@ impl<M: Lockable> Guard<M> {
     pub fn try_map<U, F>(mut this: Self, f: F) -> Result<MappedGuard<M::Kept, U>, Self>
     where
         U: ?Sized,
-        F: FnOnce(&mut M::Value) -> Option<&mut U>,
+        F: FnOnce(&mut T) -> Option<&mut U>,
     {
         match f(&mut this).map(NonNull::from) {
             Some(value) => Ok(MappedGuard::new(this.into_mutex().keep(), value)),
             None => Err(this),
         }
-    }
-
-    /// Ends the guard and keeps the permit.
-    fn into_mutex(self) -> M {
-        let this = ManuallyDrop::new(self);
-        // SAFETY: the guard is not dropped, so the field is moved out once.
-        unsafe { ptr::read(&this.mutex) }
     }
 }
 
@@ -128,25 +156,25 @@ impl<T: ?Sized> OwnedMutexGuard<T> {
     }
 }
 
-impl<M: Lockable> Deref for Guard<M> {
-    type Target = M::Value;
+impl<T: ?Sized, M: Owner<Target = Mutex<T>>> Deref for Guard<M> {
+    type Target = T;
 
     #[inline]
-    fn deref(&self) -> &M::Value {
+    fn deref(&self) -> &T {
         // SAFETY: the value is ours alone (G1).
-        unsafe { &*self.mutex.mutex().value() }
+        unsafe { &*self.mutex.value() }
     }
 }
 
-impl<M: Lockable> DerefMut for Guard<M> {
+impl<T: ?Sized, M: Owner<Target = Mutex<T>>> DerefMut for Guard<M> {
     #[inline]
-    fn deref_mut(&mut self) -> &mut M::Value {
+    fn deref_mut(&mut self) -> &mut T {
         // SAFETY: the value is ours alone (G1), and the guard is itself borrowed alone.
-        unsafe { &mut *self.mutex.mutex().value() }
+        unsafe { &mut *self.mutex.value() }
     }
 }
 
-impl<M: Lockable> Drop for Guard<M> {
+impl<M: Leads> Drop for Guard<M> {
     #[inline]
     fn drop(&mut self) {
         self.mutex.semaphore().release(1);
@@ -155,7 +183,7 @@ impl<M: Lockable> Drop for Guard<M> {
 
 /// A part of a locked value, held alone; the whole is given back when dropped.
 #[must_use = "the mutex is unlocked when its guard is dropped"]
-pub struct MappedGuard<O: Owner, U: ?Sized> {
+pub struct MappedGuard<O: Leads, U: ?Sized> {
     owner: O,
     value: NonNull<U>,
     _value: PhantomData<*mut U>,
@@ -168,18 +196,15 @@ pub type MappedMutexGuard<'a, U> = MappedGuard<&'a Semaphore, U>;
 #[cfg(feature = "alloc")]
 pub type OwnedMappedMutexGuard<T, U = T> = MappedGuard<Arc<Mutex<T>>, U>;
 
-// SAFETY: the guard is a `&mut U` that another thread may use up.
-unsafe impl<U: ?Sized + Send> Send for MappedGuard<&Semaphore, U> {}
+// SAFETY: the guard is its owner and a `&mut U`.
+unsafe impl<O: Leads + Send, U: ?Sized + Send> Send for MappedGuard<O, U> {}
 // SAFETY: a shared guard is a `&U`.
 unsafe impl<U: ?Sized + Sync> Sync for MappedGuard<&Semaphore, U> {}
-// SAFETY: as with the borrowed guard; the last owner drops the `T`, too.
-#[cfg(feature = "alloc")]
-unsafe impl<T: ?Sized + Send, U: ?Sized + Send> Send for MappedGuard<Arc<Mutex<T>>, U> {}
 // SAFETY: a shared guard is a `&U` and leads to an `Arc` that can be cloned and take the `T` along.
 #[cfg(feature = "alloc")]
 unsafe impl<T: ?Sized + Send + Sync, U: ?Sized + Sync> Sync for MappedGuard<Arc<Mutex<T>>, U> {}
 
-impl<O: Owner, U: ?Sized> MappedGuard<O, U> {
+impl<O: Leads, U: ?Sized> MappedGuard<O, U> {
     const fn new(owner: O, value: NonNull<U>) -> Self {
         Self { owner, value, _value: PhantomData }
     }
@@ -226,7 +251,7 @@ impl<T: ?Sized, U: ?Sized> OwnedMappedMutexGuard<T, U> {
     }
 }
 
-impl<O: Owner, U: ?Sized> Deref for MappedGuard<O, U> {
+impl<O: Leads, U: ?Sized> Deref for MappedGuard<O, U> {
     type Target = U;
 
     #[inline]
@@ -236,7 +261,7 @@ impl<O: Owner, U: ?Sized> Deref for MappedGuard<O, U> {
     }
 }
 
-impl<O: Owner, U: ?Sized> DerefMut for MappedGuard<O, U> {
+impl<O: Leads, U: ?Sized> DerefMut for MappedGuard<O, U> {
     #[inline]
     fn deref_mut(&mut self) -> &mut U {
         // SAFETY: the part is ours alone (G1) and alive (G2), and the guard is itself borrowed alone.
@@ -244,32 +269,32 @@ impl<O: Owner, U: ?Sized> DerefMut for MappedGuard<O, U> {
     }
 }
 
-impl<O: Owner, U: ?Sized> Drop for MappedGuard<O, U> {
+impl<O: Leads, U: ?Sized> Drop for MappedGuard<O, U> {
     #[inline]
     fn drop(&mut self) {
         self.owner.semaphore().release(1);
     }
 }
 
-impl<M: Lockable<Value: fmt::Debug>> fmt::Debug for Guard<M> {
+impl<T: ?Sized + fmt::Debug, M: Owner<Target = Mutex<T>>> fmt::Debug for Guard<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }
 }
 
-impl<M: Lockable<Value: fmt::Display>> fmt::Display for Guard<M> {
+impl<T: ?Sized + fmt::Display, M: Owner<Target = Mutex<T>>> fmt::Display for Guard<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }
 }
 
-impl<O: Owner, U: ?Sized + fmt::Debug> fmt::Debug for MappedGuard<O, U> {
+impl<O: Leads, U: ?Sized + fmt::Debug> fmt::Debug for MappedGuard<O, U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }
 }
 
-impl<O: Owner, U: ?Sized + fmt::Display> fmt::Display for MappedGuard<O, U> {
+impl<O: Leads, U: ?Sized + fmt::Display> fmt::Display for MappedGuard<O, U> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }

@@ -12,6 +12,7 @@ mod protocol;
 mod state;
 mod queue;
 mod wakers;
+mod waiter;
 mod acquire;
 mod permit;
 mod mutex;
@@ -19,19 +20,21 @@ mod guard;
 mod timeout;
 #[cfg(feature = "std")]
 mod blocking;
+mod owner;
 mod sync;
 mod error;
 
 #[cfg(feature = "alloc")]
 pub use acquire::AcquireOwned;
-pub use acquire::{Acquire, Acquiring};
-pub use error::{AcquireError, Elapsed, TryAcquireError, TryLockError};
+pub use acquire::{Acquire, Acquiring, BoundedAcquiring, GreedyAcquiring};
+pub use error::{AcquireError, BoundedAcquireError, Elapsed, TryAcquireError, TryLockError};
 pub use guard::{Guard, MappedGuard, MappedMutexGuard, MutexGuard};
 #[cfg(feature = "alloc")]
 pub use guard::{OwnedMappedMutexGuard, OwnedMutexGuard};
 #[cfg(feature = "alloc")]
 pub use mutex::LockOwned;
 pub use mutex::{Lock, Locking, Mutex};
+pub use owner::Owner;
 #[cfg(feature = "alloc")]
 pub use permit::OwnedSemaphorePermit;
 pub use permit::{Permit, SemaphorePermit};

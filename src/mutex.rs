@@ -11,13 +11,15 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use crate::acquire::{Owner, Waiter};
 use crate::error::TryLockError;
 #[cfg(feature = "alloc")]
 use crate::guard::OwnedMutexGuard;
 use crate::guard::{Guard, MutexGuard};
+use crate::owner::{Leads, Owner};
+use crate::queue::Node;
 use crate::semaphore::Semaphore;
 use crate::sync::const_fn;
+use crate::waiter::{Phase, Waiter};
 
 /// An asynchronous lock: a value for one at a time, in the order of asking.
 ///
@@ -97,7 +99,7 @@ impl<T: ?Sized> Mutex<T> {
     /// ```
     #[inline]
     pub const fn lock(&self) -> Lock<'_, T> {
-        Locking(Waiter::new(self, 1))
+        Locking::new(self)
     }
 
     /// Takes the lock if that can be done at once.
@@ -114,7 +116,7 @@ impl<T: ?Sized> Mutex<T> {
     /// ```
     #[inline]
     pub fn try_lock(&self) -> Result<MutexGuard<'_, T>, TryLockError> {
-        Guard::try_new(self)
+        Self::try_lock_from(self)
     }
 
     /// Waits for the lock with this thread, in the same line as the tasks. From inside a task this blocks the
@@ -133,6 +135,31 @@ impl<T: ?Sized> Mutex<T> {
     #[doc(alias = "lock_blocking")]
     pub fn blocking_lock(&self) -> MutexGuard<'_, T> {
         crate::blocking::block_on(self.lock())
+    }
+
+    /// As [`lock`](Self::lock), with a guard that keeps any [`Owner`] of the mutex: an `Rc` for tasks that stay on
+    /// one thread, a smart pointer of your own.
+    #[inline]
+    pub const fn lock_from<M: Owner<Target = Self>>(mutex: M) -> Locking<M> {
+        Locking::new(mutex)
+    }
+
+    /// As [`try_lock`](Self::try_lock), with a guard that keeps any [`Owner`] of the mutex.
+    ///
+    /// # Errors
+    /// As [`try_lock`](Self::try_lock).
+    #[inline]
+    pub fn try_lock_from<M: Owner<Target = Self>>(mutex: M) -> Result<Guard<M>, TryLockError> {
+        match mutex.semaphore.try_take(1) {
+            Ok(()) => Ok(Guard::new(mutex)),
+            Err(_) => Err(TryLockError(())),
+        }
+    }
+
+    /// The semaphore of one permit.
+    #[inline]
+    pub(crate) const fn semaphore(&self) -> &Semaphore {
+        &self.semaphore
     }
 
     /// Where the value lies. It belongs to whoever holds the permit (M1).
@@ -165,7 +192,7 @@ impl<T: ?Sized> Mutex<T> {
     #[doc(alias = "lock_arc")]
     #[inline]
     pub const fn lock_owned(self: Arc<Self>) -> LockOwned<T> {
-        Locking(Waiter::new(self, 1))
+        Locking::new(self)
     }
 
     /// As [`try_lock`](Self::try_lock), with a guard that owns its part of the mutex.
@@ -175,7 +202,7 @@ impl<T: ?Sized> Mutex<T> {
     #[doc(alias = "try_lock_arc")]
     #[inline]
     pub fn try_lock_owned(self: Arc<Self>) -> Result<OwnedMutexGuard<T>, TryLockError> {
-        Guard::try_new(self)
+        Self::try_lock_from(self)
     }
 
     /// As [`lock_owned`](Self::lock_owned), waiting with this thread.
@@ -209,75 +236,11 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
     }
 }
 
-/// What leads to a mutex.
-///
-/// # Safety
-/// Each call of `mutex` returns the very same mutex, also after the value was moved, and `semaphore`
-/// returns its semaphore; so does what `keep` makes of it, and the mutex lives as long as that.
-pub unsafe trait Lockable: Owner {
-    /// The mutex's value.
-    type Value: ?Sized;
-    /// What a mapped guard keeps: no more than it takes to give the permit back.
-    type Kept: Owner;
-    /// The mutex.
-    fn mutex(&self) -> &Mutex<Self::Value>;
-    /// Lets go of the value's type, where that can be.
-    fn keep(self) -> Self::Kept;
-}
-
-// SAFETY: the reference always leads to the same place.
-unsafe impl<T: ?Sized> Owner for &Mutex<T> {
-    #[inline]
-    fn semaphore(&self) -> &Semaphore {
-        &self.semaphore
-    }
-}
-
-// SAFETY: as above; the semaphore is borrowed for as long as the mutex is.
-unsafe impl<'a, T: ?Sized> Lockable for &'a Mutex<T> {
-    type Value = T;
-    type Kept = &'a Semaphore;
-
-    #[inline]
-    fn mutex(&self) -> &Mutex<T> {
-        self
-    }
-
-    #[inline]
-    fn keep(self) -> &'a Semaphore {
-        &self.semaphore
-    }
-}
-
-// SAFETY: an `Arc` never changes where its value lies.
-#[cfg(feature = "alloc")]
-unsafe impl<T: ?Sized> Owner for Arc<Mutex<T>> {
-    #[inline]
-    fn semaphore(&self) -> &Semaphore {
-        &self.semaphore
-    }
-}
-
-// SAFETY: as above.
-#[cfg(feature = "alloc")]
-unsafe impl<T: ?Sized> Lockable for Arc<Mutex<T>> {
-    type Value = T;
-    type Kept = Self;
-
-    #[inline]
-    fn mutex(&self) -> &Mutex<T> {
-        self
-    }
-
-    #[inline]
-    fn keep(self) -> Self {
-        self
-    }
-}
-
 /// Waits for the mutex that `M` leads to.
 #[must_use = "futures do nothing unless polled or awaited"]
-pub struct Locking<M: Lockable>(Waiter<M>);
+pub struct Locking<M: Leads> {
+    waiter: Waiter<M>,
+}
 
 /// The future of [`Mutex::lock`].
 pub type Lock<'a, T> = Locking<&'a Mutex<T>>;
@@ -286,23 +249,36 @@ pub type Lock<'a, T> = Locking<&'a Mutex<T>>;
 #[cfg(feature = "alloc")]
 pub type LockOwned<T> = Locking<Arc<Mutex<T>>>;
 
-impl<M: Lockable> Future for Locking<M> {
+impl<M: Leads> Locking<M> {
+    #[inline]
+    const fn new(mutex: M) -> Self {
+        Self { waiter: Waiter::new(mutex, Node::new(1)) }
+    }
+
+    /// Whether the lock was granted and no poll has picked it up yet. If that lasts, the task has stopped
+    /// polling this future and keeps everybody behind it waiting: a *futurelock*.
+    pub fn is_granted(&self) -> bool {
+        self.waiter.phase() == Phase::Granted
+    }
+}
+
+impl<T: ?Sized, M: Owner<Target = Mutex<T>>> Future for Locking<M> {
     type Output = Guard<M>;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Guard<M>> {
-        // SAFETY: the waiter is pinned as part of this future.
-        let waiter = unsafe { self.map_unchecked_mut(|this| &mut this.0) };
-        match waiter.poll(cx) {
-            Poll::Ready(Ok(mutex)) => Poll::Ready(Guard::new(mutex)),
+        // SAFETY: the waiter is pinned with this future and never moved out.
+        let waiter = unsafe { self.map_unchecked_mut(|this| &mut this.waiter) };
+        match waiter.poll(cx, usize::MAX) {
+            Poll::Ready(Ok((mutex, _))) => Poll::Ready(Guard::new(mutex)),
             Poll::Ready(Err(_)) => unreachable!("a mutex's semaphore is never closed"),
             Poll::Pending => Poll::Pending,
         }
     }
 }
 
-impl<M: Lockable> fmt::Debug for Locking<M> {
+impl<M: Leads> fmt::Debug for Locking<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lock").field("phase", &self.0.phase()).finish()
+        f.debug_struct("Locking").field("phase", &self.waiter.phase()).finish()
     }
 }

@@ -3,13 +3,13 @@
 
 use core::fmt;
 
-use crate::acquire::Owner;
+use crate::owner::{Leads, Owner};
 use crate::semaphore::Semaphore;
 use crate::state::MAX_PERMITS;
 
 /// Permits of the semaphore that `O` leads to, given back when dropped.
 #[must_use = "permits are given back when dropped"]
-pub struct Permit<O: Owner> {
+pub struct Permit<O: Owner<Target = Semaphore>> {
     owner: O,
     n: usize,
 }
@@ -21,7 +21,7 @@ pub type SemaphorePermit<'a> = Permit<&'a Semaphore>;
 #[cfg(feature = "alloc")]
 pub type OwnedSemaphorePermit = Permit<alloc::sync::Arc<Semaphore>>;
 
-impl<O: Owner> Permit<O> {
+impl<O: Owner<Target = Semaphore>> Permit<O> {
     #[inline]
     pub(crate) const fn new(owner: O, n: usize) -> Self {
         Self { owner, n }
@@ -53,7 +53,7 @@ impl<O: Owner> Permit<O> {
     }
 }
 
-impl<O: Owner + Clone> Permit<O> {
+impl<O: Owner<Target = Semaphore> + Clone> Permit<O> {
     /// Parts `n` permits from these, or none if there are fewer.
     pub fn split(&mut self, n: usize) -> Option<Self> {
         let left = self.n.checked_sub(n)?;
@@ -78,7 +78,7 @@ impl OwnedSemaphorePermit {
     }
 }
 
-impl<O: Owner> Drop for Permit<O> {
+impl<O: Owner<Target = Semaphore>> Drop for Permit<O> {
     #[inline]
     fn drop(&mut self) {
         if self.n > 0 {
@@ -87,7 +87,7 @@ impl<O: Owner> Drop for Permit<O> {
     }
 }
 
-impl<O: Owner> fmt::Debug for Permit<O> {
+impl<O: Owner<Target = Semaphore>> fmt::Debug for Permit<O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SemaphorePermit")
             .field("permits", &self.n)

@@ -23,10 +23,10 @@
 
 use core::mem;
 
-use crate::error::{AcquireError, TryAcquireError};
+use crate::error::TryAcquireError;
 use crate::queue::Locked;
 use crate::semaphore::Semaphore;
-use crate::state::{self, State, TOO_MANY, Verdict};
+use crate::state::{self, Ask, State, TOO_MANY, Verdict};
 use crate::sync::{self, Ordering};
 use crate::wakers::Wakers;
 
@@ -48,12 +48,13 @@ impl Semaphore {
     #[track_caller]
     pub(crate) fn try_take(&self, n: usize) -> Result<(), TryAcquireError> {
         check(n);
-        if self.take(n) { Ok(()) } else { self.take_or_tell(n) }
+        if self.take(n) { Ok(()) } else { self.take_or_tell(Ask::exactly(n)).map(|_| ()) }
     }
 
+    /// Takes permits at once and says how many, or why not.
     #[cold]
     #[inline(never)]
-    pub(crate) fn take_or_tell(&self, n: usize) -> Result<(), TryAcquireError> {
+    pub(crate) fn take_or_tell(&self, ask: Ask) -> Result<usize, TryAcquireError> {
         loop {
             // ORDERING: Acquire, with the Release in `change`: the one refused sees what was written
             // before the semaphore was closed.
@@ -61,13 +62,35 @@ impl Semaphore {
             if state.is_closed() {
                 return Err(TryAcquireError::Closed);
             }
-            if n == 0 {
-                return Ok(());
+            if ask.most == 0 {
+                return Ok(0);
             }
-            let next = state.take(n).ok_or(TryAcquireError::NoPermits)?;
+            let n = state.share_at_once(ask).ok_or(TryAcquireError::NoPermits)?;
             // ORDERING: Acquire, as in `take`.
-            if self.step(state, next, Ordering::Acquire).is_ok() {
-                return Ok(());
+            if self.step(state, state.minus(n), Ordering::Acquire).is_ok() {
+                return Ok(n);
+            }
+        }
+    }
+
+    /// Lets a newcomer in, unless `room` others stand in line already.
+    pub(crate) fn enter(&self, ask: Ask, room: usize) -> Result<Entry<'_>, Refusal> {
+        loop {
+            let state = self.line.settled();
+            if state.is_closed() {
+                return Err(Refusal::Closed);
+            }
+            if let Some(n) = state.share_at_once(ask) {
+                // ORDERING: Acquire, as in `take`.
+                if self.step(state, state.minus(n), Ordering::Acquire).is_ok() {
+                    return Ok(Entry::Taken(n));
+                }
+            } else if let Ok(line) = self.line.try_lock(state, state) {
+                if line.len() < room {
+                    return Ok(Entry::Line(line));
+                }
+                self.serve(line);
+                return Err(Refusal::LineFull);
             }
         }
     }
@@ -83,25 +106,6 @@ impl Semaphore {
                 let waiters = line.len();
                 self.serve(line);
                 return (state, waiters);
-            }
-        }
-    }
-
-    /// Lets a newcomer in that needs `n`: gives it the line, locked, to stand in, or `None` if its permits
-    /// could be taken after all.
-    pub(crate) fn enter(&self, n: usize) -> Result<Option<Locked<'_>>, AcquireError> {
-        loop {
-            let state = self.line.settled();
-            if state.is_closed() {
-                return Err(AcquireError(()));
-            }
-            if let Some(next) = state.take(n) {
-                // ORDERING: Acquire, as in `take`.
-                if self.step(state, next, Ordering::Acquire).is_ok() {
-                    return Ok(None);
-                }
-            } else if let Ok(line) = self.line.try_lock(state, state) {
-                return Ok(Some(line));
             }
         }
     }
@@ -211,6 +215,23 @@ impl Semaphore {
     }
 }
 
+/// How a newcomer got in.
+pub(crate) enum Entry<'a> {
+    /// It has so many permits.
+    Taken(usize),
+    /// It must stand in this line, which is locked and will not be unlocked before it has served it.
+    Line(Locked<'a>),
+}
+
+/// Why a request is not met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The semaphore is closed.
+    Closed,
+    /// More stand in line than the request would wait behind.
+    LineFull,
+}
+
 /// Panics for a request that could never be met.
 #[inline]
 #[track_caller]
@@ -224,14 +245,14 @@ fn settle(mut line: Locked<'_>, wakers: &mut Wakers) -> bool {
     let mut spent = 0;
     loop {
         let mut unserved = false;
-        while let Some(need) = line.front_need() {
-            let Some(verdict) = line.state().minus(spent).verdict(need) else { break };
+        while let Some(ask) = line.front_ask() {
+            let Some(verdict) = line.state().minus(spent).verdict(ask) else { break };
             if wakers.is_full() {
                 unserved = true;
                 break;
             }
-            if verdict == Verdict::Granted {
-                spent += need;
+            if let Verdict::Granted(n) = verdict {
+                spent += n;
             }
             line.pop_front(verdict, wakers);
         }

@@ -19,36 +19,118 @@
 //!   through [`Locked`], which exists once a line, while the word says LOCKED.
 //! * **Q3 (mirror)** `a.next` is `b` exactly when `b.prev` is `a`, but for the ends: the front's `prev`
 //!   is the back, the back's `next` is the length.
-//! * **Q4 (last word)** Taking a node off ends with the store of its verdict; from then on its owner may
-//!   free it, and nobody else touches it again.
+//! * **Q4 (last word)** Taking the front off ends with the store of its verdict where `prev` was; `next` then
+//!   says how many permits it got. From then on its owner may free it, and nobody else touches it again.
 //! * **Q5 (waker)** A node in the line holds a waker; one that was taken off holds none.
 
 use core::cell::{self, Cell};
+use core::marker::PhantomData;
 use core::mem::{self, MaybeUninit};
-use core::ptr;
+use core::ops::Deref;
+use core::pin::Pin;
+use core::ptr::{self, NonNull};
 use core::task::Waker;
 
-use crate::state::{State, Verdict, Word};
+use crate::state::{Ask, State, Verdict, Word};
 use crate::sync::{AtomicPtr, Gate, Ordering, UnsafeCell, const_fn};
 use crate::wakers::Wakers;
 
 /// A waiter: how many permits it needs, and, once it stands in line, its links and its waker. These stay
 /// uninitialised until then, because a store before the fast path's CAS would be paid for.
 pub(crate) struct Node {
-    /// The permits needed, and [`JOINED`] once the node has been in the line. Written by the owner alone,
-    /// before it joins.
+    /// The permits needed, under the flags [`JOINED`] and [`GREEDY`]. Written by the owner alone, before the
+    /// node joins.
     need: Cell<usize>,
     links: cell::UnsafeCell<MaybeUninit<Links>>,
 }
 
+/// A node that takes more than it needs, if it lies free. Its `need` says GREEDY.
+#[repr(C)]
+pub(crate) struct GreedyNode {
+    node: Node,
+    most: usize,
+}
+
+/// The node has been in the line.
+const JOINED: usize = 1 << (usize::BITS - 1);
+/// The node is the first part of a [`GreedyNode`].
+const GREEDY: usize = 1 << (usize::BITS - 2);
+
+/// What can stand in line: a [`Node`], or what starts with one.
+pub(crate) trait Seat {
+    fn node(&self) -> &Node;
+
+    /// Leads to all of the seat, not only to its node.
+    fn place(self: Pin<&Self>) -> Place<'_>;
+
+    /// What was asked for.
+    fn ask(&self) -> Ask;
+}
+
+impl Seat for Node {
+    #[inline]
+    fn node(&self) -> &Node {
+        self
+    }
+
+    #[inline]
+    fn place(self: Pin<&Self>) -> Place<'_> {
+        Place(NonNull::from(self.get_ref()), PhantomData)
+    }
+
+    #[inline]
+    fn ask(&self) -> Ask {
+        Ask::exactly(self.need())
+    }
+}
+
+impl GreedyNode {
+    pub(crate) const fn new(least: usize, most: usize) -> Self {
+        Self { node: Node::new(least | GREEDY), most }
+    }
+}
+
+impl Seat for GreedyNode {
+    fn node(&self) -> &Node {
+        &self.node
+    }
+
+    fn place(self: Pin<&Self>) -> Place<'_> {
+        Place(NonNull::from(self.get_ref()).cast(), PhantomData)
+    }
+
+    fn ask(&self) -> Ask {
+        Ask { least: self.node.need(), most: self.most }
+    }
+}
+
+/// Where a node lies, pinned, with the right to look at all of its seat.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a>(NonNull<Node>, PhantomData<Pin<&'a Node>>);
+
+impl Deref for Place<'_> {
+    type Target = Node;
+
+    #[inline]
+    fn deref(&self) -> &Node {
+        // SAFETY: made from a reference that is still borrowed.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Place<'_> {
+    pub(crate) fn ask(&self) -> Ask {
+        // SAFETY: as above.
+        unsafe { ask(self.0.as_ptr()) }
+    }
+}
+
 struct Links {
-    /// The node before this one (Q3) or, after the node was taken off, the verdict.
+    /// The node before this one (Q3) or, once it was told, the verdict.
     prev: AtomicPtr<Node>,
     next: UnsafeCell<*mut Node>,
     waker: UnsafeCell<MaybeUninit<Waker>>,
 }
-
-const JOINED: usize = 1 << (usize::BITS - 1);
 
 /// A verdict as `prev` holds it: an address at which no node can lie.
 const GRANTED: *mut Node = ptr::null_mut();
@@ -61,7 +143,7 @@ impl Node {
 
     #[inline]
     pub(crate) fn need(&self) -> usize {
-        self.need.get() & !JOINED
+        self.need.get() & !(JOINED | GREEDY)
     }
 
     #[inline]
@@ -70,12 +152,13 @@ impl Node {
     }
 
     /// The verdict on a node that has joined, or `None` while it stands in line.
-    #[inline]
     pub(crate) fn verdict(&self) -> Option<Verdict> {
+        let links = self.links();
         // ORDERING: Acquire, with the Release that stores the verdict in `Locked::pop_front`: the one
         // granted sees what the giver of its permits wrote, and may free the node.
-        match self.links().prev.load(Ordering::Acquire) {
-            GRANTED => Some(Verdict::Granted),
+        match links.prev.load(Ordering::Acquire) {
+            // SAFETY: after the verdict nobody but its owner, who is here, touches a node (Q4).
+            GRANTED => Some(Verdict::Granted(links.next.with(|next| unsafe { *next }).addr())),
             REFUSED => Some(Verdict::Refused),
             _ => None,
         }
@@ -84,7 +167,6 @@ impl Node {
     /// Whether a node that has joined would already wake the task of `waker`. Takes no lock: only the
     /// node's owner, who is here, writes its waker. Should a verdict come at this very moment, then the
     /// bits are those of a waker that was moved out and called; to compare them is still sound.
-    #[inline]
     pub(crate) fn wakes(&self, waker: &Waker) -> bool {
         // SAFETY: a joined node's waker was written (Q5), and taking it out leaves its bits in place.
         self.links().waker.with(|mine| unsafe { (*mine).assume_init_ref().will_wake(waker) })
@@ -207,18 +289,21 @@ impl Locked<'_> {
         unsafe { next(back).addr() }
     }
 
-    /// What the front needs, or `None` if the line is empty.
-    pub(crate) fn front_need(&self) -> Option<usize> {
-        // SAFETY: a node in the line is alive (Q1).
-        unsafe { self.front().as_ref() }.map(Node::need)
+    /// What the front asks for, or `None` if the line is empty.
+    pub(crate) fn front_ask(&self) -> Option<Ask> {
+        if self.is_empty() {
+            return None;
+        }
+        // SAFETY: the front is in the line, so alive (Q1).
+        Some(unsafe { ask(self.front()) })
     }
 
     /// Puts a newcomer at the back.
     ///
     /// # Safety
-    /// The node is pinned and has not joined. It stays until it has been taken off (Q1).
-    pub(crate) unsafe fn push_back(&mut self, node: &Node, waker: Waker) {
-        let (this, back, length) = (ptr::from_ref(node).cast_mut(), self.back(), self.len());
+    /// The node has not joined. It stays where it is until it has been taken off (Q1).
+    pub(crate) unsafe fn push_back(&mut self, node: Place<'_>, waker: Waker) {
+        let (this, back, length) = (node.0.as_ptr(), self.back(), self.len());
         let before = if back.is_null() { this } else { back };
         let links = Links {
             prev: AtomicPtr::new(before),
@@ -243,16 +328,19 @@ impl Locked<'_> {
     /// batch.
     pub(crate) fn pop_front(&mut self, verdict: Verdict, wakers: &mut Wakers) {
         let front = self.front();
-        let verdict = match verdict {
-            Verdict::Granted => GRANTED,
-            Verdict::Refused => REFUSED,
-        };
         // SAFETY: the front is in the line, so alive (Q1), and we hold the lock (Q2).
         unsafe {
             self.unlink(front);
             wakers.push(take_waker(front));
+            let told = match verdict {
+                Verdict::Granted(n) => {
+                    set_next(front, ptr::without_provenance_mut(n));
+                    GRANTED
+                }
+                Verdict::Refused => REFUSED,
+            };
             // ORDERING: Release, with the Acquire in `Node::verdict`. The last touch of the node (Q4).
-            links(front).prev.store(verdict, Ordering::Release);
+            links(front).prev.store(told, Ordering::Release);
         }
     }
 
@@ -261,15 +349,14 @@ impl Locked<'_> {
     ///
     /// # Safety
     /// The node has joined this very line, and its owner is here.
-    pub(crate) unsafe fn remove(&mut self, node: &Node) -> Option<Waker> {
-        let this = ptr::from_ref(node).cast_mut();
+    pub(crate) unsafe fn remove(&mut self, node: Place<'_>) -> Option<Waker> {
         if node.verdict().is_some() {
             return None;
         }
         // SAFETY: a node that has joined and was not taken off is in the line, and we hold the lock (Q2).
         unsafe {
-            self.unlink(this);
-            Some(take_waker(this))
+            self.unlink(node.0.as_ptr());
+            Some(take_waker(node.0.as_ptr()))
         }
     }
 
@@ -278,7 +365,7 @@ impl Locked<'_> {
     ///
     /// # Safety
     /// The node has joined this very line, and its owner is here.
-    pub(crate) unsafe fn replace_waker(&mut self, node: &Node, waker: Waker) -> Waker {
+    pub(crate) unsafe fn replace_waker(&mut self, node: Place<'_>, waker: Waker) -> Waker {
         if node.verdict().is_some() {
             return waker;
         }
@@ -355,6 +442,16 @@ impl Locked<'_> {
 // Each of these wants a node in a line whose lock the caller holds: it is alive (Q1), it has joined, and
 // its links are the caller's to read and write (Q2). `prev` is atomic for the sake of its owner, who
 // looks there for the verdict without the lock; under it, Relaxed is enough.
+
+unsafe fn ask(node: *mut Node) -> Ask {
+    // SAFETY: as above, and GREEDY tells that the node is the first part of a greedy one.
+    unsafe {
+        let least = (*node).need();
+        let greedy = (*node).need.get() & GREEDY != 0;
+        let most = if greedy { (*node.cast::<GreedyNode>()).most } else { least };
+        Ask { least, most }
+    }
+}
 
 unsafe fn links<'n>(node: *mut Node) -> &'n Links {
     // SAFETY: as above.

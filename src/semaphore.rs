@@ -14,6 +14,7 @@ use crate::blocking::block_on;
 #[cfg(feature = "std")]
 use crate::error::AcquireError;
 use crate::error::TryAcquireError;
+use crate::owner::Owner;
 #[cfg(feature = "alloc")]
 use crate::permit::OwnedSemaphorePermit;
 use crate::permit::{Permit, SemaphorePermit};
@@ -193,6 +194,47 @@ impl Semaphore {
         Acquiring::new(self, n)
     }
 
+    /// As [`acquire_many`](Self::acquire_many), with permits that keep any [`Owner`] of the semaphore: an `Rc`
+    /// for tasks that stay on one thread, a smart pointer of your own.
+    ///
+    /// # Errors
+    /// As [`acquire`](Self::acquire).
+    ///
+    /// # Panics
+    /// As [`acquire_many`](Self::acquire_many).
+    ///
+    /// # Examples
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use fairgate::Semaphore;
+    /// use std::rc::Rc;
+    ///
+    /// let local = Rc::new(Semaphore::new(1));
+    /// let permit = Semaphore::acquire_from(local.clone(), 1).await?;
+    /// # Ok::<(), fairgate::AcquireError>(()) }).unwrap();
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub const fn acquire_from<O: Owner<Target = Self>>(owner: O, n: usize) -> Acquiring<O> {
+        Acquiring::new(owner, n)
+    }
+
+    /// As [`try_acquire_many`](Self::try_acquire_many), with permits that keep any [`Owner`] of the semaphore.
+    ///
+    /// # Errors
+    /// As [`try_acquire`](Self::try_acquire).
+    ///
+    /// # Panics
+    /// As [`try_acquire_many`](Self::try_acquire_many).
+    #[inline]
+    #[track_caller]
+    pub fn try_acquire_from<O: Owner<Target = Self>>(
+        owner: O,
+        n: usize,
+    ) -> Result<Permit<O>, TryAcquireError> {
+        owner.try_take(n).map(|()| Permit::new(owner, n))
+    }
+
     /// Takes one permit if that can be done at once.
     ///
     /// # Fairness
@@ -226,7 +268,7 @@ impl Semaphore {
     #[inline]
     #[track_caller]
     pub fn try_acquire_many(&self, n: usize) -> Result<SemaphorePermit<'_>, TryAcquireError> {
-        self.try_take(n).map(|()| Permit::new(self, n))
+        Self::try_acquire_from(self, n)
     }
 }
 
@@ -292,7 +334,7 @@ impl Semaphore {
         self: Arc<Self>,
         n: usize,
     ) -> Result<OwnedSemaphorePermit, TryAcquireError> {
-        self.try_take(n).map(|()| Permit::new(self, n))
+        Self::try_acquire_from(self, n)
     }
 }
 
@@ -409,6 +451,30 @@ impl Semaphore {
     #[track_caller]
     pub fn reduce_permits(&self, n: usize) {
         assert!(self.take_away(n), "{}", TOO_MUCH_OWED);
+    }
+
+    /// Moves the semaphore from a limit of `from` permits to one of `to`, whatever is in flight: adds the
+    /// difference or takes it away, in one step. The limit is what the caller says it is; the semaphore knows
+    /// only what lies free.
+    ///
+    /// # Panics
+    /// As [`add_permits`](Self::add_permits) and [`reduce_permits`](Self::reduce_permits).
+    ///
+    /// # Examples
+    /// ```
+    /// let semaphore = fairgate::Semaphore::new(10);
+    /// let busy = semaphore.try_acquire_many(7)?;
+    /// semaphore.resize(10, 4); // three are owed now
+    /// drop(busy);
+    /// assert_eq!(semaphore.available_permits(), 4);
+    /// # Ok::<(), fairgate::TryAcquireError>(())
+    /// ```
+    #[track_caller]
+    pub fn resize(&self, from: usize, to: usize) {
+        match to.checked_sub(from) {
+            Some(more) => self.add_permits(more),
+            None => self.reduce_permits(from - to),
+        }
     }
 
     /// Closes the semaphore: all who wait and all who come are refused, for ever. Permits granted before stay

@@ -28,11 +28,24 @@ pub(crate) const MAX_PERMITS: usize = usize::MAX >> (SHIFT + 1);
 pub(crate) const TOO_MANY: &str = "a semaphore holds at most MAX_PERMITS permits";
 pub(crate) const TOO_MUCH_OWED: &str = "a semaphore owes at most MAX_PERMITS permits";
 
+/// How many permits a request wants: at least so many, and up to so many if they lie free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ask {
+    pub(crate) least: usize,
+    pub(crate) most: usize,
+}
+
+impl Ask {
+    pub(crate) const fn exactly(n: usize) -> Self {
+        Self { least: n, most: n }
+    }
+}
+
 /// What ends a waiter's time in the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// The permits are its own, whatever happens to the semaphore from now on.
-    Granted,
+    /// So many permits are its own, whatever happens to the semaphore from now on.
+    Granted(usize),
     /// The semaphore is closed.
     Refused,
 }
@@ -98,14 +111,31 @@ impl State {
         }
     }
 
-    /// What the front of the line, which needs `n`, is to be told now; `None` if it must wait on.
-    pub(crate) const fn verdict(self, n: usize) -> Option<Verdict> {
-        if self.is_closed() {
-            Some(Verdict::Refused)
-        } else if self.permits() >= n as isize {
-            Some(Verdict::Granted)
-        } else {
+    /// How many permits one who asks gets, if it is his turn; `None` if too few lie free.
+    const fn share(self, ask: Ask) -> Option<usize> {
+        if self.permits() < ask.least as isize {
             None
+        } else if self.permits() < ask.most as isize {
+            Some(self.permits() as usize)
+        } else {
+            Some(ask.most)
+        }
+    }
+
+    /// How many permits a newcomer gets at once, or `None` if it must stand in line or is refused.
+    // FAIRNESS: as in `take`.
+    pub(crate) const fn share_at_once(self, ask: Ask) -> Option<usize> {
+        if self.0 & (QUEUED | CLOSED) == 0 { self.share(ask) } else { None }
+    }
+
+    /// What the front of the line is to be told now; `None` if it must wait on.
+    pub(crate) const fn verdict(self, ask: Ask) -> Option<Verdict> {
+        if self.is_closed() {
+            return Some(Verdict::Refused);
+        }
+        match self.share(ask) {
+            Some(n) => Some(Verdict::Granted(n)),
+            None => None,
         }
     }
 
@@ -191,9 +221,17 @@ const _: () = {
     assert!(word(-1, 0).take(1).is_none()); // in debt
     assert!(word(MAX, 0).take(MAX_PERMITS).is_some());
 
-    assert!(matches!(word(2, QUEUED).verdict(2), Some(Verdict::Granted)));
-    assert!(word(1, QUEUED).verdict(2).is_none()); // and those behind it wait, too
-    assert!(matches!(word(9, QUEUED | CLOSED).verdict(2), Some(Verdict::Refused)));
+    const TWO: Ask = Ask::exactly(2);
+    const SOME: Ask = Ask { least: 2, most: 4 };
+    assert!(matches!(word(3, QUEUED).verdict(TWO), Some(Verdict::Granted(2))));
+    assert!(matches!(word(3, QUEUED).verdict(SOME), Some(Verdict::Granted(3)))); // all there are
+    assert!(matches!(word(9, QUEUED).verdict(SOME), Some(Verdict::Granted(4)))); // all it may
+    assert!(word(1, QUEUED).verdict(TWO).is_none()); // and those behind it wait, too
+    assert!(word(-1, QUEUED).verdict(Ask { least: 0, most: 4 }).is_none()); // debt comes first
+    assert!(matches!(word(9, QUEUED | CLOSED).verdict(TWO), Some(Verdict::Refused)));
+    assert!(matches!(word(3, 0).share_at_once(SOME), Some(3)));
+    assert!(word(3, QUEUED).share_at_once(SOME).is_none());
+    assert!(word(3, CLOSED).share_at_once(SOME).is_none());
 
     assert!(word(MAX, 0).permits() == MAX);
     assert!(word(-MAX, LOCKED | QUEUED | CLOSED).permits() == -MAX);

@@ -1,0 +1,58 @@
+//! What leads to a semaphore or a mutex: a reference, an `Arc`, an `Rc`, or an owner of the user's own. All
+//! futures, permits and guards are generic over it, so that none is written twice.
+
+use core::ops::Deref;
+
+use crate::mutex::Mutex;
+use crate::semaphore::Semaphore;
+
+/// What a future, a permit or a guard may own to keep its [`Semaphore`] or [`Mutex`] alive.
+///
+/// It is implemented for `&T`, `Arc<T>` and `Rc<T>`. Implement it for a smart pointer of your own to use it
+/// with [`Semaphore::acquire_from`] and [`Mutex::lock_from`].
+///
+/// # Safety
+/// `deref` leads to the very same value each time, also after the owner was moved, and does not panic. That
+/// value neither moves nor dies while the owner lives, nor after the owner was leaked.
+pub unsafe trait Owner: Deref {}
+
+// SAFETY: the reference always leads to the same place.
+unsafe impl<T: ?Sized> Owner for &T {}
+// SAFETY: an `Arc` never changes where its value lies.
+#[cfg(feature = "alloc")]
+unsafe impl<T: ?Sized> Owner for alloc::sync::Arc<T> {}
+// SAFETY: an `Rc` never changes where its value lies.
+#[cfg(feature = "alloc")]
+unsafe impl<T: ?Sized> Owner for alloc::rc::Rc<T> {}
+
+/// What has a semaphore inside: a semaphore, or a mutex. Nobody outside the crate can name this, so nobody
+/// reaches a mutex's semaphore through it.
+pub trait Counted {
+    /// The semaphore inside.
+    fn inner(&self) -> &Semaphore;
+}
+
+impl Counted for Semaphore {
+    #[inline]
+    fn inner(&self) -> &Semaphore {
+        self
+    }
+}
+
+impl<T: ?Sized> Counted for Mutex<T> {
+    #[inline]
+    fn inner(&self) -> &Semaphore {
+        self.semaphore()
+    }
+}
+
+/// An [`Owner`] of what has a semaphore inside.
+pub trait Leads: Owner<Target: Counted> {
+    /// The semaphore it leads to, always the same one.
+    #[inline]
+    fn semaphore(&self) -> &Semaphore {
+        (**self).inner()
+    }
+}
+
+impl<O: Owner<Target: Counted>> Leads for O {}
