@@ -1,0 +1,8 @@
+//! Models of the semaphore and the mutex, run by loom. A file is a subject, a test's name its claim.
+
+mod check;
+mod data;
+mod request;
+mod threads;
+
+mod grant;

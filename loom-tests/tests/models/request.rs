@@ -1,0 +1,155 @@
+//! A future that is polled by hand, and the task that it wakes.
+
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+/// Counts how often it was woken. Loom does not see this counter, so it orders nothing.
+#[derive(Default)]
+struct Calls(AtomicUsize);
+
+impl Wake for Calls {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// A task. When it ends, no waker of it may be left, and none may have been dropped twice.
+pub struct Task([Arc<Calls>; 2]);
+
+impl Task {
+    pub fn new() -> Self {
+        let calls = Arc::new(Calls::default());
+        Self([Arc::clone(&calls), calls])
+    }
+
+    pub fn waker(&self) -> Waker {
+        Waker::from(Arc::clone(&self.0[0]))
+    }
+
+    pub fn woken(&self) -> usize {
+        self.0[0].0.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_eq!(Arc::strong_count(&self.0[0]), self.0.len(), "a waker was leaked, or dropped twice");
+        }
+    }
+}
+
+/// A future with the task that polled it last.
+pub struct Request<F: Future> {
+    // Dropped in this order: a request that is given up leaves no waker behind.
+    future: Pin<Box<F>>,
+    task: Task,
+}
+
+/// A request that was polled, and what it said.
+pub enum Asked<F: Future> {
+    Ready(F::Output),
+    Pending(Request<F>),
+}
+
+impl<F: Future> Request<F> {
+    /// Polls a new future once.
+    pub fn asked(future: F) -> Asked<F> {
+        let mut request = Self { future: Box::pin(future), task: Task::new() };
+        match request.poll() {
+            Poll::Ready(output) => Asked::Ready(output),
+            Poll::Pending => Asked::Pending(request),
+        }
+    }
+
+    /// Polls a new future that has to wait.
+    #[track_caller]
+    pub fn waiting(future: F) -> Self {
+        match Self::asked(future) {
+            Asked::Ready(_) => panic!("there was nothing to wait for"),
+            Asked::Pending(request) => request,
+        }
+    }
+
+    /// Polls once more.
+    pub fn again(mut self) -> Asked<F> {
+        match self.poll() {
+            Poll::Ready(output) => Asked::Ready(output),
+            Poll::Pending => Asked::Pending(self),
+        }
+    }
+
+    /// Polls once more, from another task. The one that it leaves is woken at most once, and holds nothing
+    /// of it any longer.
+    pub fn elsewhere(mut self) -> Asked<F> {
+        let left = mem::replace(&mut self.task, Task::new());
+        let asked = self.again();
+        assert!(left.woken() <= 1);
+        asked
+    }
+
+    fn poll(&mut self) -> Poll<F::Output> {
+        self.future.as_mut().poll(&mut Context::from_waker(&self.task.waker()))
+    }
+
+    /// Looks at a request once the other threads are done. Was it served since it was last polled, then it
+    /// was woken, once; was it not, then it was not.
+    #[track_caller]
+    pub fn settle(mut self) -> Asked<F> {
+        match self.poll() {
+            Poll::Ready(output) => {
+                assert_eq!(self.task.woken(), 1, "served, so woken once");
+                Asked::Ready(output)
+            }
+            Poll::Pending => {
+                assert_eq!(self.task.woken(), 0, "not served, so not woken");
+                Asked::Pending(self)
+            }
+        }
+    }
+
+    /// Settles a request that must have been served by now.
+    #[track_caller]
+    pub fn served(self) -> F::Output {
+        Asked::Pending(self).served()
+    }
+
+    /// Settles a request that must still be waiting.
+    #[track_caller]
+    pub fn unserved(self) -> Self {
+        Asked::Pending(self).unserved()
+    }
+}
+
+impl<F: Future> Asked<F> {
+    /// What it was served, at its last poll or since.
+    #[track_caller]
+    pub fn served(self) -> F::Output {
+        match self.settle() {
+            Asked::Ready(output) => output,
+            Asked::Pending(_) => panic!("a request that could be served still waits"),
+        }
+    }
+
+    /// The request, which must still be waiting.
+    #[track_caller]
+    pub fn unserved(self) -> Request<F> {
+        match self.settle() {
+            Asked::Ready(_) => panic!("a request was served out of turn"),
+            Asked::Pending(request) => request,
+        }
+    }
+
+    /// As [`Request::settle`].
+    #[track_caller]
+    pub fn settle(self) -> Self {
+        match self {
+            Asked::Ready(_) => self,
+            Asked::Pending(request) => request.settle(),
+        }
+    }
+}
