@@ -2,6 +2,7 @@
 
 mod shared;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use clap::builder::RangedU64ValueParser;
 use fairgate::Semaphore;
 use shared::client::Site;
 use shared::lesson::{self, Fetched};
+use shared::picture::{self, Panel};
 use shared::record::Recorder;
 use shared::server::{Manners, Server};
 
@@ -45,6 +47,9 @@ struct Options {
     /// Own server: posts of act 3 that are never answered
     #[arg(long, value_delimiter = ',', default_value = "4,7")]
     hang: Vec<u32>,
+    /// Draw the three timelines into this file, too
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
 }
 
 fn at_least_one() -> RangedU64ValueParser<usize> {
@@ -53,37 +58,31 @@ fn at_least_one() -> RangedU64ValueParser<usize> {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    match smol::block_on(three_acts(&options)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            eprintln!("error: {why}");
-            ExitCode::FAILURE
-        }
-    }
+    shared::exit(smol::block_on(three_acts(&options)))
 }
 
 async fn three_acts(options: &Options) -> Result<(), String> {
-    println!("\nAct 1: {} posts, all at once", options.posts);
-    let stage = Stage::set(options, &[]).await?;
-    let fetched = lesson::unlimited(&stage.site, options.posts, &stage.recorder).await;
-    stage.review(&fetched, fetched.iter().filter(|post| post.is_err()))?;
+    let mut panels = Vec::new();
+    let act = Act::open(options, &[], format!("Act 1: {} posts, all at once", options.posts)).await?;
+    let fetched = lesson::unlimited(&act.site, options.posts, &act.recorder).await;
+    panels.push(act.close(&fetched, fetched.iter().filter(|post| post.is_err()))?);
 
-    println!("\nAct 2: {} posts, {} slots", options.posts, options.permits);
-    let stage = Stage::set(options, &[]).await?;
-    let slots = Arc::new(Semaphore::new(options.permits));
-    let fetched = lesson::limited(&stage.site, options.posts, &slots, &stage.recorder).await;
-    stage.review(&fetched, fetched.iter().filter(|post| post.is_err()))?;
+    let (posts, permits) = (options.posts, options.permits);
+    let act = Act::open(options, &[], format!("Act 2: {posts} posts, {permits} slots")).await?;
+    let slots = Arc::new(Semaphore::new(permits));
+    let fetched = lesson::limited(&act.site, posts, &slots, &act.recorder).await;
+    panels.push(act.close(&fetched, fetched.iter().filter(|post| post.is_err()))?);
     println!("  Slots free again: {}", slots.available_permits());
 
     let (posts, permits) = (options.timed_posts, options.timed_permits);
     let limit = Duration::from_millis(options.timeout_ms);
-    println!("\nAct 3: {posts} posts, {permits} slots, {limit:?} for each request");
-    let stage = Stage::set(options, &options.hang).await?;
+    let title = format!("Act 3: {posts} posts, {permits} slots, {limit:?} for each request");
+    let act = Act::open(options, &options.hang, title).await?;
     let slots = Arc::new(Semaphore::new(permits));
-    let fetched = lesson::timed(&stage.site, posts, &slots, limit, &stage.recorder).await;
-    stage.review(&fetched, &fetched)?;
+    let fetched = lesson::timed(&act.site, posts, &slots, limit, &act.recorder).await;
+    panels.push(act.close(&fetched, &fetched)?);
     println!("  Slots free again: {}", slots.available_permits());
-    Ok(())
+    picture::save(options.svg.as_deref(), &panels)
 }
 
 fn print_lines<'a>(fetched: impl IntoIterator<Item = &'a Fetched>) {
@@ -95,18 +94,20 @@ fn print_lines<'a>(fetched: impl IntoIterator<Item = &'a Fetched>) {
     }
 }
 
-/// What an act plays on.
-struct Stage {
+/// The stage an act plays on.
+struct Act {
+    title: String,
     site: Site,
     server: Option<Server>,
     recorder: Arc<Recorder>,
 }
 
-impl Stage {
-    async fn set(options: &Options, hanging: &[u32]) -> Result<Self, String> {
+impl Act {
+    async fn open(options: &Options, hanging: &[u32], title: String) -> Result<Self, String> {
+        println!("\n{title}");
         let recorder = Recorder::watched();
         if let Some(site) = options.url.clone() {
-            return Ok(Self { site, server: None, recorder });
+            return Ok(Self { title, site, server: None, recorder });
         }
         let manners = Manners {
             latency: Duration::from_millis(options.latency_ms),
@@ -115,15 +116,15 @@ impl Stage {
             ..Manners::default()
         };
         let server = Server::start(manners).await.map_err(|error| format!("no server: {error}"))?;
-        Ok(Self { site: server.url().parse()?, server: Some(server), recorder })
+        Ok(Self { title, site: server.url().parse()?, server: Some(server), recorder })
     }
 
-    /// Tells what came of an act. An act that fetched nothing at all is an error.
-    fn review<'a>(
-        &self,
+    /// Sums up and draws the act. One that fetched nothing at all is an error.
+    fn close<'a>(
+        self,
         fetched: &[Fetched],
         lines: impl IntoIterator<Item = &'a Fetched>,
-    ) -> Result<(), String> {
+    ) -> Result<Panel, String> {
         let timeline = self.recorder.timeline();
         print_lines(lines);
         let titles = fetched.iter().flatten().count();
@@ -135,7 +136,7 @@ impl Stage {
         print!("{timeline}");
         match titles {
             0 => Err("nothing could be fetched".to_owned()),
-            _ => Ok(()),
+            _ => Ok(Panel::new(self.title, timeline)),
         }
     }
 }

@@ -35,10 +35,10 @@ impl Live {
     }
 
     pub fn add(&self, name: &str) {
-        let line = self.screen.add(ProgressBar::no_length());
-        line.set_prefix(name.to_owned());
-        let task = Task { name: name.to_owned(), line, state: State::Started };
-        self.tasks.lock().unwrap().push(task);
+        let state = State::Started;
+        let line = ProgressBar::no_length().with_style(style(words(state).1)).with_prefix(name.to_owned());
+        let line = self.screen.add(line);
+        self.tasks.lock().unwrap().push(Task { name: name.to_owned(), line, state });
     }
 
     pub fn turns_to(&self, task: usize, doing: Doing) {

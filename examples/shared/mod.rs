@@ -3,10 +3,26 @@
 #![allow(dead_code, reason = "each example uses its own part of it")]
 #![allow(unreachable_pub, reason = "`pub` reads better here than `pub(crate)`")]
 
+use std::process::ExitCode;
+
+pub mod bars;
 pub mod client;
 pub mod ledger;
 pub mod lesson;
 pub mod live;
+pub mod picture;
 pub mod record;
 pub mod server;
+pub mod textbook;
 pub mod timeline;
+
+/// How every example ends.
+pub fn exit(outcome: Result<(), String>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            eprintln!("error: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -90,14 +90,14 @@ impl Timeline {
         let spans = self.rows.iter().flat_map(|row| &row.spans);
         spans.filter(|span| span.doing == Doing::Holding)
     }
+}
 
-    /// Distances between the numbers on the axis: 1, 2 or 5 and noughts, about five of them.
-    pub fn step(&self) -> f64 {
-        let rough = (self.end() / 5.0).max(1.0);
-        let power = 10f64.powf(rough.log10().floor());
-        let step = [1.0, 2.0, 5.0].map(|n| n * power);
-        step.into_iter().find(|step| *step >= rough).unwrap_or(10.0 * power)
-    }
+/// Distances between the numbers on an axis of this length: 1, 2 or 5 and noughts, at most nine.
+pub fn step(length: f64) -> f64 {
+    let rough = (length / 8.0).max(1.0);
+    let power = 10f64.powf(rough.log10().floor());
+    let step = [1.0, 2.0, 5.0].map(|n| n * power);
+    step.into_iter().find(|step| *step >= rough).unwrap_or(10.0 * power)
 }
 
 impl fmt::Display for Timeline {
@@ -135,7 +135,7 @@ fn axis(timeline: &Timeline, column: impl Fn(f64) -> usize) -> String {
         let number = format!("{at}");
         let start = column(at).max(axis.len());
         axis = format!("{axis:<start$}{number} ");
-        at += timeline.step();
+        at += step(timeline.end());
     }
     axis + timeline.unit
 }
