@@ -1,4 +1,5 @@
 //! The lesson's programme does what it says: the same server and the same client as the example.
+#![cfg(not(miri))]
 
 #[path = "../examples/shared/mod.rs"]
 mod shared;
