@@ -8,15 +8,12 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 
 use crate::error::{AcquireError, BoundedAcquireError};
+use crate::node::{GreedyNode, Node};
 use crate::owner::Owner;
 use crate::permit::Permit;
-use crate::protocol::{Refusal, check};
-use crate::queue::{GreedyNode, Node};
+use crate::protocol::{ANY_LENGTH, Refusal, check};
 use crate::semaphore::Semaphore;
 use crate::waiter::{Phase, Waiter};
-
-/// No line is as long as that.
-const ANY_LENGTH: usize = usize::MAX;
 
 /// Waits for permits of the semaphore that `O` leads to.
 ///

@@ -11,6 +11,7 @@ mod semaphore;
 mod protocol;
 mod state;
 mod queue;
+mod node;
 mod wakers;
 mod waiter;
 mod acquire;

@@ -15,8 +15,9 @@ use crate::error::TryLockError;
 #[cfg(feature = "alloc")]
 use crate::guard::OwnedMutexGuard;
 use crate::guard::{Guard, MutexGuard};
+use crate::node::Node;
 use crate::owner::{Leads, Owner};
-use crate::queue::Node;
+use crate::protocol::ANY_LENGTH;
 use crate::semaphore::Semaphore;
 use crate::sync::const_fn;
 use crate::waiter::{Phase, Waiter};
@@ -269,7 +270,7 @@ impl<T: ?Sized, M: Owner<Target = Mutex<T>>> Future for Locking<M> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Guard<M>> {
         // SAFETY: the waiter is pinned with this future and never moved out.
         let waiter = unsafe { self.map_unchecked_mut(|this| &mut this.waiter) };
-        match waiter.poll(cx, usize::MAX) {
+        match waiter.poll(cx, ANY_LENGTH) {
             Poll::Ready(Ok((mutex, _))) => Poll::Ready(Guard::new(mutex)),
             Poll::Ready(Err(_)) => unreachable!("a mutex's semaphore is never closed"),
             Poll::Pending => Poll::Pending,

@@ -14,7 +14,8 @@
 //! * **F2** QUEUED is set exactly while the line is not empty; it changes only under the lock.
 //! * **F3** Whenever the lock is free, the word holds less than the front needs and is not closed, or a
 //!   thread is between two batches of wakers and will look again. *No lost wake-up.* Hence the lock is
-//!   given back in one place, [`Semaphore::serve`], which looks at the front first.
+//!   given back by [`Semaphore::serve`], which looks at the front first, or by
+//!   [`Semaphore::leave`], for those who found F3 as it should be and changed neither word nor front.
 //! * **F4** Wakers are cloned, called and dropped outside the lock. *No deadlock with foreign code.*
 //! * **F5** A grant is ownership: its permits leave the word in the CAS that gives the lock back, and from
 //!   then on they are a permit's or a future's to give back, closed or not. *Conservation.*
@@ -22,6 +23,7 @@
 //!   fails, and the holder looks again. *A release never waits.*
 
 use core::mem;
+use core::task::Waker;
 
 use crate::error::TryAcquireError;
 use crate::queue::Locked;
@@ -48,24 +50,33 @@ impl Semaphore {
     #[track_caller]
     pub(crate) fn try_take(&self, n: usize) -> Result<(), TryAcquireError> {
         check(n);
-        if self.take(n) { Ok(()) } else { self.take_or_tell(Ask::exactly(n)).map(|_| ()) }
+        if self.take(n) { Ok(()) } else { self.try_take_slow(n) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn try_take_slow(&self, n: usize) -> Result<(), TryAcquireError> {
+        match self.take_or_tell(Ask::exactly(n)) {
+            Ok(_) => Ok(()),
+            Err(Denial::Closed) => Err(TryAcquireError::Closed),
+            Err(Denial::MustWait(_)) => Err(TryAcquireError::NoPermits),
+        }
     }
 
     /// Takes permits at once and says how many, or why not.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn take_or_tell(&self, ask: Ask) -> Result<usize, TryAcquireError> {
+    #[inline]
+    pub(crate) fn take_or_tell(&self, ask: Ask) -> Result<usize, Denial> {
         loop {
             // ORDERING: Acquire, with the Release in `change`: the one refused sees what was written
             // before the semaphore was closed.
             let state = self.line.word().load(Ordering::Acquire);
             if state.is_closed() {
-                return Err(TryAcquireError::Closed);
+                return Err(Denial::Closed);
             }
             if ask.most == 0 {
                 return Ok(0);
             }
-            let n = state.share_at_once(ask).ok_or(TryAcquireError::NoPermits)?;
+            let n = state.share_at_once(ask).ok_or(Denial::MustWait(state))?;
             // ORDERING: Acquire, as in `take`.
             if self.step(state, state.minus(n), Ordering::Acquire).is_ok() {
                 return Ok(n);
@@ -73,26 +84,32 @@ impl Semaphore {
         }
     }
 
-    /// Lets a newcomer in, unless `room` others stand in line already.
-    pub(crate) fn enter(&self, ask: Ask, room: usize) -> Result<Entry<'_>, Refusal> {
+    /// Lets a newcomer in that was told to wait by the word it `found`, unless `room` others stand in line
+    /// already.
+    #[inline]
+    pub(crate) fn enter(&self, ask: Ask, room: usize, mut found: State) -> Result<Entry<'_>, Refusal> {
         loop {
-            let state = self.line.settled();
-            if state.is_closed() {
-                return Err(Refusal::Closed);
+            if !found.is_locked() {
+                if let Ok(line) = self.line.try_lock(found, found) {
+                    return self.admit(line, room);
+                }
             }
-            if let Some(n) = state.share_at_once(ask) {
-                // ORDERING: Acquire, as in `take`.
-                if self.step(state, state.minus(n), Ordering::Acquire).is_ok() {
-                    return Ok(Entry::Taken(n));
-                }
-            } else if let Ok(line) = self.line.try_lock(state, state) {
-                if line.len() < room {
-                    return Ok(Entry::Line(line));
-                }
-                self.serve(line);
-                return Err(Refusal::LineFull);
+            self.line.settled();
+            match self.take_or_tell(ask) {
+                Ok(n) => return Ok(Entry::Taken(n)),
+                Err(Denial::Closed) => return Err(Refusal::Closed),
+                Err(Denial::MustWait(now)) => found = now,
             }
         }
+    }
+
+    #[inline]
+    fn admit<'a>(&'a self, line: Locked<'a>, room: usize) -> Result<Entry<'a>, Refusal> {
+        if room == ANY_LENGTH || line.len() < room {
+            return Ok(Entry::Line(line));
+        }
+        self.leave(line);
+        Err(Refusal::LineFull)
     }
 
     /// The word, and how many stand in line, at one moment.
@@ -104,7 +121,7 @@ impl Semaphore {
             }
             if let Ok(line) = self.line.try_lock(state, state) {
                 let waiters = line.len();
-                self.serve(line);
+                self.leave(line);
                 return (state, waiters);
             }
         }
@@ -207,19 +224,68 @@ impl Semaphore {
         self.line.word().load(Ordering::Acquire).is_closed()
     }
 
-    /// Gives the lock back, after a look at the front (F3), and calls the wakers of those served.
-    pub(crate) fn serve(&self, line: Locked<'_>) {
+    /// Gives the lock back over a line whose front is still the one that was found: if the word is still the
+    /// same, too, then F3 holds as it held before, without a look.
+    #[inline]
+    pub(crate) fn leave(&self, line: Locked<'_>) {
+        if let Err(seen_anew) = line.unlock(0) {
+            self.serve(seen_anew);
+        }
+    }
+
+    /// Gives the lock back, after a look at the front (F3), and calls the wakers of those served. Most often
+    /// that is nobody, or one; then there is no batch to carry, and nothing is owed if the one waker panics.
+    #[inline]
+    pub(crate) fn serve(&self, mut line: Locked<'_>) {
+        loop {
+            if let Some(verdict) = line.front_verdict(0) {
+                return self.serve_front(line, verdict);
+            }
+            match line.unlock(0) {
+                Ok(()) => return,
+                Err(seen_anew) => line = seen_anew,
+            }
+        }
+    }
+
+    #[inline]
+    fn serve_front(&self, mut line: Locked<'_>, verdict: Verdict) {
+        let (spent, waker) = line.pop_front(verdict);
+        if line.front_verdict(spent).is_some() {
+            return self.serve_more(line, spent, waker);
+        }
+        match line.unlock(spent) {
+            Ok(()) => waker.wake(),
+            Err(seen_anew) => self.serve_more(seen_anew, spent, waker),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn serve_more(&self, line: Locked<'_>, spent: usize, first: Waker) {
         let mut round = Round { semaphore: self, wakers: Wakers::new(), unserved: false };
-        round.unserved = settle(line, &mut round.wakers);
+        round.wakers.push(first);
+        round.unserved = settle(line, spent, &mut round.wakers);
         round.finish();
     }
+}
+
+/// No line is as long as that.
+pub(crate) const ANY_LENGTH: usize = usize::MAX;
+
+/// Why permits cannot be had at once.
+pub(crate) enum Denial {
+    /// The semaphore is closed.
+    Closed,
+    /// The word said no, as it was here.
+    MustWait(State),
 }
 
 /// How a newcomer got in.
 pub(crate) enum Entry<'a> {
     /// It has so many permits.
     Taken(usize),
-    /// It must stand in this line, which is locked and will not be unlocked before it has served it.
+    /// It must stand in this line, which is locked.
     Line(Locked<'a>),
 }
 
@@ -241,20 +307,17 @@ pub(crate) const fn check(n: usize) {
 
 /// Serves the line from the front, as far as permits and batch reach, and gives the lock back. True if the
 /// batch was full before the permits were spent: then the caller looks again (F3).
-fn settle(mut line: Locked<'_>, wakers: &mut Wakers) -> bool {
-    let mut spent = 0;
+fn settle(mut line: Locked<'_>, mut spent: usize, wakers: &mut Wakers) -> bool {
     loop {
         let mut unserved = false;
-        while let Some(ask) = line.front_ask() {
-            let Some(verdict) = line.state().minus(spent).verdict(ask) else { break };
+        while let Some(verdict) = line.front_verdict(spent) {
             if wakers.is_full() {
                 unserved = true;
                 break;
             }
-            if let Verdict::Granted(n) = verdict {
-                spent += n;
-            }
-            line.pop_front(verdict, wakers);
+            let (n, waker) = line.pop_front(verdict);
+            spent += n;
+            wakers.push(waker);
         }
         match line.unlock(spent) {
             Ok(()) => return unserved,
@@ -279,7 +342,7 @@ impl Round<'_> {
                 return;
             }
             if let Some(line) = self.semaphore.line.lock_if_free() {
-                self.unserved = settle(line, &mut self.wakers);
+                self.unserved = settle(line, 0, &mut self.wakers);
             }
         }
     }

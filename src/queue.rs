@@ -1,5 +1,5 @@
-//! The line: the waiters in their order, as nodes that lie inside their own futures. This is the only
-//! file that follows a node's pointers.
+//! The line: the waiters in their order, as nodes that lie inside their own futures. This is the only file that
+//! follows a node's pointers.
 //!
 //! Why not a `VecDeque`? It allocates, and a waiter that leaves the middle costs a search. Why not two
 //! pointers, front and back? The front's `prev` would be empty: it leads to the back instead, and the
@@ -12,172 +12,19 @@
 //!              └──────────────prev──────────▶─┘
 //! ```
 //!
-//! * **Q1 (pinned)** A node in the line neither moves nor dies until it is taken off. Its future is
-//!   pinned and takes it off when dropped. (That other threads reach into a future which its owner
-//!   holds as `Pin<&mut _>` rests on the future being `!Unpin`, as in every intrusive future.)
+//! * **Q1 (alive)** What the line's pointers lead to is a node in the line, and pinned (N1).
 //! * **Q2 (exclusive)** The line's pointers, and the links and wakers of nodes in it, are written only
 //!   through [`Locked`], which exists once a line, while the word says LOCKED.
 //! * **Q3 (mirror)** `a.next` is `b` exactly when `b.prev` is `a`, but for the ends: the front's `prev`
 //!   is the back, the back's `next` is the length.
-//! * **Q4 (last word)** Taking the front off ends with the store of its verdict where `prev` was; `next` then
-//!   says how many permits it got. From then on its owner may free it, and nobody else touches it again.
-//! * **Q5 (waker)** A node in the line holds a waker; one that was taken off holds none.
 
-use core::cell::{self, Cell};
-use core::marker::PhantomData;
 use core::mem::{self, MaybeUninit};
-use core::ops::Deref;
-use core::pin::Pin;
-use core::ptr::{self, NonNull};
+use core::ptr;
 use core::task::Waker;
 
-use crate::state::{Ask, State, Verdict, Word};
+use crate::node::{self, GRANTED, Joined, Links, Node, Place, REFUSED};
+use crate::state::{State, Verdict, Word};
 use crate::sync::{AtomicPtr, Gate, Ordering, UnsafeCell, const_fn};
-use crate::wakers::Wakers;
-
-/// A waiter: how many permits it needs, and, once it stands in line, its links and its waker. These stay
-/// uninitialised until then, because a store before the fast path's CAS would be paid for.
-pub(crate) struct Node {
-    /// The permits needed, under the flags [`JOINED`] and [`GREEDY`]. Written by the owner alone, before the
-    /// node joins.
-    need: Cell<usize>,
-    links: cell::UnsafeCell<MaybeUninit<Links>>,
-}
-
-/// A node that takes more than it needs, if it lies free. Its `need` says GREEDY.
-#[repr(C)]
-pub(crate) struct GreedyNode {
-    node: Node,
-    most: usize,
-}
-
-/// The node has been in the line.
-const JOINED: usize = 1 << (usize::BITS - 1);
-/// The node is the first part of a [`GreedyNode`].
-const GREEDY: usize = 1 << (usize::BITS - 2);
-
-/// What can stand in line: a [`Node`], or what starts with one.
-pub(crate) trait Seat {
-    fn node(&self) -> &Node;
-
-    /// Leads to all of the seat, not only to its node.
-    fn place(self: Pin<&Self>) -> Place<'_>;
-
-    /// What was asked for.
-    fn ask(&self) -> Ask;
-}
-
-impl Seat for Node {
-    #[inline]
-    fn node(&self) -> &Node {
-        self
-    }
-
-    #[inline]
-    fn place(self: Pin<&Self>) -> Place<'_> {
-        Place(NonNull::from(self.get_ref()), PhantomData)
-    }
-
-    #[inline]
-    fn ask(&self) -> Ask {
-        Ask::exactly(self.need())
-    }
-}
-
-impl GreedyNode {
-    pub(crate) const fn new(least: usize, most: usize) -> Self {
-        Self { node: Node::new(least | GREEDY), most }
-    }
-}
-
-impl Seat for GreedyNode {
-    fn node(&self) -> &Node {
-        &self.node
-    }
-
-    fn place(self: Pin<&Self>) -> Place<'_> {
-        Place(NonNull::from(self.get_ref()).cast(), PhantomData)
-    }
-
-    fn ask(&self) -> Ask {
-        Ask { least: self.node.need(), most: self.most }
-    }
-}
-
-/// Where a node lies, pinned, with the right to look at all of its seat.
-#[derive(Clone, Copy)]
-pub(crate) struct Place<'a>(NonNull<Node>, PhantomData<Pin<&'a Node>>);
-
-impl Deref for Place<'_> {
-    type Target = Node;
-
-    #[inline]
-    fn deref(&self) -> &Node {
-        // SAFETY: made from a reference that is still borrowed.
-        unsafe { self.0.as_ref() }
-    }
-}
-
-impl Place<'_> {
-    pub(crate) fn ask(&self) -> Ask {
-        // SAFETY: as above.
-        unsafe { ask(self.0.as_ptr()) }
-    }
-}
-
-struct Links {
-    /// The node before this one (Q3) or, once it was told, the verdict.
-    prev: AtomicPtr<Node>,
-    next: UnsafeCell<*mut Node>,
-    waker: UnsafeCell<MaybeUninit<Waker>>,
-}
-
-/// A verdict as `prev` holds it: an address at which no node can lie.
-const GRANTED: *mut Node = ptr::null_mut();
-const REFUSED: *mut Node = ptr::without_provenance_mut(1);
-
-impl Node {
-    pub(crate) const fn new(need: usize) -> Self {
-        Self { need: Cell::new(need), links: cell::UnsafeCell::new(MaybeUninit::uninit()) }
-    }
-
-    #[inline]
-    pub(crate) fn need(&self) -> usize {
-        self.need.get() & !(JOINED | GREEDY)
-    }
-
-    #[inline]
-    pub(crate) fn has_joined(&self) -> bool {
-        self.need.get() & JOINED != 0
-    }
-
-    /// The verdict on a node that has joined, or `None` while it stands in line.
-    pub(crate) fn verdict(&self) -> Option<Verdict> {
-        let links = self.links();
-        // ORDERING: Acquire, with the Release that stores the verdict in `Locked::pop_front`: the one
-        // granted sees what the giver of its permits wrote, and may free the node.
-        match links.prev.load(Ordering::Acquire) {
-            // SAFETY: after the verdict nobody but its owner, who is here, touches a node (Q4).
-            GRANTED => Some(Verdict::Granted(links.next.with(|next| unsafe { *next }).addr())),
-            REFUSED => Some(Verdict::Refused),
-            _ => None,
-        }
-    }
-
-    /// Whether a node that has joined would already wake the task of `waker`. Takes no lock: only the
-    /// node's owner, who is here, writes its waker. Should a verdict come at this very moment, then the
-    /// bits are those of a waker that was moved out and called; to compare them is still sound.
-    pub(crate) fn wakes(&self, waker: &Waker) -> bool {
-        // SAFETY: a joined node's waker was written (Q5), and taking it out leaves its bits in place.
-        self.links().waker.with(|mine| unsafe { (*mine).assume_init_ref().will_wake(waker) })
-    }
-
-    fn links(&self) -> &Links {
-        assert!(self.has_joined());
-        // SAFETY: written before JOINED was set and never replaced since.
-        unsafe { (*self.links.get()).assume_init_ref() }
-    }
-}
 
 /// The word, and the pointer to the front that the word's lock guards.
 pub(crate) struct Line {
@@ -261,8 +108,7 @@ impl Line {
     }
 }
 
-/// The right to edit the line. There is no way back but [`Locked::unlock`], which `Semaphore::serve`
-/// alone calls.
+/// The right to edit the line. There is no way back but [`Locked::unlock`].
 #[must_use]
 pub(crate) struct Locked<'a> {
     line: &'a Line,
@@ -270,12 +116,7 @@ pub(crate) struct Locked<'a> {
 }
 
 impl Locked<'_> {
-    /// The word as last seen. Permits may have come or gone since.
-    pub(crate) fn state(&self) -> State {
-        self.state
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         self.front().is_null()
     }
 
@@ -289,30 +130,36 @@ impl Locked<'_> {
         unsafe { next(back).addr() }
     }
 
-    /// What the front asks for, or `None` if the line is empty.
-    pub(crate) fn front_ask(&self) -> Option<Ask> {
+    /// What the front is to be told, once `spent` permits have left the word; `None` if it must wait on, or
+    /// nobody waits.
+    #[inline]
+    pub(crate) fn front_verdict(&self, spent: usize) -> Option<Verdict> {
         if self.is_empty() {
             return None;
         }
-        // SAFETY: the front is in the line, so alive (Q1).
-        Some(unsafe { ask(self.front()) })
+        // SAFETY: the front is in the line (Q1).
+        let ask = unsafe { node::ask(self.front()) };
+        self.state.minus(spent).verdict(ask)
+    }
+
+    pub(crate) fn is_front(&self, node: Place<'_>) -> bool {
+        self.front() == node.as_ptr()
     }
 
     /// Puts a newcomer at the back.
     ///
     /// # Safety
-    /// The node has not joined. It stays where it is until it has been taken off (Q1).
-    pub(crate) unsafe fn push_back(&mut self, node: Place<'_>, waker: Waker) {
-        let (this, back, length) = (node.0.as_ptr(), self.back(), self.len());
-        let before = if back.is_null() { this } else { back };
+    /// The node has not joined, its owner is here, and sees to it that the node is taken off before it dies (N1).
+    #[inline]
+    pub(crate) unsafe fn push_back<'n>(&mut self, node: Place<'n>, waker: Waker) -> Joined<'n> {
+        let (this, back, length) = (node.as_ptr(), self.back(), self.len());
         let links = Links {
-            prev: AtomicPtr::new(before),
+            prev: AtomicPtr::new(if back.is_null() { this } else { back }),
             next: UnsafeCell::new(ptr::without_provenance_mut(length + 1)),
             waker: UnsafeCell::new(MaybeUninit::new(waker)),
         };
-        // SAFETY: before it joins, nobody but its owner, who is here, looks at a node's links.
-        unsafe { (*node.links.get()).write(links) };
-        node.need.set(node.need.get() | JOINED);
+        // SAFETY: the caller's, and we hold the lock (Q2).
+        let joined = unsafe { node.join(links) };
         if back.is_null() {
             self.set_front(this);
         } else {
@@ -322,55 +169,58 @@ impl Locked<'_> {
                 set_prev(self.front(), this);
             }
         }
+        joined
     }
 
-    /// Takes the front off a line that is not empty, tells it the verdict and puts its waker into the
-    /// batch.
-    pub(crate) fn pop_front(&mut self, verdict: Verdict, wakers: &mut Wakers) {
+    /// Takes the front off a line that is not empty and tells it the verdict; returns how many permits it was
+    /// granted, and its waker.
+    #[inline]
+    pub(crate) fn pop_front(&mut self, verdict: Verdict) -> (usize, Waker) {
         let front = self.front();
-        // SAFETY: the front is in the line, so alive (Q1), and we hold the lock (Q2).
+        let (n, told) = match verdict {
+            Verdict::Granted(n) => (n, GRANTED),
+            Verdict::Refused => (0, REFUSED),
+        };
+        // SAFETY: the front is in the line (Q1), and we hold the lock (Q2).
         unsafe {
             self.unlink(front);
-            wakers.push(take_waker(front));
-            let told = match verdict {
-                Verdict::Granted(n) => {
-                    set_next(front, ptr::without_provenance_mut(n));
-                    GRANTED
-                }
-                Verdict::Refused => REFUSED,
-            };
-            // ORDERING: Release, with the Acquire in `Node::verdict`. The last touch of the node (Q4).
-            links(front).prev.store(told, Ordering::Release);
+            let waker = take_waker(front);
+            set_next(front, ptr::without_provenance_mut(n));
+            // ORDERING: Release, with the Acquire in `Joined::verdict`. The last touch of the node (N3).
+            node::links(front).prev.store(told, Ordering::Release);
+            (n, waker)
         }
     }
 
-    /// Takes off a node that gives up its place; returns its waker, or `None` if it had been taken off
-    /// before.
+    /// Takes off a node that gives up its place; returns its waker, or `None` if it had been taken off before.
     ///
     /// # Safety
     /// The node has joined this very line, and its owner is here.
     pub(crate) unsafe fn remove(&mut self, node: Place<'_>) -> Option<Waker> {
-        if node.verdict().is_some() {
+        if node.joined().map(Joined::verdict) != Some(None) {
             return None;
         }
-        // SAFETY: a node that has joined and was not taken off is in the line, and we hold the lock (Q2).
+        // SAFETY: a node that has joined and was told nothing is in the line, and we hold the lock (Q2).
         unsafe {
-            self.unlink(node.0.as_ptr());
-            Some(take_waker(node.0.as_ptr()))
+            self.unlink(node.as_ptr());
+            Some(take_waker(node.as_ptr()))
         }
     }
 
-    /// Replaces a node's waker; returns the one that is not needed: the old, or, if the node had been
-    /// taken off before, the new.
+    /// Replaces a node's waker; returns the one that is not needed: the old, or, if the node had been taken off
+    /// before, the new.
     ///
     /// # Safety
     /// The node has joined this very line, and its owner is here.
     pub(crate) unsafe fn replace_waker(&mut self, node: Place<'_>, waker: Waker) -> Waker {
-        if node.verdict().is_some() {
+        if node.joined().map(Joined::verdict) != Some(None) {
             return waker;
         }
-        // SAFETY: a node in the line holds a waker (Q5), which is ours to write (Q2).
-        node.links().waker.with_mut(|mine| unsafe { mem::replace((*mine).assume_init_mut(), waker) })
+        // SAFETY: the node is in the line, so it holds a waker (N4), which is ours to write (Q2).
+        unsafe {
+            let mine = &node::links(node.as_ptr()).waker;
+            mine.with_mut(|mine| mem::replace((*mine).assume_init_mut(), waker))
+        }
     }
 
     /// Gives the lock back in the same step as `spent` permits leave the word; fails if the word has
@@ -439,47 +289,32 @@ impl Locked<'_> {
     }
 }
 
-// Each of these wants a node in a line whose lock the caller holds: it is alive (Q1), it has joined, and
-// its links are the caller's to read and write (Q2). `prev` is atomic for the sake of its owner, who
-// looks there for the verdict without the lock; under it, Relaxed is enough.
-
-unsafe fn ask(node: *mut Node) -> Ask {
-    // SAFETY: as above, and GREEDY tells that the node is the first part of a greedy one.
-    unsafe {
-        let least = (*node).need();
-        let greedy = (*node).need.get() & GREEDY != 0;
-        let most = if greedy { (*node.cast::<GreedyNode>()).most } else { least };
-        Ask { least, most }
-    }
-}
-
-unsafe fn links<'n>(node: *mut Node) -> &'n Links {
-    // SAFETY: as above.
-    unsafe { (*(*node).links.get()).assume_init_ref() }
-}
+// Each of these wants a node in a line whose lock the caller holds: it is alive (Q1), it has joined, and its links
+// are the caller's to read and write (Q2). `prev` is atomic for the sake of its owner, who looks there for the
+// verdict without the lock; under it, Relaxed is enough.
 
 unsafe fn prev(node: *mut Node) -> *mut Node {
     // SAFETY: as above.
-    unsafe { links(node) }.prev.load(Ordering::Relaxed)
+    unsafe { node::links(node) }.prev.load(Ordering::Relaxed)
 }
 
 unsafe fn set_prev(node: *mut Node, to: *mut Node) {
     // SAFETY: as above.
-    unsafe { links(node) }.prev.store(to, Ordering::Relaxed);
+    unsafe { node::links(node) }.prev.store(to, Ordering::Relaxed);
 }
 
 unsafe fn next(node: *mut Node) -> *mut Node {
     // SAFETY: as above.
-    unsafe { links(node).next.with(|next| *next) }
+    unsafe { node::links(node).next.with(|next| *next) }
 }
 
 unsafe fn set_next(node: *mut Node, to: *mut Node) {
     // SAFETY: as above.
-    unsafe { links(node).next.with_mut(|next| *next = to) }
+    unsafe { node::links(node).next.with_mut(|next| *next = to) }
 }
 
 unsafe fn take_waker(node: *mut Node) -> Waker {
-    // SAFETY: as above, and a node in the line holds a waker (Q5); this one is leaving it. It is moved by
+    // SAFETY: as above, and a node in the line holds a waker (N4); this one is leaving it. It is moved by
     // a mere read, since its owner may be comparing it.
-    unsafe { links(node).waker.with(|waker| (*waker).assume_init_read()) }
+    unsafe { node::links(node).waker.with(|waker| (*waker).assume_init_read()) }
 }

@@ -112,7 +112,46 @@ mod imp {
 mod imp {
     use super::Ordering;
     pub(crate) use loom::cell::UnsafeCell;
-    pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicUsize};
+    use loom::sync::atomic;
+
+    pub(crate) type AtomicUsize = Watched<atomic::AtomicUsize>;
+    pub(crate) type AtomicPtr<T> = Watched<atomic::AtomicPtr<T>>;
+
+    /// An atomic of which loom explores all orders of access. By itself it does not: it remembers the last
+    /// access alone, so one thread's load followed by its store hides that the store races with another's
+    /// load. A relaxed step on a counter beside it, before each access, orders nothing and lays them bare.
+    #[derive(Debug)]
+    pub(crate) struct Watched<A> {
+        atomic: A,
+        accesses: atomic::AtomicUsize,
+    }
+
+    impl<A> Watched<A> {
+        fn watch(atomic: A) -> Self {
+            Self { atomic, accesses: atomic::AtomicUsize::new(0) }
+        }
+    }
+
+    impl AtomicUsize {
+        pub(crate) fn new(value: usize) -> Self {
+            Self::watch(atomic::AtomicUsize::new(value))
+        }
+    }
+
+    impl<T> AtomicPtr<T> {
+        pub(crate) fn new(value: *mut T) -> Self {
+            Self::watch(atomic::AtomicPtr::new(value))
+        }
+    }
+
+    impl<A> core::ops::Deref for Watched<A> {
+        type Target = A;
+
+        fn deref(&self) -> &A {
+            self.accesses.fetch_add(1, Ordering::Relaxed);
+            &self.atomic
+        }
+    }
 
     /// Spinning would make loom explore every number of rounds: its threads sleep at the gate.
     #[derive(Debug)]

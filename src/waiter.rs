@@ -9,10 +9,9 @@ use core::marker::PhantomPinned;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
-use crate::error::TryAcquireError;
+use crate::node::{Joined, Node, Place, Seat};
 use crate::owner::Leads;
-use crate::protocol::{Entry, Refusal};
-use crate::queue::{Node, Place, Seat};
+use crate::protocol::{Denial, Entry, Refusal};
 use crate::semaphore::Semaphore;
 use crate::state::{Ask, Verdict};
 
@@ -45,13 +44,18 @@ impl<O: Leads, S: Seat> Waiter<O, S> {
         // SAFETY: the seat is only ever borrowed where it lies; the owner may move (A1).
         let this = unsafe { self.get_unchecked_mut() };
         let Some(owner) = &this.owner else { polled_again() };
-        let ask = this.seat.ask();
-        if !this.seat.node().has_joined() && ask.least == ask.most && owner.semaphore().take(ask.least) {
+        let (semaphore, ask) = (owner.semaphore(), this.seat.ask());
+        let joined = this.seat.node().joined();
+        if joined.is_none() && ask.least == ask.most && semaphore.take(ask.least) {
             return Poll::Ready(Ok((finish(&mut this.owner), ask.least)));
         }
         // SAFETY: the seat is pinned as part of the future.
         let place = unsafe { Pin::new_unchecked(&this.seat) }.place();
-        match poll_slow(owner.semaphore(), place, cx.waker(), room) {
+        let polled = match joined {
+            None => join(semaphore, place, cx.waker(), room),
+            Some(joined) => poll_again(semaphore, place, joined, cx.waker()),
+        };
+        match polled {
             Poll::Ready(Ok(n)) => Poll::Ready(Ok((finish(&mut this.owner), n))),
             Poll::Ready(Err(refusal)) => {
                 this.owner = None;
@@ -66,10 +70,10 @@ impl<O: Leads, S: Seat> Waiter<O, S> {
     }
 
     pub(crate) fn phase(&self) -> Phase {
-        match (&self.owner, self.seat.node().has_joined()) {
+        match (&self.owner, self.seat.node().joined()) {
             (None, _) => Phase::Done,
-            (Some(_), false) => Phase::Idle,
-            (Some(_), true) => match self.seat.node().verdict() {
+            (Some(_), None) => Phase::Idle,
+            (Some(_), Some(joined)) => match joined.verdict() {
                 None => Phase::Waiting,
                 Some(Verdict::Granted(_)) => Phase::Granted,
                 Some(Verdict::Refused) => Phase::Refused,
@@ -88,13 +92,11 @@ impl<O: Leads> Waiter<O> {
 impl<O: Leads, S: Seat> Drop for Waiter<O, S> {
     #[inline]
     fn drop(&mut self) {
-        if self.seat.node().has_joined() {
-            if let Some(owner) = &self.owner {
-                // SAFETY: a seat that has joined was pinned, and will not move while it is dropped.
-                let place = unsafe { Pin::new_unchecked(&self.seat) }.place();
-                // SAFETY: A1, A2.
-                unsafe { cancel(owner.semaphore(), place) };
-            }
+        if let (Some(joined), Some(owner)) = (self.seat.node().joined(), &self.owner) {
+            // SAFETY: a seat that has joined was pinned, and will not move while it is dropped.
+            let place = unsafe { Pin::new_unchecked(&self.seat) }.place();
+            // SAFETY: A1, A2.
+            unsafe { cancel(owner.semaphore(), place, joined) };
         }
     }
 }
@@ -121,57 +123,69 @@ fn polled_again() -> ! {
     panic!("polled again after completion");
 }
 
-/// All of poll but the first look at the word.
+/// The first poll, if it could not be met at the first look at the word.
 #[cold]
 #[inline(never)]
-fn poll_slow(
-    semaphore: &Semaphore,
-    place: Place<'_>,
-    waker: &Waker,
-    room: usize,
-) -> Poll<Result<usize, Refusal>> {
-    if !place.has_joined() {
-        return join(semaphore, place, waker, room);
-    }
-    if place.verdict().is_none() && !place.wakes(waker) {
-        // The clone is foreign code: it comes before the lock (F4), and if it panics nothing has changed.
-        let mut waker = waker.clone();
-        if let Some(mut line) = semaphore.lock() {
-            // SAFETY: A1.
-            waker = unsafe { line.replace_waker(place, waker) };
-            semaphore.serve(line);
-        }
-        drop(waker);
-    }
-    outcome(place)
-}
-
-/// The first poll that could not be met at once.
 fn join(
     semaphore: &Semaphore,
     place: Place<'_>,
     waker: &Waker,
     room: usize,
 ) -> Poll<Result<usize, Refusal>> {
-    match semaphore.take_or_tell(place.ask()) {
+    let found = match semaphore.take_or_tell(place.ask()) {
         Ok(n) => return Poll::Ready(Ok(n)),
-        Err(TryAcquireError::Closed) => return Poll::Ready(Err(Refusal::Closed)),
-        Err(TryAcquireError::NoPermits) => {}
-    }
-    // The clone is foreign code: it comes before the lock (F4), and then everything is looked at again.
+        Err(Denial::Closed) => return Poll::Ready(Err(Refusal::Closed)),
+        Err(Denial::MustWait(found)) => found,
+    };
+    // The clone is foreign code: it comes before the lock (F4), which is taken only if nothing has changed.
     let waker = waker.clone();
-    let mut line = match semaphore.enter(place.ask(), room)? {
+    let mut line = match semaphore.enter(place.ask(), room, found)? {
         Entry::Taken(n) => return Poll::Ready(Ok(n)),
         Entry::Line(line) => line,
     };
     // SAFETY: the seat is new, and when it is dropped `cancel` takes it off (A2).
-    unsafe { line.push_back(place, waker) };
-    semaphore.serve(line);
-    outcome(place)
+    let joined = unsafe { line.push_back(place, waker) };
+    semaphore.leave(line);
+    outcome(joined)
 }
 
-fn outcome(place: Place<'_>) -> Poll<Result<usize, Refusal>> {
-    match place.verdict() {
+/// A later poll.
+#[cold]
+#[inline(never)]
+fn poll_again(
+    semaphore: &Semaphore,
+    place: Place<'_>,
+    joined: Joined<'_>,
+    waker: &Waker,
+) -> Poll<Result<usize, Refusal>> {
+    if joined.verdict().is_none() && !joined.wakes(waker) {
+        return change_waker(semaphore, place, joined, waker);
+    }
+    outcome(joined)
+}
+
+/// A later poll by another task, or by the same with another waker.
+#[inline(never)]
+fn change_waker(
+    semaphore: &Semaphore,
+    place: Place<'_>,
+    joined: Joined<'_>,
+    waker: &Waker,
+) -> Poll<Result<usize, Refusal>> {
+    // The clone is foreign code: it comes before the lock (F4), and if it panics nothing has changed.
+    let mut waker = waker.clone();
+    if let Some(mut line) = semaphore.lock() {
+        // SAFETY: A1.
+        waker = unsafe { line.replace_waker(place, waker) };
+        semaphore.leave(line);
+    }
+    drop(waker);
+    outcome(joined)
+}
+
+#[inline]
+fn outcome(joined: Joined<'_>) -> Poll<Result<usize, Refusal>> {
+    match joined.verdict() {
         None => Poll::Pending,
         Some(Verdict::Granted(n)) => Poll::Ready(Ok(n)),
         Some(Verdict::Refused) => Poll::Ready(Err(Refusal::Closed)),
@@ -184,18 +198,23 @@ fn outcome(place: Place<'_>) -> Poll<Result<usize, Refusal>> {
 /// The seat has joined this semaphore's line.
 #[cold]
 #[inline(never)]
-unsafe fn cancel(semaphore: &Semaphore, place: Place<'_>) {
-    if place.verdict().is_none() {
+unsafe fn cancel(semaphore: &Semaphore, place: Place<'_>, joined: Joined<'_>) {
+    if joined.verdict().is_none() {
         if let Some(mut line) = semaphore.lock() {
+            let was_front = line.is_front(place);
             // SAFETY: the caller's.
             let waker = unsafe { line.remove(place) };
-            semaphore.serve(line);
+            if was_front {
+                semaphore.serve(line)
+            } else {
+                semaphore.leave(line)
+            }
             if waker.is_some() {
                 return; // and the waker is dropped here, outside the lock (F4)
             }
         }
     }
-    if let Some(Verdict::Granted(n)) = place.verdict() {
+    if let Some(Verdict::Granted(n)) = joined.verdict() {
         semaphore.release(n);
     }
 }
