@@ -149,6 +149,11 @@ macro_rules! tells_its_phase {
             pub fn is_granted(&self) -> bool {
                 self.waiter.phase() == Phase::Granted
             }
+
+            /// How many permits this waits for.
+            pub fn num_permits(&self) -> usize {
+                self.waiter.ask().least
+            }
         }
 
         impl<O: Owner<Target = Semaphore>> fmt::Debug for $future<O> {

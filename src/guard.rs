@@ -85,6 +85,11 @@ impl<M: Leads> Guard<M> {
         Self { mutex, _value: PhantomData }
     }
 
+    /// What leads to the mutex: the reference, the `Arc`, or whatever the guard owns.
+    pub const fn owner(this: &Self) -> &M {
+        &this.mutex
+    }
+
     /// Ends the guard and keeps the permit.
     fn into_mutex(self) -> M {
         let this = ManuallyDrop::new(self);

@@ -19,6 +19,8 @@ mod permit;
 mod mutex;
 mod guard;
 mod timeout;
+#[cfg(feature = "alloc")]
+mod poll;
 #[cfg(feature = "std")]
 mod blocking;
 mod owner;
@@ -39,5 +41,7 @@ pub use owner::Owner;
 #[cfg(feature = "alloc")]
 pub use permit::OwnedSemaphorePermit;
 pub use permit::{Permit, SemaphorePermit};
+#[cfg(feature = "alloc")]
+pub use poll::PollSemaphore;
 pub use semaphore::Semaphore;
 pub use timeout::{TimeoutExt, WithTimeout, with_timeout};

@@ -75,6 +75,14 @@ impl<T> Mutex<T> {
         }
     }
 
+    const_fn! {
+        /// The same as [`new`](Self::new), under the name that code written for tokio knows.
+        #[must_use]
+        pub const fn const_new(value: T) -> Self {
+            Self::new(value)
+        }
+    }
+
     /// Gives the value back.
     pub fn into_inner(self) -> T {
         self.value.into_inner()

@@ -32,6 +32,11 @@ impl<O: Owner<Target = Semaphore>> Permit<O> {
         self.n
     }
 
+    /// What leads to the semaphore: the reference, the `Arc`, or whatever the permit owns.
+    pub const fn owner(&self) -> &O {
+        &self.owner
+    }
+
     /// Keeps the permits from ever being given back: the semaphore has so many less.
     pub fn forget(mut self) {
         self.n = 0;
@@ -40,8 +45,8 @@ impl<O: Owner<Target = Semaphore>> Permit<O> {
     /// Takes in the permits of another.
     ///
     /// # Panics
-    /// If they are of different semaphores, or together more than [`Semaphore::MAX_PERMITS`]. Both are
-    /// then as they were.
+    /// If they are of different semaphores, or together more than [`Semaphore::MAX_PERMITS`]. These are then as
+    /// they were, and the others are given back.
     #[track_caller]
     pub fn merge(&mut self, mut other: Self) {
         assert!(

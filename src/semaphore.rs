@@ -95,6 +95,18 @@ impl Semaphore {
         }
     }
 
+    const_fn! {
+        /// The same as [`new`](Self::new), under the name that code written for tokio knows.
+        ///
+        /// # Panics
+        /// As [`new`](Self::new).
+        #[must_use]
+        #[track_caller]
+        pub const fn const_new(permits: usize) -> Self {
+            Self::new(permits)
+        }
+    }
+
     /// How many permits lie free.
     ///
     /// They may lie free while others wait: three of the five that the front needs, say. While permits are

@@ -9,13 +9,19 @@ pub(crate) use core::sync::atomic::Ordering;
 /// Threads, for the blocking forms.
 #[cfg(all(feature = "std", not(fairgate_loom)))]
 pub(crate) mod thread {
-    pub(crate) use std::thread::{Thread, current, park};
+    pub(crate) use std::thread::{Thread, current, park, park_timeout};
     pub(crate) use std::thread_local;
 }
 
 #[cfg(all(feature = "std", fairgate_loom))]
 pub(crate) mod thread {
     pub(crate) use loom::thread::{Thread, current, park};
+
+    /// Loom knows no time: it is up at once.
+    pub(crate) fn park_timeout(_left: core::time::Duration) {
+        loom::thread::yield_now();
+    }
+
     pub(crate) use loom::thread_local;
 }
 
@@ -117,30 +123,34 @@ mod imp {
     pub(crate) type AtomicUsize = Watched<atomic::AtomicUsize>;
     pub(crate) type AtomicPtr<T> = Watched<atomic::AtomicPtr<T>>;
 
-    /// An atomic of which loom explores all orders of access. By itself it does not: it remembers the last
-    /// access alone, so one thread's load followed by its store hides that the store races with another's
-    /// load. A relaxed step on a counter beside it, before each access, orders nothing and lays them bare.
+    /// An atomic whose loads loom takes into account. By itself it remembers the last access alone, so a
+    /// thread's load followed by its store hides that the store races with another thread's load. A relaxed
+    /// step on a counter beside it, before each load, orders nothing and lays the race bare.
     #[derive(Debug)]
     pub(crate) struct Watched<A> {
         atomic: A,
-        accesses: atomic::AtomicUsize,
-    }
-
-    impl<A> Watched<A> {
-        fn watch(atomic: A) -> Self {
-            Self { atomic, accesses: atomic::AtomicUsize::new(0) }
-        }
+        loads: atomic::AtomicUsize,
     }
 
     impl AtomicUsize {
         pub(crate) fn new(value: usize) -> Self {
-            Self::watch(atomic::AtomicUsize::new(value))
+            Self { atomic: atomic::AtomicUsize::new(value), loads: atomic::AtomicUsize::new(0) }
+        }
+
+        pub(crate) fn load(&self, order: Ordering) -> usize {
+            self.loads.fetch_add(1, Ordering::Relaxed);
+            self.atomic.load(order)
         }
     }
 
     impl<T> AtomicPtr<T> {
         pub(crate) fn new(value: *mut T) -> Self {
-            Self::watch(atomic::AtomicPtr::new(value))
+            Self { atomic: atomic::AtomicPtr::new(value), loads: atomic::AtomicUsize::new(0) }
+        }
+
+        pub(crate) fn load(&self, order: Ordering) -> *mut T {
+            self.loads.fetch_add(1, Ordering::Relaxed);
+            self.atomic.load(order)
         }
     }
 
@@ -148,7 +158,6 @@ mod imp {
         type Target = A;
 
         fn deref(&self) -> &A {
-            self.accesses.fetch_add(1, Ordering::Relaxed);
             &self.atomic
         }
     }

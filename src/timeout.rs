@@ -73,6 +73,26 @@ pub trait TimeoutExt: Future + Sized {
         with_timeout(self, deadline)
     }
 
+    /// Polls the future on this thread, which sleeps in between, for at most so long. A future of this crate
+    /// stands in the same line as those of tasks, and is out of it when this returns.
+    ///
+    /// # Errors
+    /// [`Elapsed`] if the time was up before the future was done.
+    ///
+    /// # Examples
+    /// ```
+    /// use fairgate::{Semaphore, TimeoutExt};
+    /// use std::time::Duration;
+    ///
+    /// let semaphore = Semaphore::new(0);
+    /// assert!(semaphore.acquire().blocking_timeout(Duration::from_millis(1)).is_err());
+    /// ```
+    #[cfg(feature = "std")]
+    #[doc(alias = "wait_timeout")]
+    fn blocking_timeout(self, limit: core::time::Duration) -> Result<Self::Output, Elapsed> {
+        crate::blocking::block_on_timeout(self, limit).ok_or(Elapsed(()))
+    }
+
     /// [`with_timeout`] with a timer of the crate `async-io`, which needs no particular executor.
     ///
     /// # Examples
