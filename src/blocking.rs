@@ -15,7 +15,11 @@ use crate::sync::thread::{self, Thread};
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     // No foreign code runs between the future's last look at its verdict and the sleep, so nobody can have used
     // up the token that a grant has left.
-    match block_while(future, || Some(thread::park())) {
+    let sleep = || {
+        thread::park();
+        true
+    };
+    match block_while(future, sleep) {
         Some(output) => output,
         None => unreachable!("this sleep never refuses"),
     }
@@ -26,13 +30,14 @@ pub(crate) fn block_on_timeout<F: Future>(future: F, limit: Duration) -> Option<
     // A limit beyond the end of time is none.
     let Some(end) = Instant::now().checked_add(limit) else { return Some(block_on(future)) };
     block_while(future, || {
-        let left = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
-        Some(thread::park_timeout(left))
+        let left = end.saturating_duration_since(Instant::now());
+        thread::park_timeout(left);
+        !left.is_zero()
     })
 }
 
-/// Polls the future until it is done, or until `sleep` refuses.
-fn block_while<F: Future>(future: F, mut sleep: impl FnMut() -> Option<()>) -> Option<F::Output> {
+/// Polls the future until it is done, or until `sleep` says that the time is up.
+fn block_while<F: Future>(future: F, mut sleep: impl FnMut() -> bool) -> Option<F::Output> {
     let mut future = pin!(future);
     // While a thread ends its waker may be gone already: then it gets another.
     let waker = WAKER.try_with(Waker::clone).unwrap_or_else(|_| new_waker());
@@ -40,7 +45,8 @@ fn block_while<F: Future>(future: F, mut sleep: impl FnMut() -> Option<()>) -> O
     loop {
         match future.as_mut().poll(&mut cx) {
             Poll::Ready(output) => return Some(output),
-            Poll::Pending => sleep()?,
+            Poll::Pending if sleep() => {}
+            Poll::Pending => return None,
         }
     }
 }
