@@ -229,8 +229,14 @@ impl Semaphore {
     #[inline]
     pub(crate) fn leave(&self, line: Locked<'_>) {
         if let Err(seen_anew) = line.unlock(0) {
-            self.serve(seen_anew);
+            self.serve_late(seen_anew);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn serve_late(&self, line: Locked<'_>) {
+        self.serve(line);
     }
 
     /// Gives the lock back, after a look at the front (F3), and calls the wakers of those served. Most often
