@@ -15,6 +15,7 @@ use shared::client::Site;
 use shared::lesson::{self, Fetched};
 use shared::record::Recorder;
 use shared::server::{Manners, Server};
+use shared::timeline::{Doing, Ending, Row, Span, Timeline};
 use smol::block_on;
 
 /// Far more than a request needs that is answered at all.
@@ -148,4 +149,20 @@ fn only_a_plain_http_base_is_a_site() {
     for base in ["http://localhost", "http://[::1]:8000/", "http://localhost:8000/deep/er/"] {
         assert!(base.parse::<Site>().is_ok(), "{base:?} was refused");
     }
+}
+
+#[test]
+fn a_timeline_shows_who_waited_and_who_held() {
+    let span = |doing, from, to| Span { doing, from, to };
+    let row = |name: &str, spans, ending| Row { name: name.to_owned(), spans, ending: Some(ending) };
+    let rows = vec![
+        row("a", vec![span(Doing::Holding, 0.0, 37.0)], Ending::Done),
+        row("b", vec![span(Doing::Waiting, 0.0, 37.0), span(Doing::Holding, 37.0, 74.0)], Ending::TimedOut),
+    ];
+    let timeline = Timeline { unit: "ms", rows };
+    let (half, wait) = ("█".repeat(37), "·".repeat(37));
+    let expected = format!("  a {half}✓\n  b {wait}{half}×\n");
+    assert!(timeline.to_string().starts_with(&expected), "{timeline}");
+    assert_eq!(timeline.served(), ["a", "b"]);
+    assert_eq!(timeline.most_at_once(), 1);
 }
