@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use crate::request::with_tasks;
+
 /// How often a thread may be interrupted where it could have gone on. Being put to sleep, or being done,
 /// does not count.
 pub const PREEMPTIONS: usize = 2;
@@ -20,15 +22,16 @@ pub fn check(model: impl Fn() + Send + Sync + 'static) {
 pub fn check_to(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
     let executions = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&executions);
+    let start = std::time::Instant::now();
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = bound(preemptions);
     builder.max_branches = 10_000;
     builder.check(move || {
         counter.fetch_add(1, Ordering::Relaxed);
-        model();
+        with_tasks(&model);
     });
     let name = thread::current().name().unwrap_or("a model").to_owned();
-    println!("{name}: {} executions", executions.load(Ordering::Relaxed));
+    println!("{name}: {} executions {:?}", executions.load(Ordering::Relaxed), start.elapsed());
 }
 
 fn bound(least: usize) -> Option<usize> {

@@ -5,4 +5,8 @@ mod data;
 mod request;
 mod threads;
 
+mod cancel;
+mod close;
+mod editing;
 mod grant;
+mod wakers;
