@@ -3,6 +3,7 @@
 mod contestants;
 mod harness;
 mod questions {
+    pub mod adapter;
     pub mod cancel;
     pub mod fairness;
     pub mod handover;
@@ -26,6 +27,7 @@ const ALL: &[(Question, Ask)] = &[
     (threads::QUESTION, threads::ask),
     (tasks::QUESTION, tasks::ask),
     (fairness::QUESTION, fairness::ask),
+    (adapter::QUESTION, adapter::ask),
     (timeouts::QUESTION, timeouts::ask),
 ];
 

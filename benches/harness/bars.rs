@@ -46,11 +46,12 @@ const BARS: &[Bar] = &[
         Each(&["tokio", "asyncband", "maitake-sync", "async-lock", "futures-intrusive"]),
     ),
     bar("repoll", "same waker", 0.5, INTRUSIVE),
-    bar("handover", "", 1.05, Fair),
-    bar("handover", "", 0.8, TOKIO),
+    bar("handover", "whole", 1.05, Fair),
+    bar("handover", "whole", 0.8, TOKIO),
     bar("cancel", "", 1.05, Fair),
     bar("cancel", "", 0.8, TOKIO),
-    bar("threads", "2 threads", 1.0, Each(&["tokio", "asyncband", "maitake-sync"])),
+    bar("threads", "sleeping, 2 threads", 1.0, Each(&["tokio", "asyncband", "maitake-sync"])),
+    bar("threads", "polling, 2 threads", 1.0, Each(&["tokio", "asyncband", "maitake-sync"])),
     bar("tasks", "", 1.05, Fair),
 ];
 

@@ -100,7 +100,7 @@ impl<const N: usize> Contest<'_, N> {
                 let samples = entry.samples.iter().map(|sample| sample[i]).collect();
                 figures.push(Figure {
                     question: self.question.name,
-                    case: [&self.case, measure.name].join(" ").trim().to_string(),
+                    case: [measure.name, &self.case].join(" ").trim().to_string(),
                     contestant: entry.name,
                     kind: entry.kind,
                     value: self.question.statistic.of(samples),

@@ -1,6 +1,8 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use crate::contestants::Gate;
+
 /// Futures, each in a place of its own as in a task, that can be dropped without freeing the place.
 pub struct Line<F>(Vec<Pin<Box<Option<F>>>>);
 
@@ -9,13 +11,12 @@ pub fn line<F>(length: usize, future: impl Fn() -> F) -> Line<F> {
     Line((0..length).map(|_| Box::pin(Some(future()))).collect())
 }
 
-impl<F: Future> Line<F> {
-    #[inline(always)]
-    pub fn poll(&mut self, place: usize) -> Poll<F::Output> {
-        let future = self.0[place].as_mut().as_pin_mut().expect("dropped only once");
-        future.poll(&mut Context::from_waker(Waker::noop()))
-    }
+/// As many gates as it takes for their lines to outweigh a look at the clock.
+pub fn short_lines_side_by_side<G: Gate>(length: usize) -> Vec<G> {
+    (0..100_usize.div_ceil(length)).map(|_| G::new(1)).collect()
+}
 
+impl<F: Future> Line<F> {
     /// Everybody polls for the first time, and has to wait.
     #[inline(always)]
     pub fn join(&mut self) {
@@ -24,8 +25,22 @@ impl<F: Future> Line<F> {
         }
     }
 
+    /// Everybody polls again, is served and lets the next one in.
+    #[inline(always)]
+    pub fn serve(&mut self) {
+        for place in 0..self.0.len() {
+            assert!(self.poll(place).is_ready());
+        }
+    }
+
     #[inline(always)]
     pub fn cancel(&mut self, place: usize) {
         self.0[place].set(None);
+    }
+
+    #[inline(always)]
+    fn poll(&mut self, place: usize) -> Poll<F::Output> {
+        let future = self.0[place].as_mut().as_pin_mut().expect("dropped only once");
+        future.poll(&mut Context::from_waker(Waker::noop()))
     }
 }

@@ -11,7 +11,7 @@ mod table;
 
 pub use bars::print as print_bars;
 pub use contest::{Contest, Measure, Question, Statistic};
-pub use line::line;
+pub use line::{Line, line, short_lines_side_by_side};
 pub use results::{Figure, Results};
 
 /// Enters gates into a contest, each with what `$sample` makes for it.

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use crate::contestants::*;
-use crate::harness::{Contest, Figure, Measure, Question, Statistic, enter, line, ready};
+use crate::harness::{
+    Contest, Figure, Line, Measure, Question, Statistic, enter, line, ready, short_lines_side_by_side,
+};
 
 pub const QUESTION: Question = Question {
     name: "cancel",
@@ -37,26 +39,28 @@ fn ask_at(question: &Question, length: usize, order: Order, case: String) -> Con
     enter!(contest, cancel(length, order): Ours, Tokio, Asyncband, Maitake, FuturesIntrusive, FlagBearer,
         AsyncLock);
     if length <= 1_000 {
-        enter!(contest, cancel(length, order): Saa, Embassy);
+        enter!(contest, cancel(length, order): Embassy);
     }
     contest
 }
 
 fn cancel<G: Gate>(length: usize, order: Order) -> impl FnMut() -> [f64; 1] {
-    let gate = G::new(1);
-    let times = 4_000_usize.div_ceil(length);
+    let gates = short_lines_side_by_side::<G>(length);
+    let times = 4_000_usize.div_ceil(gates.len() * length);
     let places = places(length, order);
     move || {
         let mut time = Duration::ZERO;
-        let _held = ready!(gate.acquire());
+        let _held: Vec<_> = gates.iter().map(|gate| ready!(gate.acquire())).collect();
         for _ in 0..times {
-            let mut waiting = line(length, || gate.acquire());
-            waiting.join();
+            let mut lines: Vec<_> = gates.iter().map(|gate| line(length, || gate.acquire())).collect();
+            lines.iter_mut().for_each(Line::join);
             let start = Instant::now();
-            places.iter().for_each(|place| waiting.cancel(*place));
+            for line in &mut lines {
+                places.iter().for_each(|place| line.cancel(*place));
+            }
             time += start.elapsed();
         }
-        [time.as_nanos() as f64 / (times * length) as f64]
+        [time.as_nanos() as f64 / (times * gates.len() * length) as f64]
     }
 }
 

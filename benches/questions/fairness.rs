@@ -2,6 +2,7 @@
 
 use std::hint;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,16 +24,16 @@ const PERMITS: usize = 10;
 const ACQUIRES: usize = 500;
 
 const THREADS: usize = 4;
-const LOCKS: usize = 2_000;
+const RUN: Duration = Duration::from_millis(50);
 
 pub fn ask(question: &Question) -> Vec<Figure> {
-    let measures = [("per acquire", "ns"), ("p50", "µs"), ("p99", "µs"), ("longest wait", "µs")]
+    let measures = [("per acquire,", "ns"), ("p50,", "µs"), ("p99,", "µs"), ("longest,", "µs")]
         .map(|(name, unit)| Measure { name, unit });
 
-    let mut tasks = question.contest("100 tasks, 10 permits,", measures);
+    let mut tasks = question.contest("100 tasks, 10 permits", measures);
     enter!(tasks, crowd_of_tasks(): Ours, Tokio, Asyncband, Maitake, FuturesIntrusive, FlagBearer, AsyncLock);
 
-    let mut threads = question.contest("4 threads, 1 permit,", measures);
+    let mut threads = question.contest("4 threads, 1 permit", measures);
     enter!(threads, crowd_of_threads(): Ours, Tokio, Asyncband, Maitake, FuturesIntrusive, FlagBearer, Saa,
         AsyncLock);
 
@@ -70,10 +71,10 @@ async fn work<G: Gate>(gate: Arc<G>) -> Vec<Duration> {
 /// Each works a little while it holds the permit, and comes back at once.
 fn crowd_of_threads<G: Gate>() -> impl FnMut() -> [f64; 4] {
     move || {
-        let gate = G::new(1);
+        let (gate, stop) = (G::new(1), AtomicBool::new(false));
         let run = || {
-            let mut waits = Vec::with_capacity(LOCKS);
-            for _ in 0..LOCKS {
+            let mut waits = Vec::new();
+            while !stop.load(Ordering::Relaxed) {
                 let start = Instant::now();
                 let _held = block_on(gate.acquire());
                 waits.push(start.elapsed());
@@ -84,6 +85,8 @@ fn crowd_of_threads<G: Gate>() -> impl FnMut() -> [f64; 4] {
         let start = Instant::now();
         let waits = thread::scope(|scope| {
             let handles: Vec<_> = (0..THREADS).map(|_| scope.spawn(run)).collect();
+            thread::sleep(RUN);
+            stop.store(true, Ordering::Relaxed);
             handles.into_iter().flat_map(|handle| handle.join().unwrap()).collect()
         });
         spread(start.elapsed(), waits)

@@ -1,6 +1,9 @@
 //! Somebody waits and is polled though nothing has changed, as a `select!` or a `join!` does all the time.
+//!
+//! Bare atomics look at the counter and keep no waker. saa sleeps in such a poll, so it takes no part.
 
 use std::hint::black_box;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
@@ -21,36 +24,46 @@ pub fn ask(question: &Question) -> Vec<Figure> {
     let measure = [Measure { name: "", unit: "ns" }];
 
     let mut same = question.contest("same waker", measure);
-    enter!(same, again(1): Ours, Tokio, Asyncband, Maitake, FuturesIntrusive, Saa, FlagBearer, Embassy,
+    enter!(same, same_waker(): Ours, Bare, Tokio, Asyncband, Maitake, FuturesIntrusive, FlagBearer, Embassy,
         AsyncLock);
 
     let mut another = question.contest("another waker each time", measure);
-    enter!(another, again(2): Ours, Tokio, Asyncband, Maitake, FuturesIntrusive, Saa, FlagBearer, Embassy,
-        AsyncLock);
+    enter!(another, another_waker(): Ours, Bare, Tokio, Asyncband, Maitake, FuturesIntrusive, FlagBearer,
+        Embassy, AsyncLock);
 
     [same, another].into_iter().flat_map(Contest::run).collect()
 }
 
+fn same_waker<G: Gate>() -> impl FnMut() -> [f64; 1] {
+    again::<G, 1>()
+}
+
+fn another_waker<G: Gate>() -> impl FnMut() -> [f64; 1] {
+    again::<G, 2>()
+}
+
 /// Polls one waiter with so many wakers in turn.
-fn again<G: Gate>(wakers: u32) -> impl FnMut() -> [f64; 1] {
+fn again<G: Gate, const WAKERS: usize>() -> impl FnMut() -> [f64; 1] {
     let gate = G::new(1);
-    let wakers: Vec<_> = (0..wakers).map(|_| Waker::from(Arc::new(Deaf))).collect();
+    let wakers: [_; WAKERS] = std::array::from_fn(|_| Waker::from(Arc::new(Deaf)));
     move || {
         let _held = ready!(gate.acquire());
-        let mut waiting = std::pin::pin!(gate.acquire());
-        let mut polls = || {
-            for waker in &wakers {
-                let mut context = Context::from_waker(black_box(waker));
-                assert!(waiting.as_mut().poll(&mut context).is_pending());
-            }
-        };
-        polls();
+        let mut waiting = pin!(gate.acquire());
+        assert!(poll(waiting.as_mut(), &wakers[0]));
         let start = Instant::now();
         for _ in 0..TIMES {
-            polls();
+            for waker in &wakers {
+                assert!(poll(waiting.as_mut(), waker));
+            }
         }
-        [start.elapsed().as_nanos() as f64 / f64::from(TIMES) / wakers.len() as f64]
+        [start.elapsed().as_nanos() as f64 / f64::from(TIMES) / WAKERS as f64]
     }
+}
+
+/// Whether the future has to wait on.
+#[inline(always)]
+fn poll<F: Future>(future: Pin<&mut F>, waker: &Waker) -> bool {
+    future.poll(&mut Context::from_waker(black_box(waker))).is_pending()
 }
 
 struct Deaf;

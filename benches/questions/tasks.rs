@@ -32,12 +32,12 @@ const CROWDS: [(Crowd, &str); 4] = [
 ];
 
 pub fn ask(question: &Question) -> Vec<Figure> {
-    let measure = [Measure { name: "", unit: "ns" }];
+    let measure = |name| [Measure { name, unit: "ns" }];
     let contests = CROWDS.into_iter().flat_map(|(crowd, name)| {
-        let mut smol = question.contest(format!("smol, {name}"), measure);
+        let mut smol = question.contest(name, measure("smol,"));
         enter!(smol, on_smol(crowd): Ours, Tokio, Asyncband, Maitake, FuturesIntrusive, FlagBearer,
             AsyncLock);
-        let mut tokio = question.contest(format!("tokio, {name}"), measure);
+        let mut tokio = question.contest(name, measure("tokio,"));
         enter!(tokio, on_tokio(crowd): Ours, Tokio, Asyncband, Maitake, FuturesIntrusive, FlagBearer,
             AsyncLock);
         [smol, tokio]

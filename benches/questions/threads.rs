@@ -6,6 +6,7 @@
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Barrier;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,23 +20,28 @@ pub const QUESTION: Question = Question {
     name: "threads",
     title: "Threads, per acquire",
     statistic: Statistic::Median,
-    budget: Duration::from_secs(5),
+    budget: Duration::from_secs(4),
 };
 
-const TIMES: usize = 5_000;
+const RUN: Duration = Duration::from_millis(10);
 
 pub fn ask(question: &Question) -> Vec<Figure> {
-    let crowds = [(2, 1), (2, 2), (4, 1), (4, 2), (4, 4)];
-    let contests = crowds.into_iter().flat_map(|(threads, permits)| {
-        let case = |how| format!("{threads} threads, {permits} permits, {how}");
-        let measure = [Measure { name: "", unit: "ns" }];
-        let mut sleep = question.contest(case("asleep"), measure);
+    let crowds = [
+        (2, 1, "2 threads, 1 permit"),
+        (2, 2, "2 threads, 2 permits"),
+        (4, 1, "4 threads, 1 permit"),
+        (4, 2, "4 threads, 2 permits"),
+        (4, 4, "4 threads, 4 permits"),
+    ];
+    let contests = crowds.into_iter().flat_map(|(threads, permits, case)| {
+        let measure = |name| [Measure { name, unit: "ns" }];
+        let mut sleep = question.contest(case, measure("sleeping,"));
         enter!(sleep, sleeping(threads, permits): Ours, Tokio, Asyncband, Maitake, FuturesIntrusive, Saa,
             FlagBearer, Embassy, AsyncLock);
-        let mut awake = question.contest(case("polling"), measure);
-        enter!(awake, polling(threads, permits): Ours, Tokio, Asyncband, Maitake, FuturesIntrusive, Saa,
+        let mut poll = question.contest(case, measure("polling,"));
+        enter!(poll, polling(threads, permits): Ours, Tokio, Asyncband, Maitake, FuturesIntrusive,
             FlagBearer, Embassy, AsyncLock);
-        [sleep, awake]
+        [sleep, poll]
     });
     contests.flat_map(Contest::run).collect()
 }
@@ -63,18 +69,23 @@ fn poll_until_ready<F: Future>(future: F) -> F::Output {
 }
 
 fn per_acquire(threads: usize, work: impl Fn() + Sync) -> [f64; 1] {
-    let ready = Barrier::new(threads);
+    let (ready, stop) = (Barrier::new(threads + 1), AtomicBool::new(false));
     let run = || {
         ready.wait();
-        let start = Instant::now();
-        for _ in 0..TIMES {
+        let mut times = 0;
+        while !stop.load(Ordering::Relaxed) {
             work();
+            times += 1;
         }
-        start.elapsed()
+        times
     };
-    let longest = thread::scope(|scope| {
+    thread::scope(|scope| {
         let handles: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
-        handles.into_iter().map(|handle| handle.join().unwrap()).max().unwrap()
-    });
-    [longest.as_nanos() as f64 / (threads * TIMES) as f64]
+        ready.wait();
+        let start = Instant::now();
+        thread::sleep(RUN);
+        stop.store(true, Ordering::Relaxed);
+        let times: u32 = handles.into_iter().map(|handle| handle.join().unwrap()).sum();
+        [start.elapsed().as_nanos() as f64 / f64::from(times)]
+    })
 }

@@ -1,20 +1,18 @@
-//! A mixed load in which about half of the waiters lose patience; and what the adapter itself costs.
+//! A mixed load in which many waiters lose patience. All wait within the same `with_timeout`.
 
-use std::future::{Future, pending};
-use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use fairgate::with_timeout;
-use smol::future::{FutureExt, yield_now};
+use smol::future::yield_now;
 
 use super::tasks::on_threads;
 use crate::contestants::*;
-use crate::harness::{Contest, Figure, Measure, Question, Statistic, enter, ready};
+use crate::harness::{Figure, Measure, Question, Statistic, enter};
 
 pub const QUESTION: Question = Question {
     name: "timeouts",
-    title: "Timeouts: a mixed load, per attempt, and the adapter alone",
+    title: "A mixed load with timeouts, per attempt",
     statistic: Statistic::Median,
     budget: Duration::from_secs(6),
 };
@@ -23,20 +21,15 @@ const TASKS: u64 = 100;
 const PERMITS: usize = 10;
 const ATTEMPTS: usize = 200;
 /// The longest that anybody waits, counted in turns of the executor.
-const PATIENCE: usize = 16;
-
-const TIMES: u32 = 10_000;
+const PATIENCE: usize = 32;
 
 pub fn ask(question: &Question) -> Vec<Figure> {
-    let measures = [("per attempt", "ns"), ("given up", "%")];
+    let measures = [("per attempt,", "ns"), ("given up,", "%")];
     let measures = measures.map(|(name, unit)| Measure { name, unit });
-    let mut load = question.contest("100 tasks, 10 permits,", measures);
+    let mut load = question.contest("100 tasks, 10 permits", measures);
     enter!(load, mixed_load(): Ours, Tokio, Asyncband, Maitake, FuturesIntrusive, FlagBearer, AsyncLock);
 
-    let mut adapter = question.contest("adapter, uncontended", [Measure { name: "", unit: "ns" }]);
-    enter_adapters(&mut adapter);
-
-    load.run().into_iter().chain(adapter.run()).collect()
+    load.run()
 }
 
 /// The deadline counts turns rather than time, so that it is the same for all.
@@ -74,39 +67,4 @@ async fn turns(n: usize) {
     for _ in 0..n {
         yield_now().await;
     }
-}
-
-fn enter_adapters(contest: &mut Contest<'_, 1>) {
-    let gate = Ours::new(1);
-    contest
-        .enter_as("no timeout", Kind::Limit, move || per_pair(|| drop(ready!(black_box(&gate).acquire()))));
-    let gate = Ours::new(1);
-    contest.enter_as("fairgate::with_timeout", Kind::Ours, move || {
-        per_pair(|| drop(ready!(with_timeout(black_box(&gate).acquire(), pending::<()>()))))
-    });
-    let gate = Ours::new(1);
-    contest.enter_as("futures-lite or", Kind::Fair, move || {
-        per_pair(|| {
-            let acquire = async { Some(black_box(&gate).acquire().await) };
-            drop(ready!(acquire.or(pending())));
-        })
-    });
-    let gate = Ours::new(1);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    contest.enter_as("tokio::time::timeout", Kind::Fair, move || {
-        let _inside = runtime.enter();
-        per_pair(|| {
-            let limit = Duration::from_secs(3600);
-            drop(ready!(tokio::time::timeout(limit, black_box(&gate).acquire())));
-        })
-    });
-}
-
-#[inline(always)]
-fn per_pair(work: impl Fn()) -> [f64; 1] {
-    let start = Instant::now();
-    for _ in 0..TIMES {
-        work();
-    }
-    [start.elapsed().as_nanos() as f64 / f64::from(TIMES)]
 }
