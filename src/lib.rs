@@ -29,6 +29,15 @@ mod error;
 
 #[cfg(feature = "alloc")]
 pub use acquire::AcquireOwned;
+#[cfg(doc)]
+#[doc = include_str!("../docs/design.md")]
+pub mod design {}
+
+// The code in the pages of `docs/` is tested like that in the sources.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/lesson.md")]
+mod lesson {}
+
 pub use acquire::{Acquire, Acquiring, BoundedAcquiring, GreedyAcquiring};
 pub use error::{AcquireError, BoundedAcquireError, Elapsed, TryAcquireError, TryLockError};
 pub use guard::{Guard, MappedGuard, MappedMutexGuard, MutexGuard};

@@ -154,7 +154,7 @@ impl Semaphore {
     /// Dropping the future gives up its place; a permit it was granted goes to the next in line.
     ///
     /// # Errors
-    /// [`AcquireError`](crate::AcquireError) if the semaphore is closed before the permit is granted. A
+    /// [`AcquireError`] if the semaphore is closed before the permit is granted. A
     /// permit granted before stays granted.
     ///
     /// # Panics
