@@ -4,13 +4,13 @@ mod shared;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use clap::Parser;
-use fairgate::{Semaphore, SemaphorePermit, with_timeout};
-use shared::client::{Asking, Problem, Site};
+use fairgate::with_timeout;
+use shared::client::Problem;
 use shared::picture::{self, Panel};
+use shared::pool::Pool;
 use shared::record::{Pen, Recorder};
 use shared::server::{Manners, Server};
 use shared::timeline::Ending;
@@ -37,71 +37,6 @@ struct Options {
 /// The quickest answer takes this long, the slowest not quite twice as long.
 const LATENCY: Duration = Duration::from_millis(40);
 
-/// Connections lie idle or are out; never more than the permits that were created.
-struct Pool {
-    site: Site,
-    permits: Semaphore,
-    idle: Mutex<Vec<Asking>>,
-}
-
-impl Pool {
-    fn new(site: Site, connections: usize) -> Self {
-        Self { site, permits: Semaphore::new(connections), idle: Mutex::default() }
-    }
-
-    /// Waits for a permit, and finds or opens the connection that comes with it.
-    async fn check_out(&self) -> Result<Pooled<'_>, Problem> {
-        let permit = self.permits.acquire().await.expect("nobody closes it");
-        let asking = match self.take_idle().await {
-            Some(asking) => asking,
-            None => self.open().await?,
-        };
-        Ok(Pooled { asking: Some(asking), pool: self, _permit: permit })
-    }
-
-    /// An idle connection that the server has not closed meanwhile.
-    async fn take_idle(&self) -> Option<Asking> {
-        loop {
-            let mut asking = self.idle.lock().unwrap().pop()?;
-            if asking.ready().await.is_ok() {
-                return Some(asking);
-            }
-        }
-    }
-
-    async fn open(&self) -> Result<Asking, Problem> {
-        let (asking, working) = self.site.connect().await?;
-        smol::spawn(working).detach();
-        Ok(asking)
-    }
-}
-
-/// A connection that is out. Dropped, it goes back to the pool, and only then does its permit.
-struct Pooled<'a> {
-    asking: Option<Asking>,
-    pool: &'a Pool,
-    _permit: SemaphorePermit<'a>,
-}
-
-impl Pooled<'_> {
-    /// A connection on which a request was given up half-way is of no more use: it is closed.
-    async fn title(&mut self, id: u32) -> Result<String, Problem> {
-        let mut asking = match self.asking.take() {
-            Some(asking) => asking,
-            None => self.pool.open().await?,
-        };
-        let title = self.pool.site.title_over(&mut asking, id).await;
-        self.asking = Some(asking);
-        title
-    }
-}
-
-impl Drop for Pooled<'_> {
-    fn drop(&mut self) {
-        self.pool.idle.lock().unwrap().extend(self.asking.take());
-    }
-}
-
 fn main() -> ExitCode {
     shared::exit(smol::block_on(both(&Options::parse())))
 }
@@ -112,9 +47,9 @@ async fn both(options: &Options) -> Result<(), String> {
     let pool = Pool::new(server.url().parse()?, options.connections as usize);
     let crowd = crowd(options, &pool).await;
     println!("  The server saw {} connections", server.connections_peak());
-    let all_out = all_out(options, &pool).await.map_err(|problem| format!("no connection: {problem:?}"))?;
+    let all_out = all_out(options, &pool).await.map_err(|problem| format!("a post {problem}"))?;
     println!("  The server saw {} connections", server.connections_peak());
-    println!("  Connections free again: {}", pool.permits.available_permits());
+    println!("  Connections free again: {}", pool.free());
     picture::save(options.svg.as_deref(), &[crowd, all_out])
 }
 
@@ -163,9 +98,9 @@ async fn all_out(options: &Options, pool: &Pool) -> Result<Panel, Problem> {
     let mut out = Vec::new();
     for keeper in 1..=options.connections {
         let pen = recorder.pen(format!("keeper {keeper}"));
-        pen.waits();
-        out.push((pool.check_out().await?, pen));
-        out.last().into_iter().for_each(|(_, pen)| pen.holds());
+        let connection = pool.check_out().await?;
+        pen.holds();
+        out.push((connection, pen));
     }
     let late = recorder.pen("too late");
     late.waits();
@@ -180,7 +115,7 @@ async fn all_out(options: &Options, pool: &Pool) -> Result<Panel, Problem> {
     }
     let again = recorder.pen("again");
     again.waits();
-    let mut connection = with_timeout(pool.check_out(), Timer::after(limit)).await.expect("one is free")?;
+    let mut connection = pool.check_out().await?;
     again.holds();
     println!("  Tried again, and fetched: {}", connection.title(1).await?);
     again.ends(Ending::Done);

@@ -23,38 +23,55 @@ pub struct Site {
     path: String,
 }
 
-/// One end of an open connection asks, the other does the work of sending and receiving.
-pub type Asking = SendRequest<Empty<Bytes>>;
-pub type Working = Connection<FuturesIo<TcpStream>, Empty<Bytes>>;
-
 impl Site {
     /// Fetches one title over a connection of its own.
     ///
     /// Dropping this future closes the connection: a request that is given up is really gone.
     pub async fn title(&self, id: u32) -> Result<String, FetchError> {
-        let fetch = async {
-            let (mut asking, working) = self.connect().await?;
-            let answer = self.title_over(&mut asking, id);
-            future::or(answer, async {
-                // What becomes of the connection, the answer tells.
-                let _ = working.await;
-                future::pending().await
-            })
-            .await
-        };
+        let fetch = async { self.connect().await?.title(id).await };
         fetch.await.map_err(|problem| FetchError { id, problem })
     }
 
-    pub async fn connect(&self) -> Result<(Asking, Working), Problem> {
+    pub async fn connect(&self) -> Result<Wire, Problem> {
         let stream = TcpStream::connect(&self.authority).await.map_err(unreachable)?;
-        http1::handshake(FuturesIo::new(stream)).await.map_err(unreachable)
+        let (asking, working) = http1::handshake(FuturesIo::new(stream)).await.map_err(unreachable)?;
+        Ok(Wire { site: self.clone(), asking, working })
+    }
+}
+
+/// An open connection. It works only while it is asked, so it closes as soon as it is dropped.
+pub struct Wire {
+    site: Site,
+    asking: SendRequest<Empty<Bytes>>,
+    working: Connection<FuturesIo<TcpStream>, Empty<Bytes>>,
+}
+
+impl Wire {
+    /// Whether the server has left it open.
+    pub async fn is_open(&mut self) -> bool {
+        let Self { asking, working, .. } = self;
+        future::or(work(working), asking.ready()).await.is_ok()
     }
 
-    pub async fn title_over(&self, asking: &mut Asking, id: u32) -> Result<String, Problem> {
+    pub async fn title(&mut self, id: u32) -> Result<String, Problem> {
+        let Self { site, asking, working } = self;
+        future::or(work(working), site.ask(asking, id)).await
+    }
+}
+
+/// Sends and receives, for as long as somebody waits for an answer. How that ends, the answer tells.
+async fn work<T>(working: impl Future) -> T {
+    working.await;
+    future::pending().await
+}
+
+impl Site {
+    async fn ask(&self, asking: &mut SendRequest<Empty<Bytes>>, id: u32) -> Result<String, Problem> {
         let request = Request::get(format!("{}/posts/{id}", self.path))
             .header(header::HOST, &self.authority)
             .body(Empty::new())
             .map_err(unreachable)?;
+        asking.ready().await.map_err(unreachable)?;
         let response = asking.send_request(request).await.map_err(unreachable)?;
         let status = response.status();
         let body = Limited::new(response.into_body(), LONGEST_BODY).collect().await;
@@ -107,13 +124,18 @@ fn unreachable(error: impl Error) -> Problem {
 
 impl fmt::Display for FetchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id = self.id;
-        match &self.problem {
-            Problem::Unreachable(why) => write!(f, "Post {id} could not be reached: {why}"),
-            Problem::Status(status) => write!(f, "Post {id} was answered {status}"),
-            Problem::NotJson(why) => write!(f, "Post {id} is not JSON: {why}"),
-            Problem::NoTitle => write!(f, "Post {id} has no title"),
-            Problem::TimedOut(_) => write!(f, "Post {id} timed out"),
+        write!(f, "Post {} {}", self.id, self.problem)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable(why) => write!(f, "could not be reached: {why}"),
+            Self::Status(status) => write!(f, "was answered {status}"),
+            Self::NotJson(why) => write!(f, "is not JSON: {why}"),
+            Self::NoTitle => write!(f, "has no title"),
+            Self::TimedOut(_) => write!(f, "timed out"),
         }
     }
 }

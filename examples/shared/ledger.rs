@@ -32,6 +32,11 @@ impl Ledger {
         Entry { crowd: book.inside.len(), number, ledger: self.clone() }
     }
 
+    /// How many ever came.
+    pub fn entered(&self) -> usize {
+        self.0.lock().unwrap().entered
+    }
+
     /// The most that were ever inside together.
     pub fn peak(&self) -> usize {
         self.0.lock().unwrap().peak

@@ -11,6 +11,7 @@ pub mod ledger;
 pub mod lesson;
 pub mod live;
 pub mod picture;
+pub mod pool;
 pub mod record;
 pub mod server;
 pub mod textbook;

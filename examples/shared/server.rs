@@ -84,6 +84,11 @@ impl Server {
         self.counts.requests.peak()
     }
 
+    /// How many connections were ever opened.
+    pub fn connections(&self) -> usize {
+        self.counts.connections.entered()
+    }
+
     /// The most connections that were open together.
     pub fn connections_peak(&self) -> usize {
         self.counts.connections.peak()

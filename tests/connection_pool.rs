@@ -1,0 +1,85 @@
+//! The pool of the examples never has more connections than permits, whatever becomes of a request.
+#![cfg(not(miri))]
+
+#[path = "../examples/shared/mod.rs"]
+mod shared;
+
+use std::future::ready;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::mpsc::channel;
+use std::thread;
+
+use fairgate::with_timeout;
+use shared::pool::Pool;
+use shared::server::{Manners, Server};
+use smol::future::{block_on, yield_now};
+
+#[test]
+fn a_connection_is_used_again() {
+    block_on(async {
+        let server = Server::start(Manners::default()).await.unwrap();
+        let pool = Pool::new(server.url().parse().unwrap(), 2);
+        for id in 1..=5 {
+            pool.check_out().await.unwrap().title(id).await.unwrap();
+        }
+        assert_eq!((server.connections(), server.connections_peak()), (1, 1));
+        assert_eq!(pool.free(), 2);
+    });
+}
+
+#[test]
+fn a_request_given_up_closes_its_connection_before_another_is_opened() {
+    block_on(async {
+        let manners = Manners { hanging: vec![4], ..Manners::default() };
+        let server = Server::start(manners).await.unwrap();
+        let pool = Pool::new(server.url().parse().unwrap(), 1);
+        let mut connection = pool.check_out().await.unwrap();
+        let until_it_hangs = async {
+            while server.peak() == 0 {
+                yield_now().await;
+            }
+        };
+        assert!(with_timeout(connection.title(4), until_it_hangs).await.is_err());
+        drop(connection);
+        let mut connection = pool.check_out().await.unwrap();
+        assert_eq!(connection.title(1).await.unwrap(), "the patient gate");
+        assert_eq!((server.connections(), server.connections_peak()), (2, 1));
+    });
+}
+
+#[test]
+fn a_connection_that_the_server_closed_is_replaced() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let site = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    let (closed, wait_until_closed) = channel();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            assert_ne!(stream.read(&mut [0; 1024]).unwrap(), 0, "the client asked for nothing");
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{\"title\":\"a\"}").unwrap();
+            drop(stream);
+            closed.send(()).unwrap();
+        }
+    });
+    block_on(async {
+        let pool = Pool::new(site, 1);
+        for _ in 0..2 {
+            assert_eq!(pool.check_out().await.unwrap().title(1).await.unwrap(), "a");
+            wait_until_closed.recv().unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_checkout_given_up_costs_no_connection() {
+    block_on(async {
+        let server = Server::start(Manners::default()).await.unwrap();
+        let pool = Pool::new(server.url().parse().unwrap(), 1);
+        let out = pool.check_out().await.unwrap();
+        assert!(with_timeout(pool.check_out(), ready(())).await.is_err());
+        drop(out);
+        assert_eq!(pool.free(), 1);
+        assert!(pool.check_out().await.is_ok());
+    });
+}
