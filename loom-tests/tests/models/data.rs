@@ -6,7 +6,7 @@ use loom::cell::UnsafeCell;
 
 /// Loom stops at two accesses of which neither happens before the other, if one of them writes. (Its
 /// threads share one real thread, so an `Rc` is shared by them all, and orders nothing.)
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Data(Rc<UnsafeCell<()>>);
 
 impl Data {

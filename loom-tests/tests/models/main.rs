@@ -5,8 +5,13 @@ mod data;
 mod request;
 mod threads;
 
+mod blocking;
 mod cancel;
 mod close;
+mod counting;
 mod editing;
 mod grant;
+mod mutex;
+mod timeout;
+mod visibility;
 mod wakers;

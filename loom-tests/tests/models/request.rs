@@ -100,7 +100,8 @@ impl<F: Future> Request<F> {
         asked
     }
 
-    fn poll(&mut self) -> Poll<F::Output> {
+    /// Polls once more where it lies.
+    pub fn poll(&mut self) -> Poll<F::Output> {
         self.future.as_mut().poll(&mut Context::from_waker(&self.task.waker()))
     }
 
@@ -149,6 +150,14 @@ impl<F: Future> Asked<F> {
         match self.settle() {
             Asked::Ready(_) => panic!("a request was served out of turn"),
             Asked::Pending(request) => request,
+        }
+    }
+
+    /// What it was served, if it was ready at its last poll; else the request.
+    pub fn into_ready(self) -> Result<F::Output, Request<F>> {
+        match self {
+            Asked::Ready(output) => Ok(output),
+            Asked::Pending(request) => Err(request),
         }
     }
 

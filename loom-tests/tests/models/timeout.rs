@@ -1,0 +1,77 @@
+//! A time limit that is up just as the permit comes.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use fairgate_loom::{Semaphore, with_timeout};
+use loom::thread;
+
+use crate::check::check;
+use crate::request::{Asked, Request};
+use crate::threads::{aside, join};
+
+/// A deadline that is up when it is looked at for the second time.
+struct SecondLook(bool);
+
+impl Future for SecondLook {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        if std::mem::replace(&mut self.0, true) { Poll::Ready(()) } else { Poll::Pending }
+    }
+}
+
+#[test]
+fn a_deadline_meets_a_grant() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let limited = Request::waiting(with_timeout(semaphore.acquire(), SecondLook(false)));
+        let giver = aside(&semaphore, |semaphore| semaphore.add_permits(1));
+        let Asked::Ready(outcome) = limited.again() else { panic!("the deadline is up") };
+        assert_eq!(semaphore.waiters(), 0);
+        join([giver]);
+        assert_eq!(semaphore.available_permits(), 1 - outcome.iter().count());
+        drop(outcome);
+        assert_eq!(semaphore.available_permits(), 1);
+    });
+}
+
+#[test]
+fn an_expired_adapter_that_is_kept_swallows_no_permit() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let limited = with_timeout(semaphore.clone().acquire_owned(), SecondLook(false));
+        let limited = Request::waiting(limited);
+        let second = Request::waiting(semaphore.acquire());
+        let giver = aside(&semaphore, |semaphore| semaphore.add_permits(1));
+        let other = thread::spawn(move || {
+            let mut limited = limited;
+            drop(limited.poll());
+            limited
+        });
+        let second = second.again();
+        let kept = other.join().unwrap();
+        join([giver]);
+        drop(second.served());
+        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 1));
+        drop(kept);
+    });
+}
+
+#[test]
+fn the_deadline_of_a_large_front_lets_the_small_ones_in() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(1));
+        let limited = with_timeout(semaphore.clone().acquire_many_owned(3), SecondLook(false));
+        let limited = Request::waiting(limited);
+        let small = Request::waiting(semaphore.acquire());
+        let giver = aside(&semaphore, |semaphore| semaphore.add_permits(1));
+        let other = thread::spawn(move || drop(limited.again()));
+        let small = small.again();
+        join([giver, other]);
+        drop(small.served());
+        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 2));
+    });
+}
