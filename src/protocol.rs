@@ -12,10 +12,9 @@
 //!
 //! * **F1** While QUEUED is set, only the front of the line gets permits. *This is the fairness.*
 //! * **F2** QUEUED is set exactly while the line is not empty; it changes only under the lock.
-//! * **F3** Whenever the lock is free, the word holds less than the front needs and is not closed, or a
-//!   thread is between two batches of wakers and will look again. *No lost wake-up.* Hence the lock is
-//!   given back by [`Semaphore::serve`], which looks at the front first, or by
-//!   [`Semaphore::leave`], for those who found F3 as it should be and changed neither word nor front.
+//! * **F3** Whenever the lock is free, the front cannot be served with what the word holds, or a thread is on its
+//!   way to look again: one that has just added permits, or one between two batches of wakers. *No lost wake-up.*
+//!   Hence the lock is given back in two places, `serve` and `settle`, which look at the front first.
 //! * **F4** Wakers are cloned, called and dropped outside the lock. *No deadlock with foreign code.*
 //! * **F5** A grant is ownership: its permits leave the word in the CAS that gives the lock back, and from
 //!   then on they are a permit's or a future's to give back, closed or not. *Conservation.*
@@ -73,10 +72,12 @@ impl Semaphore {
             if state.is_closed() {
                 return Err(Denial::Closed);
             }
-            if ask.most == 0 {
-                return Ok(0);
-            }
-            let n = state.share_at_once(ask).ok_or(Denial::MustWait(state))?;
+            let n = match state.share_at_once(ask) {
+                None if ask.least > 0 => return Err(Denial::MustWait(state)),
+                // A request for none takes what it may and never waits.
+                None | Some(0) => return Ok(0),
+                Some(n) => n,
+            };
             // ORDERING: Acquire, as in `take`.
             if self.step(state, state.minus(n), Ordering::Acquire).is_ok() {
                 return Ok(n);
@@ -108,7 +109,7 @@ impl Semaphore {
         if room == ANY_LENGTH || line.len() < room {
             return Ok(Entry::Line(line));
         }
-        self.leave(line);
+        self.serve(line);
         Err(Refusal::LineFull)
     }
 
@@ -121,7 +122,7 @@ impl Semaphore {
             }
             if let Ok(line) = self.line.try_lock(state, state) {
                 let waiters = line.len();
-                self.leave(line);
+                self.serve(line);
                 return (state, waiters);
             }
         }
@@ -132,7 +133,7 @@ impl Semaphore {
         self.line.lock()
     }
 
-    /// Gives permits back.
+    /// Gives permits back. May call wakers.
     #[inline]
     pub(crate) fn release(&self, n: usize) {
         // ORDERING: Relaxed: a hint; the add tells the truth.
@@ -224,19 +225,11 @@ impl Semaphore {
         self.line.word().load(Ordering::Acquire).is_closed()
     }
 
-    /// Gives the lock back over a line whose front is still the one that was found: if the word is still the
-    /// same, too, then F3 holds as it held before, without a look.
-    #[inline]
-    pub(crate) fn leave(&self, line: Locked<'_>) {
-        if let Err(seen_anew) = line.unlock(0) {
-            self.serve_late(seen_anew);
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn serve_late(&self, line: Locked<'_>) {
+    /// Gives permits back by one who holds the lock, and then the lock.
+    pub(crate) fn pass_on(&self, line: Locked<'_>, n: usize) {
+        let fits = self.change(|state| state.add(n));
         self.serve(line);
+        assert!(fits, "{}", TOO_MANY);
     }
 
     /// Gives the lock back, after a look at the front (F3), and calls the wakers of those served. Most often

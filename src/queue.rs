@@ -59,8 +59,9 @@ impl Line {
     pub(crate) fn settled(&self) -> State {
         let mut round = 0;
         loop {
-            // ORDERING: Acquire, with the Release that set CLOSED: who sees it closed sees what was
-            // written before it was closed.
+            // ORDERING: Acquire, with the Release that set CLOSED: who sees it closed sees what was written
+            // before it was closed; and with the Release of the last unlock: who finds nobody in line any
+            // more finds the verdict on his own node.
             let state = self.word.load(Ordering::Acquire);
             if !state.is_locked() {
                 return state;
@@ -134,16 +135,12 @@ impl Locked<'_> {
     /// nobody waits.
     #[inline]
     pub(crate) fn front_verdict(&self, spent: usize) -> Option<Verdict> {
-        if self.is_empty() {
+        let state = self.state.minus(spent);
+        if !state.can_serve() || self.is_empty() {
             return None;
         }
         // SAFETY: the front is in the line (Q1).
-        let ask = unsafe { node::ask(self.front()) };
-        self.state.minus(spent).verdict(ask)
-    }
-
-    pub(crate) fn is_front(&self, node: Place<'_>) -> bool {
-        self.front() == node.as_ptr()
+        state.verdict(unsafe { node::ask(self.front()) })
     }
 
     /// Puts a newcomer at the back.

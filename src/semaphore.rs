@@ -72,7 +72,7 @@ pub struct Semaphore {
 
 /// Making one, and looking at it.
 impl Semaphore {
-    /// The most permits a semaphore can hold, and the most it can owe: `usize::MAX >> 4`.
+    /// The most permits a semaphore can hold, and the most it can owe: `usize::MAX >> 5`.
     pub const MAX_PERMITS: usize = state::MAX_PERMITS;
 
     const_fn! {

@@ -22,8 +22,9 @@ const LOCKED: usize = 0b010;
 const CLOSED: usize = 0b100;
 const SHIFT: u32 = 3;
 
-/// The most permits there may be: what a signed field above three flags can hold.
-pub(crate) const MAX_PERMITS: usize = usize::MAX >> (SHIFT + 1);
+/// The most permits there may be: half of what a signed field above three flags can hold, so that a release
+/// past it is seen for what it is before it is taken back.
+pub(crate) const MAX_PERMITS: usize = usize::MAX >> (SHIFT + 2);
 
 pub(crate) const TOO_MANY: &str = "a semaphore holds at most MAX_PERMITS permits";
 pub(crate) const TOO_MUCH_OWED: &str = "a semaphore owes at most MAX_PERMITS permits";
@@ -128,6 +129,12 @@ impl State {
         if self.0 & (QUEUED | CLOSED) == 0 { self.share(ask) } else { None }
     }
 
+    /// Whether anybody in line could be told anything, whatever he asks for: all in line need at least one permit.
+    /// Saves the look at the front, which may be far away, when there is nothing to give.
+    pub(crate) const fn can_serve(self) -> bool {
+        self.permits() > 0 || self.is_closed()
+    }
+
     /// What the front of the line is to be told now; `None` if it must wait on.
     pub(crate) const fn verdict(self, ask: Ask) -> Option<Verdict> {
         if self.is_closed() {
@@ -227,7 +234,8 @@ const _: () = {
     assert!(matches!(word(3, QUEUED).verdict(SOME), Some(Verdict::Granted(3)))); // all there are
     assert!(matches!(word(9, QUEUED).verdict(SOME), Some(Verdict::Granted(4)))); // all it may
     assert!(word(1, QUEUED).verdict(TWO).is_none()); // and those behind it wait, too
-    assert!(word(-1, QUEUED).verdict(Ask { least: 0, most: 4 }).is_none()); // debt comes first
+    assert!(word(1, QUEUED).can_serve() && word(0, QUEUED | CLOSED).can_serve());
+    assert!(!word(0, QUEUED).can_serve() && !word(-1, QUEUED).can_serve());
     assert!(matches!(word(9, QUEUED | CLOSED).verdict(TWO), Some(Verdict::Refused)));
     assert!(matches!(word(3, 0).share_at_once(SOME), Some(3)));
     assert!(word(3, QUEUED).share_at_once(SOME).is_none());
@@ -238,6 +246,7 @@ const _: () = {
     assert!(word(-3, 0).free() == 0);
     assert!(word(MAX - 1, 0).add(1).is_some());
     assert!(word(MAX, 0).add(1).is_none());
+    assert!(word(2 * MAX, 0).add(1).is_none()); // seen for too many, not for a debt
     assert!(word(0, 0).add(MAX_PERMITS + 1).is_none());
     assert!(word(0, 0).add(usize::MAX).is_none());
     assert!(word(-1, 0).add(MAX_PERMITS).is_some()); // the debt is paid first

@@ -11,6 +11,7 @@ use core::task::{Context, Poll, Waker};
 
 use crate::node::{Joined, Node, Place, Seat};
 use crate::owner::Leads;
+use crate::permit::Permit;
 use crate::protocol::{Denial, Entry, Refusal};
 use crate::semaphore::Semaphore;
 use crate::state::{Ask, Verdict};
@@ -140,12 +141,18 @@ fn join(
     // The clone is foreign code: it comes before the lock (F4), which is taken only if nothing has changed.
     let waker = waker.clone();
     let mut line = match semaphore.enter(place.ask(), room, found)? {
-        Entry::Taken(n) => return Poll::Ready(Ok(n)),
+        Entry::Taken(n) => {
+            // The clone was not needed. Should it panic as it is dropped, the permits go back.
+            let taken = Permit::new(semaphore, n);
+            drop(waker);
+            taken.forget();
+            return Poll::Ready(Ok(n));
+        }
         Entry::Line(line) => line,
     };
     // SAFETY: the seat is new, and when it is dropped `cancel` takes it off (A2).
     let joined = unsafe { line.push_back(place, waker) };
-    semaphore.leave(line);
+    semaphore.serve(line);
     outcome(joined)
 }
 
@@ -177,7 +184,7 @@ fn change_waker(
     if let Some(mut line) = semaphore.lock() {
         // SAFETY: A1.
         waker = unsafe { line.replace_waker(place, waker) };
-        semaphore.leave(line);
+        semaphore.serve(line);
     }
     drop(waker);
     outcome(joined)
@@ -201,20 +208,21 @@ fn outcome(joined: Joined<'_>) -> Poll<Result<usize, Refusal>> {
 unsafe fn cancel(semaphore: &Semaphore, place: Place<'_>, joined: Joined<'_>) {
     if joined.verdict().is_none() {
         if let Some(mut line) = semaphore.lock() {
-            let was_front = line.is_front(place);
             // SAFETY: the caller's.
-            let waker = unsafe { line.remove(place) };
-            if was_front {
-                semaphore.serve(line)
-            } else {
-                semaphore.leave(line)
-            }
-            if waker.is_some() {
-                return; // and the waker is dropped here, outside the lock (F4)
-            }
+            return match unsafe { line.remove(place) } {
+                // The waker is dropped after the unlock (F4).
+                Some(_waker) => semaphore.serve(line),
+                None => semaphore.pass_on(line, granted(joined)),
+            };
         }
     }
-    if let Some(Verdict::Granted(n)) = joined.verdict() {
-        semaphore.release(n);
+    semaphore.release(granted(joined));
+}
+
+/// What a verdict has left with a future that will not take it.
+fn granted(joined: Joined<'_>) -> usize {
+    match joined.verdict() {
+        Some(Verdict::Granted(n)) => n,
+        _ => 0,
     }
 }
