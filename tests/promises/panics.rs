@@ -1,0 +1,156 @@
+//! If a waker panics, no permit and no waker is lost, every other waker is still called, and the semaphore goes on.
+
+use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::task::Waker;
+
+use crate::common::hooked::{self, Touch};
+use crate::common::kind::{Counting, Shared, Start, each_kind};
+use crate::common::scene::Scene;
+use crate::common::step::{Answer, Word};
+
+fn panics<R>(what: impl FnOnce() -> R) -> bool {
+    catch_unwind(AssertUnwindSafe(what)).is_err()
+}
+
+fn panicking() -> Waker {
+    hooked::on(Touch::Wake, || panic!("a waker's own"))
+}
+
+/// Forty wait, two of them with a waker that panics.
+fn forty_with_two_who_panic<K: Start>(scene: &mut Scene<K>, two: [usize; 2]) -> Vec<usize> {
+    let panicking = panicking();
+    let mut ask = |who| if two.contains(&who) { scene.ask_by(1, &panicking) } else { scene.ask(1) };
+    (0..40).map(&mut ask).filter(|who| !two.contains(who)).collect()
+}
+
+/// P09: what was left of a batch of wakers was lost when one of them panicked, with its permits.
+fn a_release_of_many_serves_all_though_wakers_panic<K: Counting + Start>() {
+    for two in [[0, 0], [0, 39], [7, 31], [31, 32]] {
+        let mut scene = Scene::<K>::new(0);
+        let others = forty_with_two_who_panic(&mut scene, two);
+        assert!(panics(|| scene.kind.add(60)));
+        assert_eq!(scene.woken(), others, "{two:?}");
+        (0..40).for_each(|who| assert_eq!(scene.poll(who), Answer::Got(1)));
+        assert_eq!(scene.word(), Word { free: 20, waiters: 0, closed: false });
+    }
+}
+
+fn closing_refuses_all_though_wakers_panic<K: Counting + Start>() {
+    for two in [[0, 0], [0, 39], [31, 32]] {
+        let mut scene = Scene::<K>::new(0);
+        let others = forty_with_two_who_panic(&mut scene, two);
+        assert!(panics(|| scene.kind.close()));
+        assert_eq!(scene.woken(), others, "{two:?}");
+        (0..40).for_each(|who| assert_eq!(scene.poll(who), Answer::Refused));
+        assert_eq!(scene.word(), Word { free: 0, waiters: 0, closed: true });
+    }
+}
+
+fn leaving_lets_all_in_though_wakers_panic<K: Counting + Start>() {
+    let mut scene = Scene::<K>::new(39);
+    let front = scene.ask(40);
+    let [second, third] = [scene.ask_by(1, &panicking()), scene.ask(1)];
+    let request = scene.take_request(front);
+    assert!(panics(|| drop(request)));
+    assert_eq!(scene.woken(), [third]);
+    assert_eq!(scene.poll(second), Answer::Got(1));
+    assert_eq!(scene.word(), Word { free: 37, waiters: 0, closed: false });
+}
+
+/// While one panic is on its way, a second must not abort the program.
+fn a_waker_that_panics_while_a_permit_is_dropped_by_a_panic_is_contained<K: Shared>() {
+    let mut scene = Scene::<K>::new(0);
+    let [_, second] = [scene.ask_by(1, &panicking()), scene.ask(1)];
+    let quiet = hooked::on(Touch::Wake, || assert!(std::thread::panicking()));
+    let third = scene.ask_by(1, &quiet);
+    assert!(panics(|| scene.kind.add(3)));
+    assert_eq!(scene.woken(), [second]);
+    assert_eq!(scene.poll(third), Answer::Got(1));
+}
+
+/// The touches of one run, of which one panics.
+struct Fuse {
+    left: AtomicUsize,
+    blown: AtomicBool,
+}
+
+impl Fuse {
+    fn waker(self: &Arc<Self>) -> Waker {
+        let fuse = self.clone();
+        hooked::waker(move |touch| {
+            let one_less = |left: usize| left.checked_sub(1);
+            if fuse.left.fetch_update(SeqCst, SeqCst, one_less) == Ok(1) {
+                fuse.blown.store(true, SeqCst);
+                panic!("at this {touch:?}");
+            }
+        })
+    }
+}
+
+/// P08: a panic amid a poll left a dangling node and lost permits. Here every single touch of a waker panics once,
+/// in a play that goes through all there are: joining, changing wakers, granting, leaving, closing.
+fn wherever_a_waker_panics_nothing_is_lost<K: Counting + Start>() {
+    for touch in 1.. {
+        let fuse = Arc::new(Fuse { left: touch.into(), blown: false.into() });
+        let mut scene = Scene::<K>::new(0);
+        for n in [2, 1, 1, 1] {
+            scene.make(n);
+        }
+        let acts: &[fn(&mut Scene<K>, &Waker)] = &[
+            |scene, waker| _ = scene.poll_by(0, waker),
+            |scene, waker| _ = scene.poll_by(1, waker),
+            |scene, waker| _ = scene.poll_by(2, waker),
+            |scene, waker| _ = scene.poll_by(3, waker),
+            // With another waker than before.
+            |scene, waker| _ = scene.poll_by(2, waker),
+            |scene, _| scene.kind.add(1),
+            |scene, _| scene.leave(0),
+            |scene, _| scene.kind.add(1),
+            |scene, _| scene.kind.close(),
+            |scene, _| scene.everybody_leaves(),
+        ];
+        for act in acts {
+            let waker = ManuallyDrop::new(fuse.waker());
+            let _may_panic = panics(|| act(&mut scene, &waker));
+            let _may_panic = panics(|| drop(ManuallyDrop::into_inner(waker)));
+        }
+        scene.everybody_leaves();
+        assert_eq!(scene.word(), Word { free: 2, waiters: 0, closed: true }, "at touch {touch}");
+        assert_eq!(Arc::strong_count(&fuse), 1, "a waker was leaked at touch {touch}");
+        if !fuse.blown.load(SeqCst) {
+            assert!(touch > 10, "the play touches wakers");
+            return;
+        }
+    }
+}
+
+/// The permit comes while the waker is cloned, so the clone is not needed, and panics as it is dropped.
+fn a_clone_that_panics_when_it_turns_out_not_to_be_needed_costs_no_permit<K: Shared>() {
+    let mut scene = Scene::<K>::new(0);
+    let (kind, clones) = (scene.kind.clone(), AtomicUsize::new(0));
+    let waker = hooked::waker(move |touch| match touch {
+        Touch::Clone => {
+            clones.fetch_add(1, SeqCst);
+            kind.add(1);
+        }
+        Touch::Drop if clones.swap(0, SeqCst) > 0 => panic!("not needed"),
+        _ => {}
+    });
+    let who = scene.make(1);
+    let _may_panic = panics(|| scene.poll_by(who, &waker));
+    scene.everybody_leaves();
+    assert_eq!(scene.word(), Word { free: 1, waiters: 0, closed: false });
+}
+
+each_kind! {
+    semaphores:
+        a_release_of_many_serves_all_though_wakers_panic,
+        closing_refuses_all_though_wakers_panic,
+        leaving_lets_all_in_though_wakers_panic,
+        a_waker_that_panics_while_a_permit_is_dropped_by_a_panic_is_contained,
+        wherever_a_waker_panics_nothing_is_lost,
+        a_clone_that_panics_when_it_turns_out_not_to_be_needed_costs_no_permit,
+}
