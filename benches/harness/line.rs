@@ -3,12 +3,13 @@ use std::task::{Context, Poll, Waker};
 
 use crate::contestants::Gate;
 
-/// Futures, each in a place of its own as in a task, that can be dropped without freeing the place.
-pub struct Line<F>(Vec<Pin<Box<Option<F>>>>);
+/// Futures side by side, so that no allocator decides how far apart neighbours lie. Each can be dropped
+/// without freeing its place.
+pub struct Line<F>(Box<[Option<F>]>);
 
 /// Makes the futures of a line; none of them is polled yet.
 pub fn line<F>(length: usize, future: impl Fn() -> F) -> Line<F> {
-    Line((0..length).map(|_| Box::pin(Some(future()))).collect())
+    Line((0..length).map(|_| Some(future())).collect())
 }
 
 /// As many gates as it takes for their lines to outweigh a look at the clock.
@@ -35,12 +36,18 @@ impl<F: Future> Line<F> {
 
     #[inline(always)]
     pub fn cancel(&mut self, place: usize) {
-        self.0[place].set(None);
+        self.pinned(place).set(None);
     }
 
     #[inline(always)]
     fn poll(&mut self, place: usize) -> Poll<F::Output> {
-        let future = self.0[place].as_mut().as_pin_mut().expect("dropped only once");
+        let future = self.pinned(place).as_pin_mut().expect("dropped only once");
         future.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[inline(always)]
+    fn pinned(&mut self, place: usize) -> Pin<&mut Option<F>> {
+        // SAFETY: the places are boxed, nothing is moved out of them, and each drops its future in place.
+        unsafe { Pin::new_unchecked(&mut self.0[place]) }
     }
 }
