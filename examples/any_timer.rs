@@ -31,6 +31,7 @@ struct Options {
 fn main() -> ExitCode {
     let options = Options::parse();
     let limit = Duration::from_millis(options.timeout_ms);
+    println!("Each timer limits two waits for a permit: one while it is taken, one while it is free.");
     let recorder = Recorder::new();
     smol::block_on(wait_twice("smol", &recorder, || smol::Timer::after(limit)));
     let tokio = tokio::runtime::Builder::new_current_thread().enable_time().build();

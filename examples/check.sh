@@ -76,7 +76,7 @@ run 0 fair_turns
 says 'Order served: g1 g2 p1 p2 p3 p4 p5 g1 g2 g1 g2 g1 g2 g1 g2 g1 g2 g1 g2 g1 g2
   Longest wait: 6 turns, polite 5
   Waited more than once around: nobody'
-says 'Order served: g1 g1 g1 g1 g1 g1 g1 g1 p1 p2 p3 p4 p5 g2 g2 g2 g2 g2 g2 g2 g2
+says 'Order served: g1×8 p1 p2 p3 p4 p5 g2×8
   Longest wait: 13 turns, greedy 2
   Waited more than once around: greedy 2, polite 1, polite 2, polite 3, polite 4, polite 5'
 

@@ -56,7 +56,7 @@ async fn both(options: &Options) -> Result<(), String> {
 /// More tasks than connections.
 async fn crowd(options: &Options, pool: &Pool) -> Panel {
     let title = format!("{} tasks share {} connections", options.tasks, options.connections);
-    println!("\n{title}");
+    println!("{title}\nEach fetches three posts, and checks a connection out for each of them.");
     let recorder = Recorder::new();
     let executor = LocalExecutor::new();
     let tasks: Vec<_> = (1..=options.tasks)

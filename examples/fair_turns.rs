@@ -54,6 +54,10 @@ impl OnePermit for Textbook {
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    println!(
+        "One permit. A greedy task wants {} turns and asks again at once; a polite one wants 1.",
+        options.wants
+    );
     let panels = [
         show("fairgate: whoever asks again goes to the back", &options, &Semaphore::new(1)),
         show("Textbook: whoever is quick overtakes", &options, &Textbook::new(1)),
@@ -134,8 +138,9 @@ impl Hall {
     fn tell(&self) {
         print!("{}", self.timeline());
         let book = self.book.borrow();
-        let served: Vec<_> = book.served.iter().map(|who| short(&book.rows[*who].name)).collect();
-        println!("  Order served: {}", served.join(" "));
+        let runs = book.served.chunk_by(|a, b| a == b);
+        let runs: Vec<_> = runs.map(|run| short(&book.rows[run[0]].name, run.len())).collect();
+        println!("  Order served: {}", runs.join(" "));
         let (wait, who) = book
             .rows
             .iter()
@@ -152,11 +157,10 @@ impl Hall {
     }
 }
 
-/// `greedy 1` as `g1`.
-fn short(name: &str) -> String {
-    name.chars()
-        .filter(|c| c.is_ascii_digit())
-        .fold(name[..1].to_owned(), |short, digit| short + &digit.to_string())
+/// Eight turns of `greedy 1` as `g1×8`, one as `g1`.
+fn short(name: &str, turns: usize) -> String {
+    let who = name.replace("greedy ", "g").replace("polite ", "p");
+    if turns == 1 { who } else { format!("{who}×{turns}") }
 }
 
 fn longest_wait(row: &Row) -> f64 {

@@ -64,11 +64,13 @@ fn main() -> ExitCode {
 async fn three_acts(options: &Options) -> Result<(), String> {
     let mut panels = Vec::new();
     let act = Act::open(options, &[], format!("Act 1: {} posts, all at once", options.posts)).await?;
+    println!("Nobody waits for anybody. A server may not like that.");
     let fetched = lesson::unlimited(&act.site, options.posts, &act.recorder).await;
     panels.push(act.close(&fetched, fetched.iter().filter(|post| post.is_err()))?);
 
     let (posts, permits) = (options.posts, options.permits);
     let act = Act::open(options, &[], format!("Act 2: {posts} posts, {permits} slots")).await?;
+    println!("Each task takes a slot before it asks, and gives it back after. The others wait in line.");
     let slots = Arc::new(Semaphore::new(permits));
     let fetched = lesson::limited(&act.site, posts, &slots, &act.recorder).await;
     panels.push(act.close(&fetched, fetched.iter().filter(|post| post.is_err()))?);
@@ -78,6 +80,7 @@ async fn three_acts(options: &Options) -> Result<(), String> {
     let limit = Duration::from_millis(options.timeout_ms);
     let title = format!("Act 3: {posts} posts, {permits} slots, {limit:?} for each request");
     let act = Act::open(options, &options.hang, title).await?;
+    println!("Whoever takes longer is cut off, and its slot goes to the next.");
     let slots = Arc::new(Semaphore::new(permits));
     let fetched = lesson::timed(&act.site, posts, &slots, limit, &act.recorder).await;
     panels.push(act.close(&fetched, &fetched)?);

@@ -58,6 +58,7 @@ impl Gate {
 fn main() -> ExitCode {
     let options = Options::parse();
     let permits = options.permits;
+    println!("{} jobs start together. How many may work at once?", options.jobs);
     let runs = [
         ("No limit".to_owned(), Gate::Open),
         (format!("Semaphore::new({permits})"), Gate::Semaphore(Semaphore::new(permits as usize))),

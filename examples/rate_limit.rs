@@ -74,6 +74,7 @@ fn main() -> ExitCode {
 }
 
 async fn both(options: &Options) -> Result<(), String> {
+    println!("{} requests go to a server that answers {} a second.", options.posts, options.quota);
     let slots = Semaphore::new(options.permits as usize);
     let title = format!("Concurrency limit: {} at once", options.permits);
     let limited = run(options, title, async |meter, id| {
