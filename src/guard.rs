@@ -34,8 +34,8 @@ pub type OwnedMutexGuard<T> = Guard<Arc<Mutex<T>>>;
 
 // SAFETY: the guard is its owner and a `&mut T`.
 unsafe impl<T: ?Sized + Send, M: Owner<Target = Mutex<T>> + Send> Send for Guard<M> {}
-// SAFETY: a shared guard is a `&T`.
-unsafe impl<T: ?Sized + Sync> Sync for Guard<&Mutex<T>> {}
+// SAFETY: a shared guard is a `&T`, and leads to a `&Mutex<T>` that outlives it and can take the `T` along.
+unsafe impl<T: ?Sized + Send + Sync> Sync for Guard<&Mutex<T>> {}
 // SAFETY: a shared guard is a `&T` and leads to an `Arc` that can be cloned and take the `T` along.
 #[cfg(feature = "alloc")]
 unsafe impl<T: ?Sized + Send + Sync> Sync for Guard<Arc<Mutex<T>>> {}
@@ -203,7 +203,7 @@ pub type OwnedMappedMutexGuard<T, U = T> = MappedGuard<Arc<Mutex<T>>, U>;
 
 // SAFETY: the guard is its owner and a `&mut U`.
 unsafe impl<O: Leads + Send, U: ?Sized + Send> Send for MappedGuard<O, U> {}
-// SAFETY: a shared guard is a `&U`.
+// SAFETY: a shared guard is a `&U`, and nothing leads back from it to the mutex.
 unsafe impl<U: ?Sized + Sync> Sync for MappedGuard<&Semaphore, U> {}
 // SAFETY: a shared guard is a `&U` and leads to an `Arc` that can be cloned and take the `T` along.
 #[cfg(feature = "alloc")]
