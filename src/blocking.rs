@@ -3,6 +3,7 @@
 
 use alloc::sync::Arc;
 use alloc::task::Wake;
+use core::cell::Cell;
 use core::future::Future;
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
@@ -10,11 +11,10 @@ use core::time::Duration;
 use std::time::Instant;
 
 use crate::sync::thread::{self, Thread};
+use crate::sync::{AtomicBool, Ordering};
 
 /// Polls the future on this thread, which sleeps in between.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    // No foreign code runs between the future's last look at its verdict and the sleep, so nobody can have used
-    // up the token that a grant has left.
     let sleep = || {
         thread::park();
         true
@@ -25,7 +25,7 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// As `block_on`, for so long. The future is polled once more after the time is up.
+/// As `block_on`, for so long.
 pub(crate) fn block_on_timeout<F: Future>(future: F, limit: Duration) -> Option<F::Output> {
     // A limit beyond the end of time is none.
     let Some(end) = Instant::now().checked_add(limit) else { return Some(block_on(future)) };
@@ -39,35 +39,64 @@ pub(crate) fn block_on_timeout<F: Future>(future: F, limit: Duration) -> Option<
 /// Polls the future until it is done, or until `sleep` says that the time is up.
 fn block_while<F: Future>(future: F, mut sleep: impl FnMut() -> bool) -> Option<F::Output> {
     let mut future = pin!(future);
-    // While a thread ends its waker may be gone already: then it gets another.
-    let waker = WAKER.try_with(Waker::clone).unwrap_or_else(|_| new_waker());
+    let sleeper = Sleeper::of_this_thread();
+    let waker = Waker::from(Arc::clone(&sleeper));
     let mut cx = Context::from_waker(&waker);
-    loop {
-        match future.as_mut().poll(&mut cx) {
-            Poll::Ready(output) => return Some(output),
-            Poll::Pending if sleep() => {}
-            Poll::Pending => return None,
+    let output = 'wait: loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
+            break Some(output);
         }
-    }
+        while !sleeper.was_called() {
+            if !sleep() {
+                break 'wait None;
+            }
+        }
+    };
+    sleeper.keep();
+    output
+}
+
+/// A thread that sleeps, and whether it was called. The thread's own token does not tell: what the future does
+/// while it is polled may use up the token that a call has left.
+struct Sleeper {
+    thread: Thread,
+    called: AtomicBool,
 }
 
 thread::thread_local! {
-    /// Made once a thread: a wait allocates nothing after the first.
-    static WAKER: Waker = new_waker();
+    /// Made once a thread: a wait allocates nothing after the first. While it is in use there is none here, so
+    /// that a wait within a wait gets its own.
+    #[allow(clippy::missing_const_for_thread_local, reason = "loom's does not know the form")]
+    static IDLE: Cell<Option<Arc<Sleeper>>> = Cell::new(None);
 }
 
-struct Unpark(Thread);
+impl Sleeper {
+    fn of_this_thread() -> Arc<Self> {
+        // While a thread ends there may be no place to keep one any more.
+        let idle = IDLE.try_with(Cell::take).unwrap_or(None);
+        idle.unwrap_or_else(|| Arc::new(Self { thread: thread::current(), called: AtomicBool::new(false) }))
+    }
 
-impl Wake for Unpark {
+    fn keep(self: Arc<Self>) {
+        let _nowhere_to_keep_it = IDLE.try_with(|idle| idle.set(Some(self)));
+    }
+
+    fn was_called(&self) -> bool {
+        // ORDERING: AcqRel, with the same in `wake_by_ref`: what came before a call is seen by the thread that
+        // was called, and each call by the next look.
+        self.called.swap(false, Ordering::AcqRel)
+    }
+}
+
+impl Wake for Sleeper {
     fn wake(self: Arc<Self>) {
-        self.0.unpark();
+        self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.0.unpark();
+        // ORDERING: AcqRel, with the same in `was_called`.
+        if !self.called.swap(true, Ordering::AcqRel) {
+            self.thread.unpark();
+        }
     }
-}
-
-fn new_waker() -> Waker {
-    Waker::from(Arc::new(Unpark(thread::current())))
 }

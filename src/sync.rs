@@ -4,6 +4,9 @@
 
 pub(crate) use imp::{AtomicPtr, AtomicUsize, Gate, UnsafeCell};
 
+#[cfg(feature = "std")]
+pub(crate) use imp::AtomicBool;
+
 pub(crate) use core::sync::atomic::Ordering;
 
 /// Threads, for the blocking forms.
@@ -52,6 +55,8 @@ pub(crate) fn contain(run: impl FnOnce()) {
 
 #[cfg(not(fairgate_loom))]
 mod imp {
+    #[cfg(feature = "std")]
+    pub(crate) use core::sync::atomic::AtomicBool;
     pub(crate) use core::sync::atomic::{AtomicPtr, AtomicUsize};
 
     /// `core`'s cell with loom's way in, so that loom can watch each access.
@@ -119,6 +124,8 @@ mod imp {
     use super::Ordering;
     pub(crate) use loom::cell::UnsafeCell;
     use loom::sync::atomic;
+    #[cfg(feature = "std")]
+    pub(crate) use loom::sync::atomic::AtomicBool;
 
     pub(crate) type AtomicUsize = Watched<atomic::AtomicUsize>;
     pub(crate) type AtomicPtr<T> = Watched<atomic::AtomicPtr<T>>;
