@@ -9,7 +9,9 @@
 //! * **N3 (last word)** Taking the front off ends with the store of its verdict where `prev` was; `next` then
 //!   says how many permits it got. From then on its owner may free it, and nobody else touches it again.
 //! * **N4 (waker)** A node in the line holds a waker, which only the line's lock holder writes, and only on
-//!   behalf of the node's owner. A node that was taken off holds none, but its bits stay.
+//!   behalf of the node's owner. A node that was taken off holds none, but its bits stay, and its owner may
+//!   compare them: the waker they were may have been dropped, but its vtable is `'static`, and should a new waker
+//!   look like it, the verdict tells.
 
 use core::cell::{self, Cell};
 use core::marker::PhantomData;

@@ -12,8 +12,9 @@ use crate::semaphore::Semaphore;
 /// with [`Semaphore::acquire_from`] and [`Mutex::lock_from`].
 ///
 /// # Safety
-/// `deref` leads to the very same value each time, also after the owner was moved, and does not panic. That
-/// value neither moves nor dies while the owner lives, nor after the owner was leaked.
+/// `deref` leads to the very same value each time, also after the owner was moved, and does not panic; a clone
+/// of the owner leads there, too. That value neither moves nor dies while an owner lives, nor after one was
+/// leaked, and nobody gets a `&mut` to it meanwhile.
 pub unsafe trait Owner: Deref {}
 
 // SAFETY: the reference always leads to the same place.

@@ -55,16 +55,34 @@ impl Semaphore {
     #[cold]
     #[inline(never)]
     fn try_take_slow(&self, n: usize) -> Result<(), TryAcquireError> {
-        match self.take_or_tell(Ask::exactly(n)) {
-            Ok(_) => Ok(()),
-            Err(Denial::Closed) => Err(TryAcquireError::Closed),
-            Err(Denial::MustWait(_)) => Err(TryAcquireError::NoPermits),
+        let ask = Ask::exactly(n);
+        loop {
+            match self.take_or_tell(ask) {
+                Ok(_) => return Ok(()),
+                Err(Denial::Closed) => return Err(TryAcquireError::Closed),
+                // A locked word may say that somebody waits when the last one has just been served. (Without `std`
+                // that has to do: an interrupt handler must not wait for the lock.)
+                Err(Denial::MustWait(found)) if cfg!(feature = "std") && found.is_locked() => {
+                    if self.line.settled().must_wait(ask) {
+                        return Err(TryAcquireError::NoPermits);
+                    }
+                }
+                Err(Denial::MustWait(_)) => return Err(TryAcquireError::NoPermits),
+            }
         }
     }
 
     /// Takes permits at once and says how many, or why not.
     #[inline]
     pub(crate) fn take_or_tell(&self, ask: Ask) -> Result<usize, Denial> {
+        // ORDERING: Relaxed: whoever goes on from here takes the lock.
+        let state = self.line.word().load(Ordering::Relaxed);
+        if state.must_wait(ask) { Err(Denial::MustWait(state)) } else { self.take_share(ask) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn take_share(&self, ask: Ask) -> Result<usize, Denial> {
         loop {
             // ORDERING: Acquire, with the Release in `change`: the one refused sees what was written
             // before the semaphore was closed.
@@ -88,18 +106,30 @@ impl Semaphore {
     /// Lets a newcomer in that was told to wait by the word it `found`, unless `room` others stand in line
     /// already.
     #[inline]
-    pub(crate) fn enter(&self, ask: Ask, room: usize, mut found: State) -> Result<Entry<'_>, Refusal> {
-        loop {
-            if !found.is_locked() {
-                if let Ok(line) = self.line.try_lock(found, found) {
-                    return self.admit(line, room);
-                }
+    pub(crate) fn enter(&self, ask: Ask, room: usize, found: State) -> Result<Entry<'_>, Refusal> {
+        if !found.is_locked() {
+            if let Ok(line) = self.line.try_lock(found, found) {
+                return self.admit(line, room);
             }
+        }
+        self.enter_later(ask, room)
+    }
+
+    /// The word has changed meanwhile, or somebody edits the line.
+    #[cold]
+    #[inline(never)]
+    fn enter_later(&self, ask: Ask, room: usize) -> Result<Entry<'_>, Refusal> {
+        loop {
             self.line.settled();
             match self.take_or_tell(ask) {
                 Ok(n) => return Ok(Entry::Taken(n)),
                 Err(Denial::Closed) => return Err(Refusal::Closed),
-                Err(Denial::MustWait(now)) => found = now,
+                Err(Denial::MustWait(found)) if !found.is_locked() => {
+                    if let Ok(line) = self.line.try_lock(found, found) {
+                        return self.admit(line, room);
+                    }
+                }
+                Err(Denial::MustWait(_)) => {}
             }
         }
     }
@@ -109,7 +139,7 @@ impl Semaphore {
         if room == ANY_LENGTH || line.len() < room {
             return Ok(Entry::Line(line));
         }
-        self.serve(line);
+        self.leave(line);
         Err(Refusal::LineFull)
     }
 
@@ -122,7 +152,7 @@ impl Semaphore {
             }
             if let Ok(line) = self.line.try_lock(state, state) {
                 let waiters = line.len();
-                self.serve(line);
+                self.leave(line);
                 return (state, waiters);
             }
         }
@@ -152,18 +182,38 @@ impl Semaphore {
     #[cold]
     #[inline(never)]
     fn release_in_line(&self, n: usize) {
-        assert!(self.change(|state| state.add(n)), "{}", TOO_MANY);
+        assert!(self.add(n), "{}", TOO_MANY);
     }
 
     /// The permits are in the word already. Somebody queued just before, or they are too many.
     #[cold]
     #[inline(never)]
     fn release_late(&self, before: State, n: usize) {
-        if before.add(n).is_none() {
-            self.change(|state| Some(state.minus(n)));
-            panic!("{}", TOO_MANY);
+        if before.add(n).is_some() {
+            self.change(Some);
+            return;
         }
-        self.change(Some);
+        self.change(|state| Some(state.minus(n)));
+        assert!(before.is_locked() && self.add(n), "{}", TOO_MANY);
+    }
+
+    /// Adds permits; false if they are too many.
+    #[inline]
+    pub(crate) fn add(&self, n: usize) -> bool {
+        self.change(|state| state.add(n)) || self.add_close_to_the_limit(n)
+    }
+
+    /// Only a free word can tell that permits are too many: a locked one may still hold some that were granted and
+    /// have come back already (F5).
+    #[cold]
+    #[inline(never)]
+    fn add_close_to_the_limit(&self, n: usize) -> bool {
+        while self.line.settled().add(n).is_some() {
+            if self.change(|state| state.add(n)) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Changes the word. If somebody waits and nobody edits the line, takes the lock in the same step and
@@ -209,15 +259,15 @@ impl Semaphore {
 
     /// Takes `n` permits away, into debt if need be. False if the debt would be too large.
     pub(crate) fn take_away(&self, n: usize) -> bool {
-        // ORDERING: Relaxed, here and below: nothing was written for those who find fewer permits.
-        let mut state = self.line.word().load(Ordering::Relaxed);
-        while let Some(next) = state.reduce(n) {
-            match self.step(state, next, Ordering::Relaxed) {
-                Ok(()) => return true,
-                Err(now) => state = now,
+        // As in `forget_free`: only a free word tells how much is owed.
+        loop {
+            let state = self.line.settled();
+            let Some(next) = state.reduce(n) else { return false };
+            // ORDERING: Relaxed: as in `forget_free`.
+            if self.step(state, next, Ordering::Relaxed).is_ok() {
+                return true;
             }
         }
-        false
     }
 
     pub(crate) fn says_closed(&self) -> bool {
@@ -232,9 +282,20 @@ impl Semaphore {
         assert!(fits, "{}", TOO_MANY);
     }
 
+    /// Gives the lock back by one who has nothing to give: most often nobody else has, either.
+    #[inline]
+    pub(crate) fn leave(&self, line: Locked<'_>) {
+        if line.front_verdict(0).is_some() {
+            return self.serve(line);
+        }
+        if let Err(seen_anew) = line.unlock(0) {
+            self.serve(seen_anew);
+        }
+    }
+
     /// Gives the lock back, after a look at the front (F3), and calls the wakers of those served. Most often
     /// that is nobody, or one; then there is no batch to carry, and nothing is owed if the one waker panics.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn serve(&self, mut line: Locked<'_>) {
         loop {
             if let Some(verdict) = line.front_verdict(0) {

@@ -123,12 +123,8 @@ impl Locked<'_> {
 
     /// How many stand in line.
     pub(crate) fn len(&self) -> usize {
-        let back = self.back();
-        if back.is_null() {
-            return 0;
-        }
-        // SAFETY: the back is in the line (Q1), and its `next` is the length (Q3).
-        unsafe { next(back).addr() }
+        let front = self.front();
+        if front.is_null() { 0 } else { self.back_and_length(front).1 }
     }
 
     /// What the front is to be told, once `spent` permits have left the word; `None` if it must wait on, or
@@ -149,21 +145,22 @@ impl Locked<'_> {
     /// The node has not joined, its owner is here, and sees to it that the node is taken off before it dies (N1).
     #[inline]
     pub(crate) unsafe fn push_back<'n>(&mut self, node: Place<'n>, waker: Waker) -> Joined<'n> {
-        let (this, back, length) = (node.as_ptr(), self.back(), self.len());
+        let (this, front) = (node.as_ptr(), self.front());
+        let (back, length) = if front.is_null() { (this, 0) } else { self.back_and_length(front) };
         let links = Links {
-            prev: AtomicPtr::new(if back.is_null() { this } else { back }),
+            prev: AtomicPtr::new(back),
             next: UnsafeCell::new(ptr::without_provenance_mut(length + 1)),
             waker: UnsafeCell::new(MaybeUninit::new(waker)),
         };
         // SAFETY: the caller's, and we hold the lock (Q2).
         let joined = unsafe { node.join(links) };
-        if back.is_null() {
+        if front.is_null() {
             self.set_front(this);
         } else {
             // SAFETY: front and back are in the line (Q1), and we hold the lock (Q2).
             unsafe {
                 set_next(back, this);
-                set_prev(self.front(), this);
+                set_prev(front, this);
             }
         }
         joined
@@ -245,13 +242,14 @@ impl Locked<'_> {
         self.line.front.with(|front| unsafe { *front })
     }
 
-    fn back(&self) -> *mut Node {
-        let front = self.front();
-        if front.is_null() {
-            return front;
+    /// The back of a line with this front, and how many stand in it.
+    #[inline]
+    fn back_and_length(&self, front: *mut Node) -> (*mut Node, usize) {
+        // SAFETY: both ends are in the line (Q1), and this is what their outer links say (Q3).
+        unsafe {
+            let back = prev(front);
+            (back, next(back).addr())
         }
-        // SAFETY: the front is in the line (Q1), and its `prev` is the back (Q3).
-        unsafe { prev(front) }
     }
 
     fn set_front(&mut self, node: *mut Node) {
@@ -268,8 +266,8 @@ impl Locked<'_> {
         // SAFETY: the node, its neighbours and both ends are in the line, so alive (Q1), and we hold the
         // lock (Q2).
         unsafe {
-            let back = prev(front);
-            let length = ptr::without_provenance_mut(next(back).addr() - 1);
+            let (back, length) = self.back_and_length(front);
+            let length = ptr::without_provenance_mut(length - 1);
             let (before, after) = (prev(node), next(node));
             match (node == front, node == back) {
                 (true, true) => return self.set_front(ptr::null_mut()),

@@ -252,6 +252,9 @@ impl Semaphore {
     /// # Fairness
     /// Nobody is overtaken: while somebody waits this fails, however many permits lie free.
     ///
+    /// Without the feature `std` it never waits for the line's lock, and so may fail as well when the last one in
+    /// line is just being served.
+    ///
     /// # Errors
     /// [`TryAcquireError::Closed`] if the semaphore is closed, else [`TryAcquireError::NoPermits`].
     ///
@@ -416,6 +419,10 @@ impl Semaphore {
 impl Semaphore {
     /// Adds `n` permits. Debt is paid first, then the line is served, and what is left lies free.
     ///
+    /// A long line is served in rounds of some thirty, each of whose wakers are called before the next. Nobody
+    /// slips in between; but [`close`](Self::close) or [`forget_permits`](Self::forget_permits) at such a moment
+    /// comes before those who are still to be served.
+    ///
     /// # Panics
     /// If more than [`MAX_PERMITS`](Self::MAX_PERMITS) would lie free; the semaphore is then as it was.
     ///
@@ -428,7 +435,7 @@ impl Semaphore {
     #[doc(alias = "release")]
     #[track_caller]
     pub fn add_permits(&self, n: usize) {
-        assert!(self.change(|state| state.add(n)), "{}", TOO_MANY);
+        assert!(self.add(n), "{}", TOO_MANY);
     }
 
     /// Takes up to `n` of the permits that lie free away for good; returns how many.

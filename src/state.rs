@@ -129,6 +129,12 @@ impl State {
         if self.0 & (QUEUED | CLOSED) == 0 { self.share(ask) } else { None }
     }
 
+    /// Whether a newcomer can neither be met nor refused.
+    // FAIRNESS: as in `take`.
+    pub(crate) const fn must_wait(self, ask: Ask) -> bool {
+        ask.least > 0 && !self.is_closed() && (self.is_queued() || self.permits() < ask.least as isize)
+    }
+
     /// Whether anybody in line could be told anything, whatever he asks for: all in line need at least one permit.
     /// Saves the look at the front, which may be far away, when there is nothing to give.
     pub(crate) const fn can_serve(self) -> bool {
@@ -240,6 +246,9 @@ const _: () = {
     assert!(matches!(word(3, 0).share_at_once(SOME), Some(3)));
     assert!(word(3, QUEUED).share_at_once(SOME).is_none());
     assert!(word(3, CLOSED).share_at_once(SOME).is_none());
+    assert!(word(3, QUEUED).must_wait(SOME) && word(1, 0).must_wait(SOME));
+    assert!(!word(3, 0).must_wait(SOME) && !word(3, QUEUED | CLOSED).must_wait(SOME));
+    assert!(!word(-1, QUEUED).must_wait(Ask::exactly(0))); // who wants none never waits
 
     assert!(word(MAX, 0).permits() == MAX);
     assert!(word(-MAX, LOCKED | QUEUED | CLOSED).permits() == -MAX);

@@ -136,6 +136,8 @@ fn join(
     let found = match semaphore.take_or_tell(place.ask()) {
         Ok(n) => return Poll::Ready(Ok(n)),
         Err(Denial::Closed) => return Poll::Ready(Err(Refusal::Closed)),
+        // Not even for a moment does it make others believe that somebody waits.
+        Err(Denial::MustWait(_)) if room == 0 => return Poll::Ready(Err(Refusal::LineFull)),
         Err(Denial::MustWait(found)) => found,
     };
     // The clone is foreign code: it comes before the lock (F4), which is taken only if nothing has changed.
@@ -152,7 +154,7 @@ fn join(
     };
     // SAFETY: the seat is new, and when it is dropped `cancel` takes it off (A2).
     let joined = unsafe { line.push_back(place, waker) };
-    semaphore.serve(line);
+    semaphore.leave(line);
     outcome(joined)
 }
 
@@ -184,7 +186,7 @@ fn change_waker(
     if let Some(mut line) = semaphore.lock() {
         // SAFETY: A1.
         waker = unsafe { line.replace_waker(place, waker) };
-        semaphore.serve(line);
+        semaphore.leave(line);
     }
     drop(waker);
     outcome(joined)
@@ -211,7 +213,7 @@ unsafe fn cancel(semaphore: &Semaphore, place: Place<'_>, joined: Joined<'_>) {
             // SAFETY: the caller's.
             return match unsafe { line.remove(place) } {
                 // The waker is dropped after the unlock (F4).
-                Some(_waker) => semaphore.serve(line),
+                Some(_waker) => semaphore.leave(line),
                 None => semaphore.pass_on(line, granted(joined)),
             };
         }

@@ -11,6 +11,7 @@ mod close;
 mod counting;
 mod editing;
 mod grant;
+mod locked;
 mod mutex;
 mod timeout;
 mod visibility;
