@@ -103,44 +103,27 @@ impl Semaphore {
         }
     }
 
-    /// Lets a newcomer in that was told to wait by the word it `found`, unless `room` others stand in line
-    /// already.
+    /// The line, locked for a newcomer who was told to wait by the word it `found`; `None` if that has changed, or
+    /// somebody edits the line.
     #[inline]
-    pub(crate) fn enter(&self, ask: Ask, room: usize, found: State) -> Result<Entry<'_>, Refusal> {
-        if !found.is_locked() {
-            if let Ok(line) = self.line.try_lock(found, found) {
-                return self.admit(line, room);
-            }
-        }
-        self.enter_later(ask, room)
+    pub(crate) fn enter(&self, found: State) -> Option<Locked<'_>> {
+        if found.is_locked() { None } else { self.line.try_lock(found, found).ok() }
     }
 
-    /// The word has changed meanwhile, or somebody edits the line.
-    #[cold]
-    #[inline(never)]
-    fn enter_later(&self, ask: Ask, room: usize) -> Result<Entry<'_>, Refusal> {
+    /// As `enter`, for one who looks again and again.
+    pub(crate) fn enter_later(&self, ask: Ask) -> Result<Entry<'_>, Refusal> {
         loop {
             self.line.settled();
             match self.take_or_tell(ask) {
                 Ok(n) => return Ok(Entry::Taken(n)),
                 Err(Denial::Closed) => return Err(Refusal::Closed),
-                Err(Denial::MustWait(found)) if !found.is_locked() => {
-                    if let Ok(line) = self.line.try_lock(found, found) {
-                        return self.admit(line, room);
+                Err(Denial::MustWait(found)) => {
+                    if let Some(line) = self.enter(found) {
+                        return Ok(Entry::Line(line));
                     }
                 }
-                Err(Denial::MustWait(_)) => {}
             }
         }
-    }
-
-    #[inline]
-    fn admit<'a>(&'a self, line: Locked<'a>, room: usize) -> Result<Entry<'a>, Refusal> {
-        if room == ANY_LENGTH || line.len() < room {
-            return Ok(Entry::Line(line));
-        }
-        self.leave(line);
-        Err(Refusal::LineFull)
     }
 
     /// The word, and how many stand in line, at one moment.

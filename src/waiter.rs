@@ -12,7 +12,8 @@ use core::task::{Context, Poll, Waker};
 use crate::node::{Joined, Node, Place, Seat};
 use crate::owner::Leads;
 use crate::permit::Permit;
-use crate::protocol::{Denial, Entry, Refusal};
+use crate::protocol::{ANY_LENGTH, Denial, Entry, Refusal};
+use crate::queue::Locked;
 use crate::semaphore::Semaphore;
 use crate::state::{Ask, Verdict};
 
@@ -142,16 +143,47 @@ fn join(
     };
     // The clone is foreign code: it comes before the lock (F4), which is taken only if nothing has changed.
     let waker = waker.clone();
-    let mut line = match semaphore.enter(place.ask(), room, found)? {
-        Entry::Taken(n) => {
+    match semaphore.enter(found) {
+        Some(line) => stand_in_line(semaphore, line, place, waker, room),
+        None => join_later(semaphore, place, waker, room),
+    }
+}
+
+/// The word has changed while the waker was cloned, or somebody edits the line.
+#[cold]
+#[inline(never)]
+fn join_later(
+    semaphore: &Semaphore,
+    place: Place<'_>,
+    waker: Waker,
+    room: usize,
+) -> Poll<Result<usize, Refusal>> {
+    match semaphore.enter_later(place.ask()) {
+        Ok(Entry::Line(line)) => stand_in_line(semaphore, line, place, waker, room),
+        Ok(Entry::Taken(n)) => {
             // The clone was not needed. Should it panic as it is dropped, the permits go back.
             let taken = Permit::new(semaphore, n);
             drop(waker);
             taken.forget();
-            return Poll::Ready(Ok(n));
+            Poll::Ready(Ok(n))
         }
-        Entry::Line(line) => line,
-    };
+        Err(closed) => Poll::Ready(Err(closed)),
+    }
+}
+
+/// Takes the last place in a line that is locked, unless `room` others stand there already.
+#[inline(always)]
+fn stand_in_line(
+    semaphore: &Semaphore,
+    mut line: Locked<'_>,
+    place: Place<'_>,
+    waker: Waker,
+    room: usize,
+) -> Poll<Result<usize, Refusal>> {
+    if room != ANY_LENGTH && line.len() >= room {
+        semaphore.leave(line);
+        return Poll::Ready(Err(Refusal::LineFull));
+    }
     // SAFETY: the seat is new, and when it is dropped `cancel` takes it off (A2).
     let joined = unsafe { line.push_back(place, waker) };
     semaphore.leave(line);
