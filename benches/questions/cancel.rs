@@ -1,4 +1,5 @@
-//! Waiters lose patience: how much is it to step out of a line, wherever one stands in it?
+//! Waiters lose patience: how much is it to step out of a line, wherever one stands in it? Nobody leaves who has not
+//! come, so `whole` is both.
 
 use std::time::{Duration, Instant};
 
@@ -34,8 +35,9 @@ pub fn ask(question: &Question) -> Vec<Figure> {
     contests.flat_map(Contest::run).collect()
 }
 
-fn ask_at(question: &Question, length: usize, order: Order, case: String) -> Contest<'_, 1> {
-    let mut contest = question.contest(case, [Measure { name: "", unit: "ns" }]);
+fn ask_at(question: &Question, length: usize, order: Order, case: String) -> Contest<'_, 2> {
+    let measures = ["leave", "whole"].map(|name| Measure { name, unit: "ns" });
+    let mut contest = question.contest(case, measures);
     enter!(contest, cancel(length, order): Ours, Tokio, Asyncband, Maitake, FuturesIntrusive, FlagBearer,
         AsyncLock);
     if length <= 1_000 {
@@ -44,23 +46,26 @@ fn ask_at(question: &Question, length: usize, order: Order, case: String) -> Con
     contest
 }
 
-fn cancel<G: Gate>(length: usize, order: Order) -> impl FnMut() -> [f64; 1] {
+fn cancel<G: Gate>(length: usize, order: Order) -> impl FnMut() -> [f64; 2] {
     let gates = short_lines_side_by_side::<G>(length);
     let times = 4_000_usize.div_ceil(gates.len() * length);
     let places = places(length, order);
     move || {
-        let mut time = Duration::ZERO;
+        let (mut joining, mut leaving) = (Duration::ZERO, Duration::ZERO);
         let _held: Vec<_> = gates.iter().map(|gate| ready!(gate.acquire())).collect();
         for _ in 0..times {
             let mut lines: Vec<_> = gates.iter().map(|gate| line(length, || gate.acquire())).collect();
+            let start = Instant::now();
             lines.iter_mut().for_each(Line::join);
+            joining += start.elapsed();
             let start = Instant::now();
             for line in &mut lines {
                 places.iter().for_each(|place| line.cancel(*place));
             }
-            time += start.elapsed();
+            leaving += start.elapsed();
         }
-        [time.as_nanos() as f64 / (times * gates.len() * length) as f64]
+        let waiters = (times * gates.len() * length) as f64;
+        [leaving, joining + leaving].map(|time| time.as_nanos() as f64 / waiters)
     }
 }
 
