@@ -36,15 +36,15 @@ pub struct Elapsed(pub(crate) ());
 
 impl fmt::Display for AcquireError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the semaphore is closed")
+        f.write_str("semaphore closed")
     }
 }
 
 impl fmt::Display for TryAcquireError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Closed => "the semaphore is closed",
-            Self::NoPermits => "no permits are available",
+            Self::Closed => "semaphore closed",
+            Self::NoPermits => "no permits available",
         })
     }
 }
@@ -52,7 +52,7 @@ impl fmt::Display for TryAcquireError {
 impl fmt::Display for BoundedAcquireError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Closed => "the semaphore is closed",
+            Self::Closed => "semaphore closed",
             Self::LineFull => "too many are waiting already",
         })
     }
@@ -60,7 +60,7 @@ impl fmt::Display for BoundedAcquireError {
 
 impl fmt::Display for TryLockError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the mutex is locked")
+        f.write_str("operation would block")
     }
 }
 
