@@ -37,6 +37,9 @@ pub mod design {}
 #[cfg(doctest)]
 #[doc = include_str!("../docs/lesson.md")]
 mod lesson {}
+#[cfg(doc)]
+#[doc = include_str!("../docs/migrating.md")]
+pub mod migrating {}
 
 pub use acquire::{Acquire, Acquiring, BoundedAcquiring, GreedyAcquiring};
 pub use error::{AcquireError, BoundedAcquireError, Elapsed, TryAcquireError, TryLockError};

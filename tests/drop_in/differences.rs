@@ -1,0 +1,151 @@
+//! Where we differ from tokio: both sides of each difference.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+
+use fairgate::TimeoutExt;
+use futures_lite::future::{block_on, poll_once, ready};
+use tokio::runtime::{Builder, Runtime};
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_time().build().unwrap()
+}
+
+#[test]
+fn the_maximum_leaves_room_for_two_flags_and_a_sign_more() {
+    assert_eq!(tokio::sync::Semaphore::MAX_PERMITS, usize::MAX >> 3);
+    assert_eq!(fairgate::Semaphore::MAX_PERMITS, usize::MAX >> 5);
+}
+
+#[test]
+fn permits_are_counted_in_usize() {
+    let (theirs, n) = (tokio::sync::Semaphore::new(2), 2_u32);
+    assert!(theirs.try_acquire_many(n).is_ok());
+    let ours = fairgate::Semaphore::new(2);
+    assert!(ours.try_acquire_many(n as usize).is_ok());
+}
+
+#[test]
+fn a_literal_count_fits_both() {
+    assert_eq!(tokio::sync::Semaphore::new(9).try_acquire_many(4).unwrap().num_permits(), 4);
+    assert_eq!(fairgate::Semaphore::new(9).try_acquire_many(4).unwrap().num_permits(), 4);
+}
+
+#[test]
+fn what_a_large_request_still_waits_for_lies_free_with_us() {
+    let (theirs, ours) = (tokio::sync::Semaphore::new(2), fairgate::Semaphore::new(2));
+    let (mut their_large, mut our_large) = (pin!(theirs.acquire_many(3)), pin!(ours.acquire_many(3)));
+    assert!(block_on(poll_once(their_large.as_mut())).is_none());
+    assert!(block_on(poll_once(our_large.as_mut())).is_none());
+    assert_eq!((theirs.available_permits(), ours.available_permits()), (0, 2));
+}
+
+#[test]
+fn a_grant_stands_with_us_when_the_semaphore_is_closed() {
+    let (theirs, ours) = (tokio::sync::Semaphore::new(0), fairgate::Semaphore::new(0));
+    let (mut their_turn, mut our_turn) = (pin!(theirs.acquire()), pin!(ours.acquire()));
+    assert!(block_on(poll_once(their_turn.as_mut())).is_none());
+    assert!(block_on(poll_once(our_turn.as_mut())).is_none());
+    theirs.add_permits(1);
+    ours.add_permits(1);
+    theirs.close();
+    ours.close();
+    assert!(block_on(their_turn).is_err());
+    assert!(block_on(our_turn).is_ok());
+}
+
+#[test]
+fn a_timeout_lets_go_with_us() {
+    let (theirs, ours) = (tokio::sync::Semaphore::new(0), fairgate::Semaphore::new(0));
+    let _runtime = runtime();
+    let _guard = _runtime.enter();
+    let mut their_limit = pin!(tokio::time::timeout(std::time::Duration::ZERO, theirs.acquire()));
+    let mut our_limit = pin!(ours.acquire().with_timeout(ready(())));
+    _runtime.block_on(async {
+        assert!(their_limit.as_mut().await.is_err());
+        assert!(our_limit.as_mut().await.is_err());
+    });
+    theirs.add_permits(1);
+    ours.add_permits(1);
+    // Both adapters are still there. Theirs has taken the permit.
+    assert_eq!((theirs.available_permits(), ours.available_permits()), (0, 1));
+}
+
+#[test]
+fn a_blocking_form_in_a_task_panics_with_them_and_blocks_with_us() {
+    let (theirs, ours) = (tokio::sync::Semaphore::new(1), fairgate::Semaphore::new(1));
+    let blocking = |runtime: Runtime| {
+        runtime.block_on(async {
+            let panicked = catch_unwind(AssertUnwindSafe(|| drop(theirs.blocking_acquire()))).is_err();
+            (panicked, ours.blocking_acquire().is_ok())
+        })
+    };
+    assert_eq!(blocking(runtime()), (true, true));
+}
+
+#[test]
+fn tokios_budget_is_not_spent_on_ours() {
+    let (theirs, ours) = (tokio::sync::Semaphore::new(1), fairgate::Semaphore::new(1));
+    runtime().block_on(async {
+        let their_loop = async {
+            for _ in 0..1000 {
+                drop(theirs.acquire().await);
+            }
+        };
+        let our_loop = async {
+            for _ in 0..1000 {
+                drop(ours.acquire().await);
+            }
+        };
+        assert!(poll_once(our_loop).await.is_some(), "goes on while permits lie free");
+        assert!(poll_once(their_loop).await.is_none(), "lets others have a turn");
+    });
+}
+
+#[test]
+fn growing_past_the_maximum_leaves_the_count_as_it_was() {
+    let semaphore = fairgate::Semaphore::new(1);
+    let grow = || semaphore.add_permits(fairgate::Semaphore::MAX_PERMITS);
+    assert!(catch_unwind(AssertUnwindSafe(grow)).is_err());
+    assert_eq!(semaphore.available_permits(), 1);
+}
+
+#[test]
+fn our_semaphore_shows_more() {
+    let semaphore = fairgate::Semaphore::new(3);
+    assert_eq!(format!("{semaphore:?}"), "Semaphore { permits: 3, waiters: 0, closed: false }");
+    let semaphore = tokio::sync::Semaphore::new(3);
+    assert_eq!(format!("{semaphore:?}"), "Semaphore { ll_sem: Semaphore { permits: 3 } }");
+}
+
+#[test]
+fn a_permit_shows_its_count_and_its_semaphore() {
+    let semaphore = fairgate::Semaphore::new(3);
+    let shown = format!("{:?}", semaphore.try_acquire().unwrap());
+    let inner = "Semaphore { permits: 2, waiters: 0, closed: false }";
+    assert_eq!(shown, format!("SemaphorePermit {{ permits: 1, semaphore: {inner} }}"));
+    let semaphore = Arc::new(tokio::sync::Semaphore::new(3));
+    let shown = format!("{:?}", semaphore.try_acquire_owned().unwrap());
+    assert!(shown.starts_with("OwnedSemaphorePermit { sem: "));
+}
+
+#[test]
+fn errors_can_be_copied_and_compared() {
+    fn copied<E: Copy + PartialEq>(error: E) -> bool {
+        let copy = error;
+        copy == error
+    }
+    let semaphore = fairgate::Semaphore::new(0);
+    assert!(copied(semaphore.try_acquire().unwrap_err()));
+    semaphore.close();
+    assert!(copied(block_on(semaphore.acquire()).unwrap_err()));
+}
+
+#[test]
+fn a_request_that_can_never_be_met_panics_where_it_is_made() {
+    let semaphore = fairgate::Semaphore::new(1);
+    let ask = || drop(semaphore.acquire_many(fairgate::Semaphore::MAX_PERMITS + 1));
+    assert!(catch_unwind(AssertUnwindSafe(ask)).is_err());
+    assert_eq!(semaphore.available_permits(), 1);
+}

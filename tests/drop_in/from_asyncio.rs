@@ -1,0 +1,104 @@
+//! The idioms of Python's asyncio, each written with ours.
+
+use std::future::{pending, ready};
+use std::pin::pin;
+
+use fairgate::{Mutex, Semaphore, TimeoutExt, with_timeout};
+use futures_lite::future::{block_on, poll_once};
+
+/// `async with semaphore:`
+#[test]
+fn a_scope_is_a_with_block() {
+    let semaphore = Semaphore::new(1);
+    block_on(async {
+        {
+            let _slot = semaphore.acquire().await.unwrap();
+            assert_eq!(semaphore.available_permits(), 0);
+        }
+        assert_eq!(semaphore.available_permits(), 1);
+    });
+}
+
+/// `await semaphore.acquire()` here, `semaphore.release()` somewhere else.
+#[test]
+fn a_permit_that_is_forgotten_is_released_by_hand() {
+    let semaphore = Semaphore::new(1);
+    block_on(semaphore.acquire()).unwrap().forget();
+    assert_eq!(semaphore.available_permits(), 0);
+    semaphore.add_permits(1);
+    assert_eq!(semaphore.available_permits(), 1);
+}
+
+/// `semaphore.locked()`: also while a permit is on its way to one who waits.
+#[test]
+fn locked_is_a_try_that_fails() {
+    let semaphore = Semaphore::new(1);
+    let locked = || semaphore.try_acquire().is_err();
+    assert!(!locked());
+    let held = semaphore.try_acquire().unwrap();
+    let mut turn = pin!(semaphore.acquire());
+    assert!(block_on(poll_once(turn.as_mut())).is_none());
+    drop(held);
+    assert!(locked());
+}
+
+/// `BoundedSemaphore.release()` once too often is a `ValueError`; a permit cannot be dropped twice.
+#[test]
+fn permits_that_are_only_dropped_never_exceed_the_bound() {
+    let semaphore = Semaphore::new(2);
+    let mut permit = semaphore.try_acquire_many(2).unwrap();
+    drop(permit.split(1));
+    drop(permit.split(1));
+    drop(permit);
+    assert_eq!(semaphore.available_permits(), 2);
+}
+
+/// `async with lock:` around a variable beside it; here the value lies inside.
+#[test]
+fn a_lock_is_a_mutex_around_what_it_guards() {
+    let count = Mutex::new(0);
+    block_on(async {
+        let mut inside = count.lock().await;
+        *inside += 1;
+        assert!(count.try_lock().is_err(), "lock.locked()");
+    });
+    assert_eq!(count.into_inner(), 1);
+}
+
+/// `await asyncio.wait_for(coroutine, timeout)`.
+#[test]
+fn wait_for_is_with_timeout() {
+    assert!(block_on(with_timeout(pending::<()>(), ready(()))).is_err());
+    assert_eq!(block_on(with_timeout(ready(7), pending::<()>())), Ok(7));
+    // timeout=None: no limit.
+    assert_eq!(block_on(with_timeout(ready(7), pending::<()>())), Ok(7));
+    // timeout=0: what is ready is had, where asyncio would not even start.
+    assert_eq!(block_on(with_timeout(ready(7), ready(()))), Ok(7));
+}
+
+/// `async with asyncio.timeout(limit):` around several lines.
+#[test]
+fn a_timeout_block_is_an_async_block() {
+    let (semaphore, shut) = (Semaphore::new(1), Semaphore::new(0));
+    let block = async {
+        let _slot = semaphore.acquire().await;
+        let _never = shut.acquire().await;
+    };
+    assert!(block_on(block.with_timeout(ready(()))).is_err());
+    assert_eq!((semaphore.available_permits(), shut.waiters()), (1, 0), "everything is let go");
+}
+
+/// A task cancelled while it waits raises `CancelledError`; here its future is dropped.
+#[test]
+fn a_cancelled_task_leaves_the_line() {
+    let semaphore = Semaphore::new(0);
+    let executor = smol::LocalExecutor::new();
+    block_on(executor.run(async {
+        let task = executor.spawn(async { semaphore.acquire().await.is_ok() });
+        while semaphore.waiters() == 0 {
+            futures_lite::future::yield_now().await;
+        }
+        assert!(task.cancel().await.is_none());
+    }));
+    assert_eq!(semaphore.waiters(), 0);
+}
