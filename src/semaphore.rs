@@ -356,10 +356,11 @@ impl Semaphore {
 /// Taking permits from a thread, which sleeps meanwhile. Threads and tasks stand in the same line.
 #[cfg(feature = "std")]
 impl Semaphore {
-    /// As [`acquire`](Self::acquire), blocking this thread until the permit is granted.
+    /// As [`acquire`](Self::acquire), blocking this thread until the permit is granted. With a time limit:
+    /// [`acquire().blocking_timeout(limit)`](crate::TimeoutExt::blocking_timeout).
     ///
     /// From inside a task this blocks the executor's thread; if the permits are held by tasks which that
-    /// thread alone runs, for ever.
+    /// thread alone runs, for ever. Each thread allocates a waker at its first call, and nothing after that.
     ///
     /// # Errors
     /// As [`acquire`](Self::acquire).

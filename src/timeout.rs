@@ -18,6 +18,16 @@ use crate::error::Elapsed;
 /// *before* [`Elapsed`] is returned: an expired adapter neither stands in a line nor holds a permit, even if
 /// it is kept.
 ///
+/// | what happens | what comes of it |
+/// |---|---|
+/// | result and deadline are ready at the same poll | the result |
+/// | the permit was granted since the last poll, and the deadline has passed since, too | the permit |
+/// | the deadline comes first, and the permit is granted at that moment | [`Elapsed`]; the permit goes to the next in line |
+/// | the deadline is ready from the start, a limit of zero | what need not wait is had; else [`Elapsed`], and the place is given up |
+/// | the deadline never comes | as if there were none |
+/// | the adapter is dropped half-way | the future and the deadline are dropped; a permit granted and not yet seen goes to the next in line |
+/// | the adapter expires and is kept | it holds nothing, and stands in no line |
+///
 /// One limit over both the wait for a permit and the work done with it throws work away when the system is
 /// busy: what has waited longest is cut short. Limit the wait, or limit the work inside the permit.
 ///
