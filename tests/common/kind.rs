@@ -1,11 +1,9 @@
 //! The kinds of things that hand out permits in turn, behind one trait, so that each test is written once:
 //! borrowed and shared semaphores, and mutexes as semaphores of one permit.
 
-use std::cell::RefCell;
 use std::future::Future;
 use std::ops::Deref;
 use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::{Arc, Mutex as StdMutex};
 use std::task::{Context, Poll};
 
@@ -25,6 +23,8 @@ pub trait Kind: Clone {
     fn count(held: &Self::Held) -> usize;
     /// Gives permits from outside.
     fn add(&self, n: usize);
+    /// How many permits lie free, and how many requests wait. A mutex does not tell of the latter.
+    fn tells(&self) -> (usize, usize);
     /// Takes one if it lies free and puts it back: what a newcomer would find.
     fn is_free(&self) -> bool {
         self.try_take(1).is_some()
@@ -37,9 +37,9 @@ pub trait Start: Kind + 'static {
 }
 
 /// The kinds that can be reached from a waker, and from other threads.
-pub trait Shared: Counting<Request: Send + 'static, Owner: Send> + Start + Send + Sync {}
+pub trait Shared: Start<Request: Send + 'static, Held: Send> + Send + Sync {}
 
-impl<K: Counting<Request: Send + 'static, Owner: Send> + Start + Send + Sync> Shared for K {}
+impl<K: Start<Request: Send + 'static, Held: Send> + Send + Sync> Shared for K {}
 
 /// A semaphore, by whatever leads to it.
 #[derive(Clone)]
@@ -51,10 +51,20 @@ pub type Owned = Counted<Arc<Semaphore>>;
 /// The kinds that are a semaphore: more can be done to them.
 pub trait Counting: Kind<Held = Permit<Self::Owner>> + Deref<Target = Semaphore> {
     type Owner: Owner<Target = Semaphore> + Clone;
+    /// What the request was granted and has not picked up yet. A greedy one does not tell.
+    fn granted(request: &Self::Request) -> usize;
 }
 
 impl<O: Owner<Target = Semaphore> + Clone> Counting for Counted<O> {
     type Owner = O;
+
+    fn granted(request: &Request<O>) -> usize {
+        match request {
+            Request::Plain(future) if future.is_granted() => future.num_permits(),
+            Request::Bounded(future) if future.is_granted() => future.num_permits(),
+            _ => 0,
+        }
+    }
 }
 
 impl<O: Owner<Target = Semaphore>> Deref for Counted<O> {
@@ -87,6 +97,10 @@ impl<O: Owner<Target = Semaphore> + Clone> Kind for Counted<O> {
 
     fn add(&self, n: usize) {
         self.0.add_permits(n);
+    }
+
+    fn tells(&self) -> (usize, usize) {
+        (self.0.available_permits(), self.0.waiters())
     }
 }
 
@@ -126,7 +140,7 @@ impl Start for Owned {
 #[derive(Clone)]
 pub struct Single<M: Owner<Target = Mutex<()>>> {
     pub mutex: M,
-    kept: Rc<RefCell<Option<Guard<M>>>>,
+    kept: Arc<StdMutex<Option<Guard<M>>>>,
 }
 
 pub type Lock = Single<&'static Mutex<()>>;
@@ -135,7 +149,7 @@ pub type LockOwned = Single<Arc<Mutex<()>>>;
 impl<M: Owner<Target = Mutex<()>> + Clone> Single<M> {
     pub fn new(mutex: M, free: usize) -> Self {
         let kept = (free == 0).then(|| Mutex::try_lock_from(mutex.clone()).unwrap());
-        Self { mutex, kept: Rc::new(RefCell::new(kept)) }
+        Self { mutex, kept: Arc::new(StdMutex::new(kept)) }
     }
 }
 
@@ -159,8 +173,12 @@ impl<M: Owner<Target = Mutex<()>> + Clone> Kind for Single<M> {
 
     fn add(&self, n: usize) {
         assert_eq!(n, 1, "a mutex has one permit");
-        let kept = self.kept.take();
+        let kept = self.kept.lock().unwrap().take();
         drop(kept.expect("a mutex has one permit"));
+    }
+
+    fn tells(&self) -> (usize, usize) {
+        (usize::from(self.is_free()), 0)
     }
 }
 

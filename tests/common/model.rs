@@ -80,6 +80,11 @@ impl Model {
         self.cast.get(who).map_or(Fate::Gone, |part| part.fate)
     }
 
+    /// What the first in line asks for.
+    pub fn front(&self) -> Option<Ask> {
+        self.line.front().map(|&who| self.cast[who].ask)
+    }
+
     pub fn cast(&self) -> usize {
         self.cast.len()
     }

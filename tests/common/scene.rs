@@ -129,6 +129,19 @@ impl<K: Kind> Scene<K> {
     }
 }
 
+/// The accounting.
+impl<K: Counting> Scene<K> {
+    /// What was picked up and not given back.
+    pub fn held(&self) -> usize {
+        self.cast.iter().filter_map(|part| part.held.as_ref()).map(K::count).sum()
+    }
+
+    /// What was granted and not picked up.
+    pub fn granted(&self) -> usize {
+        self.cast.iter().filter_map(|part| part.request.as_ref()).map(K::granted).sum()
+    }
+}
+
 impl<K: Counting> Scene<K> {
     fn change(&mut self, change: Change) -> Answer {
         match change {

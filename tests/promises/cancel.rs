@@ -8,6 +8,7 @@ use std::thread;
 use fairgate::Semaphore;
 
 use crate::common::kind::{Counting, Shared, Start, each_kind, lasting};
+use crate::common::rounds;
 use crate::common::scene::Scene;
 use crate::common::step::Answer;
 
@@ -101,7 +102,7 @@ fn a_million_who_gave_up_leave_no_trace() {
     let semaphore = Semaphore::new(0);
     let mut cx = Context::from_waker(Waker::noop());
     let mut request = pin!(semaphore.acquire());
-    for _ in 0..if cfg!(miri) { 100 } else { 1_000_000 } {
+    for _ in 0..rounds(1_000_000) {
         assert!(request.as_mut().poll(&mut cx).is_pending());
         request.set(semaphore.acquire());
     }
@@ -142,8 +143,8 @@ fn polling_again_after_a_refusal_panics<K: Counting + Start>() {
 }
 
 /// P21, P24: a cancel raced a grant, and both counted. (loom-tests goes through every interleaving.)
-fn a_cancel_that_races_a_grant_counts_once<K: Shared>() {
-    for _ in 0..if cfg!(miri) { 10 } else { 500 } {
+fn a_cancel_that_races_a_grant_counts_once<K: Counting + Shared>() {
+    for _ in 0..rounds(500) {
         let mut scene = Scene::<K>::new(0);
         let requests = [(); 3].map(|()| {
             let who = scene.ask(1);

@@ -98,7 +98,7 @@ fn whatever_is_done_to_a_closed_semaphore_it_stays_closed<K: Counting + Start>()
 
 /// P06: closed by a waker in the middle of a release of many. Who was granted keeps it, all others are refused,
 /// and what was left lies free.
-fn closing_from_a_waker_amid_a_release_of_many_loses_nothing<K: Shared>() {
+fn closing_from_a_waker_amid_a_release_of_many_loses_nothing<K: Counting + Shared>() {
     let mut scene = Scene::<K>::new(0);
     let kind = scene.kind.clone();
     let closer = hooked::on(Touch::Wake, move || kind.close());

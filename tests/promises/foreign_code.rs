@@ -6,13 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 
 use crate::common::hooked::{self, Touch};
-use crate::common::kind::{Kind, Shared, each_kind};
+use crate::common::kind::{Counting, Kind, Shared, each_kind};
 use crate::common::log::Log;
 use crate::common::scene::Scene;
 use crate::common::step::{Answer, Ask, Word};
 
-/// A line of three, on a semaphore with one free permit: a front that needs more, then `own`, whose waker acts,
-/// then `other`.
+/// A line of three: a front that needs more than lies free, then `own`, whose waker acts, then `other`.
 struct Stage<K: Kind> {
     kind: K,
     front: Mutex<Option<K::Request>>,
@@ -27,11 +26,13 @@ type Trigger<K> = fn(&Arc<Stage<K>>, &Waker);
 type Act<K> = fn(&Stage<K>);
 
 impl<K: Shared> Stage<K> {
-    fn new() -> Arc<Self> {
-        let kind = K::with(1);
+    /// So many lie free, and the front needs so many.
+    fn new((free, need): (usize, usize)) -> Arc<Self> {
+        let kind = K::with(free);
         let request = |n| Mutex::new(Some(kind.request(Ask::For(n))));
-        let (front, own, other) = (request(3), request(1), request(1));
-        let stage = Self { front, own, other, total: 1.into(), acted: false.into(), kind };
+        let (front, own, other) = (request(need), request(1), request(1));
+        let total = AtomicIsize::new(free as isize);
+        let stage = Self { front, own, other, total, acted: false.into(), kind };
         Arc::new(stage)
     }
 
@@ -61,7 +62,7 @@ impl<K: Shared> Stage<K> {
 
     fn add(&self, n: usize) {
         self.total.fetch_add(n as isize, SeqCst);
-        self.kind.add_permits(n);
+        self.kind.add(n);
     }
 
     /// Drops a request, unless it is being polled at this very moment.
@@ -75,25 +76,16 @@ impl<K: Shared> Stage<K> {
         assert!(self.acted.load(SeqCst), "{what}: the waker was never touched");
         [&self.front, &self.own, &self.other].into_iter().for_each(Self::let_go);
         let free = self.total.load(SeqCst).max(0) as usize;
-        assert_eq!((self.kind.available_permits(), self.kind.waiters()), (free, 0), "{what}");
+        assert_eq!(self.kind.tells(), (free, 0), "{what}");
     }
 }
 
-fn acts<K: Shared>() -> [(&'static str, Act<K>); 10] {
-    [
-        ("adds", |stage| stage.add(1)),
-        ("adds much", |stage| stage.add(9)),
+type Acts<K> = Vec<(&'static str, Act<K>)>;
+
+/// What can be done to a mutex, too.
+fn acts<K: Shared>() -> Acts<K> {
+    vec![
         ("tries", |stage| drop(stage.kind.try_take(1))),
-        ("closes", |stage| stage.kind.close()),
-        ("looks", |stage| drop((stage.kind.available_permits(), format!("{:?}", *stage.kind)))),
-        ("takes away", |stage| {
-            stage.total.fetch_sub(2, SeqCst);
-            stage.kind.reduce_permits(2);
-        }),
-        ("forgets", |stage| {
-            let forgotten = stage.kind.forget_permits(1);
-            stage.total.fetch_sub(forgotten as isize, SeqCst);
-        }),
         ("drops another waiter", |stage| Stage::<K>::let_go(&stage.other)),
         ("drops its own future", |stage| Stage::<K>::let_go(&stage.own)),
         ("asks as a newcomer and leaves", |stage| {
@@ -103,10 +95,34 @@ fn acts<K: Shared>() -> [(&'static str, Act<K>); 10] {
     ]
 }
 
-fn try_all_acts<K: Shared>(touch: Touch, triggers: &[(&str, Trigger<K>)]) {
+fn acts_on_semaphores<K: Counting + Shared>() -> Acts<K> {
+    let mut all = acts();
+    all.extend([
+        ("adds", (|stage| stage.add(1)) as Act<K>),
+        ("adds much", |stage| stage.add(9)),
+        ("closes", |stage| stage.kind.close()),
+        ("looks", |stage| drop((stage.kind.tells(), format!("{:?}", *stage.kind)))),
+        ("takes away", |stage| {
+            stage.total.fetch_sub(2, SeqCst);
+            stage.kind.reduce_permits(2);
+        }),
+        ("forgets", |stage| {
+            let forgotten = stage.kind.forget_permits(1);
+            stage.total.fetch_sub(forgotten as isize, SeqCst);
+        }),
+    ]);
+    all
+}
+
+fn try_all<K: Shared>(
+    touch: Touch,
+    numbers: (usize, usize),
+    acts: Acts<K>,
+    triggers: &[(&str, Trigger<K>)],
+) {
     for (when, trigger) in triggers {
-        for (what, act) in acts::<K>() {
-            let stage = Stage::<K>::new();
+        for &(what, act) in &acts {
+            let stage = Stage::<K>::new(numbers);
             let waker = stage.waker(touch, act);
             trigger(&stage, &waker);
             drop(waker);
@@ -115,8 +131,12 @@ fn try_all_acts<K: Shared>(touch: Touch, triggers: &[(&str, Trigger<K>)]) {
     }
 }
 
-/// P10: wakers were called under the lock.
-fn a_waker_may_do_anything_when_it_is_called<K: Shared>() {
+fn try_all_on_semaphores<K: Counting + Shared>(touch: Touch, triggers: &[(&str, Trigger<K>)]) {
+    try_all(touch, (1, 3), acts_on_semaphores(), triggers);
+}
+
+/// P10: wakers were called under the lock. P18: a future was dropped by its own waker.
+fn a_waker_may_do_anything_when_it_is_called<K: Counting + Shared>() {
     let triggers: &[(&str, Trigger<K>)] = &[
         ("permits come", |stage, waker| {
             stage.line_up(waker);
@@ -142,11 +162,11 @@ fn a_waker_may_do_anything_when_it_is_called<K: Shared>() {
             stage.kind.close();
         }),
     ];
-    try_all_acts(Touch::Wake, triggers);
+    try_all_on_semaphores(Touch::Wake, triggers);
 }
 
 /// P11: a waker that was replaced or not needed any more was dropped under the lock.
-fn a_waker_may_do_anything_when_it_is_dropped<K: Shared>() {
+fn a_waker_may_do_anything_when_it_is_dropped<K: Counting + Shared>() {
     let triggers: &[(&str, Trigger<K>)] = &[
         ("its future is polled with another", |stage, waker| {
             stage.line_up(waker);
@@ -157,11 +177,11 @@ fn a_waker_may_do_anything_when_it_is_dropped<K: Shared>() {
             Stage::<K>::let_go(&stage.own);
         }),
     ];
-    try_all_acts(Touch::Drop, triggers);
+    try_all_on_semaphores(Touch::Drop, triggers);
 }
 
 /// P12: wakers were cloned under the lock.
-fn a_waker_may_do_anything_when_it_is_cloned<K: Shared>() {
+fn a_waker_may_do_anything_when_it_is_cloned<K: Counting + Shared>() {
     let triggers: &[(&str, Trigger<K>)] = &[
         ("its future joins the line", |stage, waker| {
             Stage::<K>::poll(&stage.front, Waker::noop());
@@ -172,7 +192,46 @@ fn a_waker_may_do_anything_when_it_is_cloned<K: Shared>() {
             Stage::<K>::poll(&stage.own, waker);
         }),
     ];
-    try_all_acts(Touch::Clone, triggers);
+    try_all_on_semaphores(Touch::Clone, triggers);
+}
+
+/// P10, P11, P12, P18, for whatever hands out one permit: the same, as far as it can be done to a mutex.
+fn a_waker_may_ask_and_leave_whenever_it_is_touched<K: Shared>() {
+    let called: &[(&str, Trigger<K>)] = &[
+        ("its future is granted the permit", |stage, waker| {
+            Stage::<K>::poll(&stage.own, waker);
+            Stage::<K>::poll(&stage.other, Waker::noop());
+            stage.add(1);
+        }),
+        ("the front leaves with its grant unseen", |stage, waker| {
+            stage.line_up(waker);
+            stage.add(1);
+            Stage::<K>::let_go(&stage.front);
+        }),
+    ];
+    let dropped: &[(&str, Trigger<K>)] = &[
+        ("its future is polled with another", |stage, waker| {
+            stage.line_up(waker);
+            Stage::<K>::poll(&stage.own, Waker::noop());
+        }),
+        ("its future is dropped", |stage, waker| {
+            stage.line_up(waker);
+            Stage::<K>::let_go(&stage.own);
+        }),
+    ];
+    let cloned: &[(&str, Trigger<K>)] = &[
+        ("its future joins the line", |stage, waker| {
+            Stage::<K>::poll(&stage.front, Waker::noop());
+            Stage::<K>::poll(&stage.own, waker);
+        }),
+        ("its future comes with another than before", |stage, waker| {
+            stage.line_up(Waker::noop());
+            Stage::<K>::poll(&stage.own, waker);
+        }),
+    ];
+    for (touch, triggers) in [(Touch::Wake, called), (Touch::Drop, dropped), (Touch::Clone, cloned)] {
+        try_all(touch, (0, 1), acts(), triggers);
+    }
 }
 
 /// P12: what came while the waker was cloned is seen by the same poll.
@@ -191,7 +250,7 @@ fn a_permit_that_comes_while_the_waker_is_cloned_is_taken_at_once<K: Shared>() {
 
 /// P32: between two batches of wake-ups somebody slipped in. Whoever is called back into the semaphore while others
 /// are still to be served finds nothing, and the permits go to the first in line.
-fn nobody_slips_in_between_two_batches_of_wakers<K: Shared<Held: Send>>() {
+fn nobody_slips_in_between_two_batches_of_wakers<K: Counting + Shared>() {
     let mut scene = Scene::<K>::new(0);
     let tried = Arc::new(Mutex::new(Vec::new()));
     let (kind, log, seen) = (scene.kind.clone(), Log::default(), tried.clone());
@@ -219,10 +278,12 @@ fn nobody_slips_in_between_two_batches_of_wakers<K: Shared<Held: Send>>() {
 }
 
 each_kind! {
+    all:
+        a_waker_may_ask_and_leave_whenever_it_is_touched,
+        a_permit_that_comes_while_the_waker_is_cloned_is_taken_at_once;
     semaphores:
         a_waker_may_do_anything_when_it_is_called,
         a_waker_may_do_anything_when_it_is_dropped,
         a_waker_may_do_anything_when_it_is_cloned,
-        a_permit_that_comes_while_the_waker_is_cloned_is_taken_at_once,
         nobody_slips_in_between_two_batches_of_wakers,
 }

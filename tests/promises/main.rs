@@ -5,9 +5,13 @@
 mod common;
 
 mod order;
+mod conservation;
 mod cancel;
 mod close;
 mod overflow;
 mod foreign_code;
 mod panics;
+mod pinned;
+mod guards;
+mod timeout;
 mod specification;

@@ -61,7 +61,7 @@ fn leaving_lets_all_in_though_wakers_panic<K: Counting + Start>() {
 }
 
 /// While one panic is on its way, a second must not abort the program.
-fn a_waker_that_panics_while_a_permit_is_dropped_by_a_panic_is_contained<K: Shared>() {
+fn a_waker_that_panics_while_a_permit_is_dropped_by_a_panic_is_contained<K: Counting + Shared>() {
     let mut scene = Scene::<K>::new(0);
     let [_, second] = [scene.ask_by(1, &panicking()), scene.ask(1)];
     let quiet = hooked::on(Touch::Wake, || assert!(std::thread::panicking()));
@@ -128,7 +128,7 @@ fn wherever_a_waker_panics_nothing_is_lost<K: Counting + Start>() {
 }
 
 /// The permit comes while the waker is cloned, so the clone is not needed, and panics as it is dropped.
-fn a_clone_that_panics_when_it_turns_out_not_to_be_needed_costs_no_permit<K: Shared>() {
+fn a_clone_that_panics_when_it_turns_out_not_to_be_needed_costs_no_permit<K: Counting + Shared>() {
     let mut scene = Scene::<K>::new(0);
     let (kind, clones) = (scene.kind.clone(), AtomicUsize::new(0));
     let waker = hooked::waker(move |touch| match touch {

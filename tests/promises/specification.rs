@@ -12,6 +12,7 @@ use proptest::test_runner::{RngSeed, TestRunner};
 
 use crate::common::kind::{Counted, Single};
 use crate::common::model::Model;
+use crate::common::rounds;
 use crate::common::spec;
 use crate::common::step::{Ask, Change, Step, Turn};
 
@@ -112,7 +113,7 @@ fn every_short_program_on_a_mutex_does_what_is_specified() {
 }
 
 /// A runner that says how to run the same programs again.
-fn runner() -> TestRunner {
+pub(crate) fn runner() -> TestRunner {
     let seed = std::env::var("FAIRGATE_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| RandomState::new().hash_one("a new seed"));
     println!("FAIRGATE_SEED={seed}");
@@ -120,12 +121,12 @@ fn runner() -> TestRunner {
     TestRunner::new(ProptestConfig {
         rng_seed,
         failure_persistence: None,
-        cases: 1000,
+        cases: rounds(1000) as u32,
         ..Default::default()
     })
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(any::<[u8; 3]>().prop_map(Step::from_bytes), 0..120)
 }
 
