@@ -4,9 +4,10 @@ use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use allocation_counter::measure;
-use fairgate::{Mutex, Semaphore, with_timeout};
+use fairgate::{Mutex, Semaphore, TimeoutExt, with_timeout};
 
 const LENGTHS: [usize; 3] = [1, 1_000, 100_000];
 
@@ -114,4 +115,29 @@ fn a_mutex_and_a_timeout_allocate_nothing() {
         }
     });
     assert_eq!(*mutex.try_lock().expect("all are done"), 1_000);
+}
+
+/// A thread makes its waker when it first waits. Each permit is granted by another thread.
+#[test]
+fn a_thread_that_blocks_allocates_nothing_after_its_first_time() {
+    let (semaphore, mutex, never) = (Semaphore::new(0), Mutex::new(()), Semaphore::new(0));
+    let wait = || {
+        semaphore.blocking_acquire().expect("never closed").forget();
+        drop(mutex.blocking_lock());
+        let served = semaphore.acquire_many(2).blocking_timeout(Duration::MAX / 2);
+        served.expect("in time").expect("never closed").forget();
+        assert!(never.acquire().blocking_timeout(Duration::ZERO).is_err());
+    };
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            wait();
+            assert_allocates_nothing("block, in line, with a time limit, in vain", wait);
+        });
+        for n in [1, 2, 1, 2] {
+            while semaphore.waiters() == 0 && !waiting.is_finished() {
+                std::thread::yield_now();
+            }
+            semaphore.add_permits(n);
+        }
+    });
 }

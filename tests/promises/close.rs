@@ -43,6 +43,7 @@ fn closing_wakes_a_hundred_in_order_and_refuses_them<K: Counting + Start>() {
     assert_eq!(scene.word().free, 1);
 }
 
+/// P30: a request for none, too.
 fn every_request_is_refused_after_closing<K: Counting + Start>() {
     let mut scene = Scene::<K>::new(5);
     let made_before = scene.make(1);

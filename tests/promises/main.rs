@@ -14,4 +14,5 @@ mod panics;
 mod pinned;
 mod guards;
 mod timeout;
+mod waiting;
 mod specification;

@@ -135,6 +135,51 @@ fn a_hundred_are_woken_in_order<K: Counting + Start>() {
     assert_eq!(scene.woken(), all);
 }
 
+/// P27: two waiters shared one slot for a waker, and woke each other for ever. P28: polls that nothing has caused.
+fn polling_again_without_cause_wakes_nobody_and_changes_no_order<K: Start>() {
+    let mut scene = Scene::<K>::new(0);
+    let (a, b) = (scene.ask(1), scene.ask(1));
+    for _ in 0..100 {
+        assert_eq!(scene.poll(b), Answer::Waits);
+        assert_eq!(scene.poll(a), Answer::Waits);
+    }
+    assert_eq!(scene.woken(), []);
+    scene.kind.add(1);
+    assert_eq!(scene.woken(), [a]);
+    assert_eq!(scene.poll(b), Answer::Waits);
+    assert_eq!(scene.poll(a), Answer::Got(1));
+}
+
+/// P27: a request that moves to another task is heard by that one alone.
+fn the_newest_of_its_wakers_is_woken_once<K: Start>() {
+    let mut scene = Scene::<K>::new(0);
+    let (moved, next) = (scene.ask(1), scene.ask(1));
+    for _ in 0..100 {
+        assert_eq!(scene.poll_anew(moved), Answer::Waits);
+    }
+    scene.kind.add(1);
+    assert_eq!(scene.log.take(), [(moved, 100)]);
+    assert_eq!(scene.poll_anew(moved), Answer::Got(1));
+    scene.leave(moved);
+    assert_eq!(scene.log.take(), [(next, 0)]);
+}
+
+/// P30: a request for none was left to chance. It never waits: not for permits, not behind a line, not for a debt.
+fn a_request_for_none_never_waits<K: Counting + Start>() {
+    let mut scene = Scene::<K>::new(0);
+    let in_line = scene.ask(1);
+    scene.kind.reduce_permits(1);
+    for ask in [Ask::For(0), Ask::Behind(0, 0), Ask::UpTo(0, 0), Ask::UpTo(0, 9)] {
+        let none = scene.make(ask);
+        assert_eq!(scene.poll(none), Answer::Got(0), "{ask:?}");
+        scene.leave(none);
+    }
+    assert_eq!(scene.try_take(0), Answer::Got(0));
+    assert_eq!(scene.word().waiters, 1);
+    scene.kind.add(2);
+    assert_eq!(scene.woken(), [in_line]);
+}
+
 /// P31: a cancelled waiter moved its neighbour to the back.
 fn who_leaves_does_not_change_the_order_of_the_others<K: Start>() {
     let mut scene = Scene::<K>::new(0);
@@ -181,8 +226,11 @@ each_kind! {
         a_newcomer_does_not_overtake_one_who_was_granted_and_has_not_looked,
         the_place_in_line_is_that_of_the_first_poll,
         a_holder_who_asks_again_at_once_stands_behind_those_who_wait,
+        polling_again_without_cause_wakes_nobody_and_changes_no_order,
+        the_newest_of_its_wakers_is_woken_once,
         who_leaves_does_not_change_the_order_of_the_others;
     semaphores:
+        a_request_for_none_never_waits,
         every_row_of_the_table_is_true,
         a_release_of_many_serves_as_many_as_it_covers,
         who_is_told_to_wait_stands_in_line,

@@ -90,41 +90,84 @@ impl Fuse {
     }
 }
 
-/// P08: a panic amid a poll left a dangling node and lost permits. Here every single touch of a waker panics once,
-/// in a play that goes through all there are: joining, changing wakers, granting, leaving, closing.
-fn wherever_a_waker_panics_nothing_is_lost<K: Counting + Start>() {
+/// P09, for whatever hands out one permit: the one who panics has it all the same, and so has the next.
+fn a_waker_that_panics_costs_neither_permit_nor_turn<K: Start>() {
+    let mut scene = Scene::<K>::new(0);
+    let [first, second] = [(); 2].map(|()| scene.ask_by(1, &panicking()));
+    let third = scene.ask(1);
+    assert!(panics(|| scene.kind.add(1)));
+    let request = scene.take_request(first);
+    assert!(panics(|| drop(request)), "the second is granted and panics");
+    assert_eq!(scene.poll(third), Answer::Waits);
+    assert_eq!(scene.poll(second), Answer::Got(1));
+    scene.leave(second);
+    assert_eq!(scene.woken(), [third]);
+    assert_eq!(scene.poll(third), Answer::Got(1));
+}
+
+type Play<K> = [fn(&mut Scene<K>, &Waker)];
+
+/// Plays it again and again, and each time another touch of the wakers panics, until there is none left.
+fn blow_each_fuse<K: Start>(needs: [usize; 4], play: &Play<K>, account: impl Fn(&Scene<K>, usize)) {
     for touch in 1.. {
         let fuse = Arc::new(Fuse { left: touch.into(), blown: false.into() });
         let mut scene = Scene::<K>::new(0);
-        for n in [2, 1, 1, 1] {
+        for n in needs {
             scene.make(n);
         }
-        let acts: &[fn(&mut Scene<K>, &Waker)] = &[
-            |scene, waker| _ = scene.poll_by(0, waker),
-            |scene, waker| _ = scene.poll_by(1, waker),
-            |scene, waker| _ = scene.poll_by(2, waker),
-            |scene, waker| _ = scene.poll_by(3, waker),
-            // With another waker than before.
-            |scene, waker| _ = scene.poll_by(2, waker),
-            |scene, _| scene.kind.add(1),
-            |scene, _| scene.leave(0),
-            |scene, _| scene.kind.add(1),
-            |scene, _| scene.kind.close(),
-            |scene, _| scene.everybody_leaves(),
-        ];
-        for act in acts {
+        for act in play {
             let waker = ManuallyDrop::new(fuse.waker());
             let _may_panic = panics(|| act(&mut scene, &waker));
             let _may_panic = panics(|| drop(ManuallyDrop::into_inner(waker)));
         }
         scene.everybody_leaves();
-        assert_eq!(scene.word(), Word { free: 2, waiters: 0, closed: true }, "at touch {touch}");
+        account(&scene, touch);
         assert_eq!(Arc::strong_count(&fuse), 1, "a waker was leaked at touch {touch}");
         if !fuse.blown.load(SeqCst) {
             assert!(touch > 10, "the play touches wakers");
             return;
         }
     }
+}
+
+/// P08, P29, for whatever hands out one permit: every touch of a waker panics once.
+fn wherever_a_waker_panics_the_turn_is_not_lost<K: Start>() {
+    let play: &Play<K> = &[
+        |scene, waker| _ = scene.poll_by(0, waker),
+        |scene, waker| _ = scene.poll_by(1, waker),
+        |scene, waker| _ = scene.poll_by(2, waker),
+        |scene, waker| _ = scene.poll_by(3, waker),
+        // With another waker than before.
+        |scene, waker| _ = scene.poll_by(2, waker),
+        |scene, _| scene.kind.add(1),
+        |scene, _| scene.leave(0),
+        |scene, _| scene.leave(1),
+        |scene, _| scene.leave(3),
+    ];
+    blow_each_fuse([1; 4], play, |scene, touch| {
+        assert_eq!(scene.kind.tells(), (1, 0), "at touch {touch}");
+    });
+}
+
+/// P08: a panic amid a poll left a dangling node and lost permits. P29: an assertion under the lock left it locked. Here every single touch of a waker panics once,
+/// in a play that goes through all there are: joining, changing wakers, granting, leaving, closing.
+fn wherever_a_waker_panics_nothing_is_lost<K: Counting + Start>() {
+    let play: &Play<K> = &[
+        |scene, waker| _ = scene.poll_by(0, waker),
+        |scene, waker| _ = scene.poll_by(1, waker),
+        |scene, waker| _ = scene.poll_by(2, waker),
+        |scene, waker| _ = scene.poll_by(3, waker),
+        // With another waker than before.
+        |scene, waker| _ = scene.poll_by(2, waker),
+        |scene, _| scene.kind.add(1),
+        |scene, _| scene.leave(0),
+        |scene, _| scene.kind.add(1),
+        |scene, _| scene.kind.close(),
+        |scene, _| scene.everybody_leaves(),
+    ];
+    blow_each_fuse([2, 1, 1, 1], play, |scene, touch| {
+        assert_eq!(scene.word(), Word { free: 2, waiters: 0, closed: true }, "at touch {touch}");
+    });
 }
 
 /// The permit comes while the waker is cloned, so the clone is not needed, and panics as it is dropped.
@@ -146,6 +189,9 @@ fn a_clone_that_panics_when_it_turns_out_not_to_be_needed_costs_no_permit<K: Cou
 }
 
 each_kind! {
+    all:
+        a_waker_that_panics_costs_neither_permit_nor_turn,
+        wherever_a_waker_panics_the_turn_is_not_lost;
     semaphores:
         a_release_of_many_serves_all_though_wakers_panic,
         closing_refuses_all_though_wakers_panic,
