@@ -15,4 +15,5 @@ mod pinned;
 mod guards;
 mod timeout;
 mod waiting;
+mod traits;
 mod specification;
