@@ -21,8 +21,9 @@ use crate::semaphore::Semaphore;
 #[must_use = "the mutex is unlocked when its guard is dropped"]
 pub struct Guard<M: Leads> {
     mutex: M,
-    /// Neither Send nor Sync by itself: both are said below.
-    _value: PhantomData<*mut M::Target>,
+    /// Neither Send nor Sync by itself: both are said below. (Invariant in the value it is by its owner, in
+    /// whose type a `Mutex<T>` stands.)
+    _unsent: PhantomData<*mut ()>,
 }
 
 /// The value of a borrowed mutex, held alone; given back when dropped.
@@ -82,7 +83,7 @@ impl<M: Leads> Guard<M> {
     /// For one who has taken the permit.
     #[inline]
     pub(crate) const fn new(mutex: M) -> Self {
-        Self { mutex, _value: PhantomData }
+        Self { mutex, _unsent: PhantomData }
     }
 
     /// What leads to the mutex: the reference, the `Arc`, or whatever the guard owns.
