@@ -27,20 +27,23 @@ mod owner;
 mod sync;
 mod error;
 
-#[cfg(feature = "alloc")]
-pub use acquire::AcquireOwned;
 #[cfg(doc)]
 #[doc = include_str!("../docs/design.md")]
 pub mod design {}
-
-// The code in the pages of `docs/` is tested like that in the sources.
-#[cfg(doctest)]
-#[doc = include_str!("../docs/lesson.md")]
-mod lesson {}
 #[cfg(doc)]
 #[doc = include_str!("../docs/migrating.md")]
 pub mod migrating {}
 
+// The code in these pages is tested like that in the sources.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/lesson.md")]
+mod lesson {}
+#[cfg(doctest)]
+#[doc = include_str!("../tests/promises/refused.md")]
+mod refused {}
+
+#[cfg(feature = "alloc")]
+pub use acquire::AcquireOwned;
 pub use acquire::{Acquire, Acquiring, BoundedAcquiring, GreedyAcquiring};
 pub use error::{AcquireError, BoundedAcquireError, Elapsed, TryAcquireError, TryLockError};
 pub use guard::{Guard, MappedGuard, MappedMutexGuard, MutexGuard};
