@@ -130,19 +130,27 @@ impl<K: Kind> Scene<K> {
 }
 
 /// The accounting.
-impl<K: Counting> Scene<K> {
+impl<K: Kind> Scene<K> {
     /// What was picked up and not given back.
     pub fn held(&self) -> usize {
         self.cast.iter().filter_map(|part| part.held.as_ref()).map(K::count).sum()
     }
 
-    /// What was granted and not picked up.
-    pub fn granted(&self) -> usize {
-        self.cast.iter().filter_map(|part| part.request.as_ref()).map(K::granted).sum()
+    /// Whether the turn means something here.
+    pub fn allows(&self, turn: Turn) -> bool {
+        match turn {
+            Turn::Poll(who) | Turn::PollAnew(who) => self.cast[who].request.is_some(),
+            _ => true,
+        }
     }
 }
 
 impl<K: Counting> Scene<K> {
+    /// What was granted and not picked up.
+    pub fn granted(&self) -> usize {
+        self.cast.iter().filter_map(|part| part.request.as_ref()).map(K::granted).sum()
+    }
+
     fn change(&mut self, change: Change) -> Answer {
         match change {
             Change::Forget(who) => self.holding(who).forget(),

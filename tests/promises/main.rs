@@ -17,3 +17,4 @@ mod timeout;
 mod waiting;
 mod traits;
 mod specification;
+mod second_opinion;

@@ -17,10 +17,10 @@ use crate::common::spec;
 use crate::common::step::{Ask, Change, Step, Turn};
 
 /// What may come next, given who takes part already.
-type Letters = fn(&Model, &mut Vec<Step>);
+pub(crate) type Letters = fn(&Model, &mut Vec<Step>);
 
 /// Calls `check` with every program of so many steps that all mean something.
-fn every_program(free: usize, length: usize, letters: Letters, check: &mut impl FnMut(&[Step])) {
+pub(crate) fn every_program(free: usize, length: usize, letters: Letters, check: &mut impl FnMut(&[Step])) {
     extend(&Model::new(free), &mut Vec::with_capacity(length), length, letters, check);
 }
 
@@ -67,7 +67,7 @@ fn all_letters(model: &Model, steps: &mut Vec<Step>) {
 }
 
 /// What can be done with a mutex.
-fn turns(model: &Model, steps: &mut Vec<Step>) {
+pub(crate) fn turns(model: &Model, steps: &mut Vec<Step>) {
     steps.extend([Turn::Ask(Ask::For(1)), Turn::Make(Ask::For(1)), Turn::Try(1)].map(Step::Turn));
     for who in 0..model.cast() {
         steps.extend([Turn::Leave(who), Turn::Poll(who), Turn::PollAnew(who)].map(Step::Turn));
