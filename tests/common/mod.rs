@@ -9,8 +9,12 @@ pub mod scene;
 pub mod spec;
 pub mod step;
 
-/// So many rounds; fewer under tools that make everything slow (`FAIRGATE_QUICK`, Miri).
+/// Whether a tool makes everything slow: Miri, or one that says so by `FAIRGATE_QUICK`.
+pub fn slow() -> bool {
+    cfg!(miri) || std::env::var_os("FAIRGATE_QUICK").is_some()
+}
+
+/// So many rounds; fewer where everything is slow.
 pub fn rounds(many: usize) -> usize {
-    let slow = cfg!(miri) || std::env::var_os("FAIRGATE_QUICK").is_some();
-    if slow { many.div_ceil(50) } else { many }
+    if slow() { many.div_ceil(50) } else { many }
 }
