@@ -1,15 +1,20 @@
-//! Runs a model in every interleaving that loom can tell apart, up to a bound.
+//! Runs a model in every interleaving that loom can tell apart, up to a bound that rises as far as the time goes.
 
 use std::env;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use crate::request::with_tasks;
 
-/// How often a thread may be interrupted where it could have gone on. Being put to sleep, or being done,
-/// does not count.
+/// How often a thread may at least be interrupted where it could have gone on. Being put to sleep, or being
+/// done, does not count.
 pub const PREEMPTIONS: usize = 2;
+
+/// How many executions a model may spend on higher bounds than its least.
+const QUICK: usize = 8_000;
+const DEEP: usize = 100_000;
 
 /// Explores `model` and prints how many executions that took.
 #[track_caller]
@@ -17,27 +22,47 @@ pub fn check(model: impl Fn() + Send + Sync + 'static) {
     check_to(PREEMPTIONS, model);
 }
 
-/// As [`check`], with a bound of its own. `FAIRGATE_LOOM_PREEMPTIONS` raises every bound, `all` lifts it.
+/// As [`check`], with a least bound of its own. That one is explored to its end. Then the bound rises by one
+/// until what [`QUICK`] allows is spent, or [`DEEP`] if `FAIRGATE_LOOM_DEEP` is set.
 #[track_caller]
-pub fn check_to(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
-    let executions = Arc::new(AtomicUsize::new(0));
-    let counter = Arc::clone(&executions);
-    let start = std::time::Instant::now();
-    let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = bound(preemptions);
-    builder.max_branches = 10_000;
-    builder.check(move || {
-        counter.fetch_add(1, Ordering::Relaxed);
-        with_tasks(&model);
-    });
+pub fn check_to(least: usize, model: impl Fn() + Send + Sync + 'static) {
+    let start = Instant::now();
     let name = thread::current().name().unwrap_or("a model").to_owned();
-    println!("{name}: {} executions {:?}", executions.load(Ordering::Relaxed), start.elapsed());
+    let model = Arc::new(model);
+    let mut left = if env::var_os("FAIRGATE_LOOM_DEEP").is_some() { DEEP } else { QUICK };
+    let (mut bound, mut whole) = (least, explore(Some(least), None, &model));
+    let reached = loop {
+        let tried = explore(Some(bound + 1), Some(left), &model);
+        left = left.saturating_sub(tried);
+        if left == 0 {
+            break format!("at {bound} preemptions, {tried} at {}", bound + 1);
+        }
+        // No execution wanted one more: perhaps these are all there are.
+        if tried == whole && explore(None, Some(left), &model) == whole {
+            break "are all there are".to_owned();
+        }
+        (bound, whole) = (bound + 1, tried);
+    };
+    println!("{name}: {whole} executions {reached}, {:?}", start.elapsed());
 }
 
-fn bound(least: usize) -> Option<usize> {
-    match env::var("FAIRGATE_LOOM_PREEMPTIONS") {
-        Ok(asked) if asked == "all" => None,
-        Ok(asked) => Some(least.max(asked.parse().expect("FAIRGATE_LOOM_PREEMPTIONS: a number, or `all`"))),
-        Err(_) => Some(least),
-    }
+/// Explores a model up to a bound, or up to `limit` executions; returns how many there were.
+fn explore(
+    bound: Option<usize>,
+    limit: Option<usize>,
+    model: &Arc<impl Fn() + Send + Sync + 'static>,
+) -> usize {
+    let executions = Arc::new(AtomicUsize::new(0));
+    let (counter, model) = (Arc::clone(&executions), Arc::clone(model));
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = bound;
+    builder.max_branches = 10_000;
+    // Loom counts from one, looks before it runs, and looks no oftener than it is told to.
+    builder.max_permutations = limit.map(|limit| limit + 1);
+    builder.checkpoint_interval = 1;
+    builder.check(move || {
+        counter.fetch_add(1, Ordering::Relaxed);
+        with_tasks(&*model);
+    });
+    executions.load(Ordering::Relaxed)
 }

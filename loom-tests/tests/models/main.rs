@@ -3,6 +3,7 @@
 mod check;
 mod data;
 mod request;
+mod scenario;
 mod threads;
 
 mod blocking;
@@ -13,6 +14,7 @@ mod editing;
 mod grant;
 mod locked;
 mod mutex;
+mod points;
 mod timeout;
 mod visibility;
 mod wakers;

@@ -105,6 +105,11 @@ impl<F: Future> Request<F> {
         self.future.as_mut().poll(&mut Context::from_waker(&self.task.waker()))
     }
 
+    /// The future, to look at.
+    pub fn future(&self) -> &F {
+        &self.future
+    }
+
     /// Looks at a request once the other threads are done. Was it served since it was last polled, then it
     /// was woken, once; was it not, then it was not.
     #[track_caller]
