@@ -18,14 +18,58 @@ pub(crate) mod thread {
 
 #[cfg(all(feature = "std", fairgate_loom))]
 pub(crate) mod thread {
-    pub(crate) use loom::thread::{Thread, current, park};
+    use std::sync::Arc;
+
+    use loom::sync::atomic::{AtomicBool, Ordering};
+    pub(crate) use loom::thread_local;
+
+    /// Loom's `unpark` wakes a thread whatever it waits for, be it the end of another. So the token is kept
+    /// here, and only a thread that is asleep is woken.
+    #[derive(Clone)]
+    pub(crate) struct Thread(Arc<Sleeper>);
+
+    struct Sleeper {
+        thread: loom::thread::Thread,
+        token: AtomicBool,
+        /// Loom does not see this one, and it orders nothing.
+        asleep: core::sync::atomic::AtomicBool,
+    }
+
+    thread_local! {
+        static ME: Thread = Thread(Arc::new(Sleeper {
+            thread: loom::thread::current(),
+            token: AtomicBool::new(false),
+            asleep: false.into(),
+        }));
+    }
+
+    impl Thread {
+        pub(crate) fn unpark(&self) {
+            // Not a store: loom would let a swap miss it.
+            self.0.token.swap(true, Ordering::Release);
+            if self.0.asleep.swap(false, Ordering::Relaxed) {
+                self.0.thread.unpark();
+            }
+        }
+    }
+
+    pub(crate) fn current() -> Thread {
+        ME.with(Thread::clone)
+    }
+
+    /// Sleeps until there is a token, and takes it: what was written before the `unpark` is seen.
+    pub(crate) fn park() {
+        let Thread(me) = current();
+        while !me.token.swap(false, Ordering::Acquire) {
+            me.asleep.store(true, Ordering::Relaxed);
+            loom::thread::park();
+        }
+    }
 
     /// Loom knows no time: it is up at once.
     pub(crate) fn park_timeout(_left: core::time::Duration) {
         loom::thread::yield_now();
     }
-
-    pub(crate) use loom::thread_local;
 }
 
 /// Declares a `const fn`; under loom, whose constructors are not `const`, a plain `fn`.
