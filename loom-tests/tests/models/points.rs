@@ -9,9 +9,14 @@ fn two_leave_their_permits_to_one_who_edits_the_line() {
 }
 
 #[test]
-fn one_comes_and_leaves_as_two_give_back_what_it_came_for() {
-    Scenario { free: 0, held: [0, 1, 1], line: &[], acts: [&[Ask(2), Cancel(0)], &[Give], &[Give]] }
-        .check();
+fn one_comes_and_leaves_as_what_it_came_for_is_given_back_in_parts() {
+    Scenario {
+        free: 0,
+        held: [0, 2, 0],
+        line: &[],
+        acts: [&[Ask(2), Cancel(0)], &[GivePart(1), Give], &[]],
+    }
+    .check();
 }
 
 #[test]
