@@ -1,11 +1,12 @@
 //! Threads that sleep in the same line as tasks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use fairgate_loom::Semaphore;
+use fairgate_loom::{Semaphore, SemaphorePermit, TimeoutExt};
 use loom::thread;
 
-use crate::check::check;
+use crate::check::{at_rest, check};
 use crate::request::Request;
 use crate::threads::{aside, join};
 
@@ -17,7 +18,7 @@ fn a_thread_sleeps_until_it_is_served() {
         let sleeper = aside(&semaphore, |semaphore| drop(semaphore.blocking_acquire().unwrap()));
         drop(permit);
         join([sleeper]);
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 1));
+        at_rest(&semaphore, 1);
     });
 }
 
@@ -33,7 +34,7 @@ fn two_threads_hand_one_permit_on() {
         });
         drop(permit);
         join([sleeper, other]);
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 1));
+        at_rest(&semaphore, 1);
     });
 }
 
@@ -46,7 +47,7 @@ fn a_thread_sleeps_behind_a_task() {
         semaphore.add_permits(3);
         join([sleeper]);
         drop(task.served());
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 3));
+        at_rest(&semaphore, 3);
     });
 }
 
@@ -58,7 +59,7 @@ fn a_task_that_leaves_lets_a_thread_sleep_no_longer() {
         let sleeper = aside(&semaphore, |semaphore| drop(semaphore.blocking_acquire().unwrap()));
         drop(large);
         join([sleeper]);
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 1));
+        at_rest(&semaphore, 1);
     });
 }
 
@@ -71,6 +72,38 @@ fn a_thread_is_woken_by_a_close() {
         semaphore.close();
         join([sleeper]);
         assert!(task.served().is_err());
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 0));
+        at_rest(&semaphore, 0);
+    });
+}
+
+#[test]
+fn a_thread_that_sleeps_no_longer_meets_a_grant() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let giver = aside(&semaphore, |semaphore| semaphore.add_permits(2));
+        let outcome = semaphore.acquire_many(2).blocking_timeout(Duration::ZERO);
+        let newcomer = Request::asked(semaphore.acquire());
+        join([giver]);
+        let got = outcome.iter().flatten().map(SemaphorePermit::num_permits).sum::<usize>();
+        drop(outcome);
+        drop(newcomer.served());
+        assert!(got == 0 || got == 2);
+        at_rest(&semaphore, 2);
+    });
+}
+
+#[test]
+fn a_task_stands_behind_a_thread() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let sleeper = aside(&semaphore, |semaphore| {
+            semaphore.blocking_acquire_many(2).unwrap().forget();
+        });
+        let task = Request::asked(semaphore.acquire());
+        semaphore.add_permits(1);
+        semaphore.add_permits(2);
+        join([sleeper]);
+        drop(task.served());
+        at_rest(&semaphore, 1);
     });
 }

@@ -1,12 +1,13 @@
 //! Requests that are given up while permits are on their way to them.
 
 use std::sync::Arc;
+use std::task::Context;
 
-use fairgate_loom::Semaphore;
+use fairgate_loom::{PollSemaphore, Semaphore};
 use loom::thread;
 
-use crate::check::check;
-use crate::request::{Asked, Request};
+use crate::check::{at_rest, check};
+use crate::request::{Asked, Request, Task};
 use crate::threads::{aside, join};
 
 #[test]
@@ -19,7 +20,7 @@ fn a_grant_that_meets_a_cancel_goes_to_the_next() {
         drop(first);
         join([giver]);
         drop(second.served());
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 1));
+        at_rest(&semaphore, 1);
     });
 }
 
@@ -31,7 +32,7 @@ fn a_grant_that_meets_a_cancel_and_nobody_behind_lies_free() {
         let giver = aside(&semaphore, |semaphore| semaphore.add_permits(3));
         drop(large);
         join([giver]);
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 3));
+        at_rest(&semaphore, 3);
     });
 }
 
@@ -75,7 +76,7 @@ fn one_who_leaves_the_middle_or_the_back_breaks_no_link() {
             semaphore.add_permits(2);
             join([leaver]);
             drop(line.into_iter().map(Request::served).collect::<Vec<_>>());
-            assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 2));
+            at_rest(&semaphore, 2);
         });
     }
 }
@@ -92,7 +93,7 @@ fn neighbours_leave_at_once() {
         drop(second);
         join([leaver, giver]);
         drop(third.served());
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 1));
+        at_rest(&semaphore, 1);
     });
 }
 
@@ -105,7 +106,7 @@ fn one_leaves_as_another_comes() {
         let newcomer = Request::asked(semaphore.acquire());
         join([leaver]);
         drop(newcomer.served());
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 1));
+        at_rest(&semaphore, 1);
     });
 }
 
@@ -122,6 +123,25 @@ fn a_greedy_front_gives_back_all_that_it_was_granted() {
         }
         join([giver]);
         drop(second.served());
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 2));
+        at_rest(&semaphore, 2);
+    });
+}
+
+#[test]
+fn a_request_that_is_polled_by_hand_is_given_up_against_a_grant() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let mut slots = PollSemaphore::new(semaphore.clone());
+        let task = Task::new();
+        assert!(slots.poll_acquire(&mut Context::from_waker(&task.waker())).is_pending());
+        let second = Request::waiting(semaphore.acquire());
+        let giver = aside(&semaphore, |semaphore| semaphore.add_permits(1));
+        // It asks for another number, so the first request is given up, and the new one stands behind.
+        let asked = slots.poll_acquire_many(&mut Context::from_waker(&task.waker()), 2);
+        assert!(asked.is_pending());
+        join([giver]);
+        drop(second.served());
+        slots.give_up();
+        at_rest(&semaphore, 1);
     });
 }

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use crate::request::with_tasks;
+use fairgate_loom::Semaphore;
+
+use crate::request::with_wakers;
 
 /// How often a thread may at least be interrupted where it could have gone on. Being put to sleep, or being
 /// done, does not count.
@@ -22,7 +24,7 @@ pub fn check(model: impl Fn() + Send + Sync + 'static) {
     check_to(PREEMPTIONS, model);
 }
 
-/// As [`check`], with a least bound of its own. That one is explored to its end. Then the bound rises by one
+/// As [`check`], with a least bound of its own. That one is explored to its end. Then the bound rises
 /// until what [`QUICK`] allows is spent, or [`DEEP`] if `FAIRGATE_LOOM_DEEP` is set.
 #[track_caller]
 pub fn check_to(least: usize, model: impl Fn() + Send + Sync + 'static) {
@@ -32,18 +34,25 @@ pub fn check_to(least: usize, model: impl Fn() + Send + Sync + 'static) {
     let mut left = if env::var_os("FAIRGATE_LOOM_DEEP").is_some() { DEEP } else { QUICK };
     let (mut bound, mut whole) = (least, explore(Some(least), None, &model));
     let reached = loop {
-        let tried = explore(Some(bound + 1), Some(left), &model);
+        let next = bound + bound.div_ceil(3);
+        let tried = explore(Some(next), Some(left), &model);
         left = left.saturating_sub(tried);
         if left == 0 {
-            break format!("at {bound} preemptions, {tried} at {}", bound + 1);
+            break format!("at {bound} preemptions, and {tried} of those at {next}");
         }
         // No execution wanted one more: perhaps these are all there are.
         if tried == whole && explore(None, Some(left), &model) == whole {
             break "are all there are".to_owned();
         }
-        (bound, whole) = (bound + 1, tried);
+        (bound, whole) = (next, tried);
     };
     println!("{name}: {whole} executions {reached}, {:?}", start.elapsed());
+}
+
+/// How a model ends: nobody waits, and every permit is accounted for.
+#[track_caller]
+pub fn at_rest(semaphore: &Semaphore, permits: usize) {
+    assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, permits));
 }
 
 /// Explores a model up to a bound, or up to `limit` executions; returns how many there were.
@@ -62,7 +71,7 @@ fn explore(
     builder.checkpoint_interval = 1;
     builder.check(move || {
         counter.fetch_add(1, Ordering::Relaxed);
-        with_tasks(&*model);
+        with_wakers(&*model);
     });
     executions.load(Ordering::Relaxed)
 }

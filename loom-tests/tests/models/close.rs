@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fairgate_loom::{Semaphore, TryAcquireError};
 use loom::thread;
 
-use crate::check::check;
+use crate::check::{at_rest, check};
 use crate::request::Request;
 use crate::threads::{aside, join};
 
@@ -31,7 +31,7 @@ fn close_meets_an_acquire_that_must_wait() {
         let request = Request::asked(semaphore.acquire());
         join([closer]);
         assert!(request.served().is_err());
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 0));
+        at_rest(&semaphore, 0);
     });
 }
 
@@ -48,7 +48,7 @@ fn a_grant_that_meets_a_close_stands_or_never_was() {
         assert!(second.served().is_err());
         assert_eq!(semaphore.available_permits(), 1 - permit.iter().count());
         drop(permit);
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 1));
+        at_rest(&semaphore, 1);
     });
 }
 
@@ -62,7 +62,7 @@ fn close_meets_a_cancel() {
         drop(second);
         join([closer, leaver]);
         assert!(third.served().is_err());
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 0));
+        at_rest(&semaphore, 0);
     });
 }
 
@@ -92,6 +92,6 @@ fn permits_come_back_to_a_semaphore_that_is_being_closed() {
         drop(waiting);
         join([giver, closer]);
         assert!(semaphore.is_closed());
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 1));
+        at_rest(&semaphore, 1);
     });
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fairgate_loom::Semaphore;
 use loom::thread;
 
-use crate::check::check;
+use crate::check::{at_rest, check};
 use crate::request::{Asked, Request};
 use crate::threads::{aside, join};
 
@@ -26,7 +26,7 @@ fn what_is_taken_away_meets_what_comes_back() {
                 semaphore.reduce_permits(1);
             }
         }
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 0));
+        at_rest(&semaphore, 0);
         semaphore.add_permits(1);
         assert_eq!(semaphore.available_permits(), 1);
     });
@@ -45,7 +45,7 @@ fn a_debt_is_paid_before_anybody_is_served() {
         join([giver, other]);
         drop(first.served());
         drop(newcomer.served());
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 1));
+        at_rest(&semaphore, 1);
     });
 }
 
@@ -62,7 +62,7 @@ fn what_is_taken_away_while_the_line_is_edited_is_owed() {
             Asked::Ready(permit) => drop(permit),
             Asked::Pending(small) => drop(small),
         }
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 0));
+        at_rest(&semaphore, 0);
         semaphore.add_permits(1);
         assert_eq!(semaphore.available_permits(), 1);
     });
@@ -84,7 +84,7 @@ fn only_free_permits_are_forgotten() {
             }
             Asked::Pending(_) => assert_eq!(forgotten, 1),
         }
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 1 - forgotten));
+        at_rest(&semaphore, 1 - forgotten);
     });
 }
 
@@ -117,7 +117,7 @@ fn parts_of_a_permit_come_back_one_by_one() {
         assert_eq!(semaphore.try_acquire().map(drop), Err(fairgate_loom::TryAcquireError::NoPermits));
         join(givers);
         drop(large.served());
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 3));
+        at_rest(&semaphore, 3);
     });
 }
 
@@ -132,7 +132,7 @@ fn a_permit_is_parted_in_one_thread_and_forgotten_in_another() {
         let newcomer = Request::asked(semaphore.acquire_many(2));
         join([forgets, gives]);
         drop(newcomer.served());
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 2));
+        at_rest(&semaphore, 2);
     });
 }
 
@@ -146,6 +146,6 @@ fn a_resize_meets_a_grant() {
         semaphore.resize(1, 2);
         join([giver]);
         drop([first, second].map(Request::served));
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 2));
+        at_rest(&semaphore, 2);
     });
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use fairgate_loom::{Semaphore, TryAcquireError};
 use loom::thread;
 
-use crate::check::check;
+use crate::check::{at_rest, check};
 use crate::request::Request;
 use crate::threads::{aside, join};
 
@@ -18,7 +18,7 @@ fn two_release_while_a_third_leaves_the_middle() {
         drop(second);
         join(givers);
         drop([first, third].map(Request::served));
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 2));
+        at_rest(&semaphore, 2);
     });
 }
 
@@ -31,7 +31,7 @@ fn two_permits_are_dropped_while_a_third_comes() {
         let newcomer = Request::asked(semaphore.acquire_many(2));
         join(givers);
         drop(newcomer.served());
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 2));
+        at_rest(&semaphore, 2);
     });
 }
 
@@ -59,7 +59,7 @@ fn no_more_is_shown_than_there_is() {
         let (seen, forgotten) = (semaphore.available_permits(), semaphore.forget_permits(2));
         assert!(seen <= 2 && forgotten <= 2);
         join([giver, other]);
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 2 - forgotten));
+        at_rest(&semaphore, 2 - forgotten);
     });
 }
 
@@ -73,7 +73,7 @@ fn one_who_would_not_wait_long_locks_the_line_as_a_permit_comes() {
         join([giver]);
         drop(first.served());
         drop(bounded.served());
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 1));
+        at_rest(&semaphore, 1);
     });
 }
 
@@ -86,7 +86,7 @@ fn a_bounded_line_is_never_longer_than_it_may_be() {
         assert!(semaphore.waiters() <= 1);
         join([other]);
         drop(bounded);
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 0));
+        at_rest(&semaphore, 0);
     });
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fairgate_loom::{MappedMutexGuard, Mutex, MutexGuard, OwnedMutexGuard};
+use fairgate_loom::{MappedMutexGuard, Mutex, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard};
 use loom::thread;
 
 use crate::check::check;
@@ -116,5 +116,25 @@ fn a_guard_that_could_not_be_mapped_still_holds() {
         }
         join([holder]);
         request.served().write();
+        mutex.try_lock().unwrap().read();
+    });
+}
+
+#[test]
+fn a_part_of_a_part_is_held_alone() {
+    check(|| {
+        let mutex = Arc::new(Mutex::new((Data::new(), (Data::new(), Data::new()))));
+        let guard = mutex.clone().try_lock_owned().unwrap();
+        let holder = thread::spawn(move || {
+            let part = OwnedMutexGuard::try_map(guard, |whole| Some(&mut whole.1)).unwrap();
+            let part = OwnedMappedMutexGuard::try_map(part, |_| None::<&mut Data>).unwrap_err();
+            OwnedMappedMutexGuard::map(part, |part| &mut part.1).write();
+        });
+        let sleeper = aside(&mutex, |mutex| mutex.blocking_lock().1.1.write());
+        if let Ok(guard) = mutex.try_lock() {
+            MutexGuard::map(guard, |whole| &mut whole.1.1).write();
+        }
+        join([holder, sleeper]);
+        mutex.try_lock().unwrap().1.1.read();
     });
 }

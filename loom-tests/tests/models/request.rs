@@ -1,5 +1,6 @@
 //! A future that is polled by hand, and the task that it wakes.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::future::Future;
 use std::mem;
@@ -22,20 +23,29 @@ impl Wake for Calls {
 pub struct Task(Arc<Calls>);
 
 thread_local! {
-    /// All tasks of this execution, twice each: a waker that is dropped twice shows as one too few.
+    /// All that wakers of this execution lead to, twice each: a waker that is dropped twice shows as one too few.
     /// (Loom's threads share one real thread, and so this.)
-    static TASKS: RefCell<Vec<[Arc<Calls>; 2]>> = const { RefCell::new(Vec::new()) };
+    static WOKEN: RefCell<Vec<[Arc<dyn Any>; 2]>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A waker that must be gone by the end of the execution, dropped once.
+pub fn waker<W: Wake + Send + Sync + 'static>(woken: &Arc<W>) -> Waker {
+    WOKEN.with_borrow_mut(|all| {
+        let known = all.iter().any(|[one, _]| Arc::as_ptr(one).addr() == Arc::as_ptr(woken).addr());
+        if !known {
+            all.push([woken.clone(), woken.clone()]);
+        }
+    });
+    Waker::from(woken.clone())
 }
 
 impl Task {
-    fn new() -> Self {
-        let calls = Arc::new(Calls::default());
-        TASKS.with_borrow_mut(|tasks| tasks.push([Arc::clone(&calls), Arc::clone(&calls)]));
-        Self(calls)
+    pub fn new() -> Self {
+        Self(Arc::new(Calls::default()))
     }
 
-    fn waker(&self) -> Waker {
-        Waker::from(Arc::clone(&self.0))
+    pub fn waker(&self) -> Waker {
+        waker(&self.0)
     }
 
     fn woken(&self) -> usize {
@@ -44,11 +54,11 @@ impl Task {
 }
 
 /// Runs one execution of a model, and looks whether all wakers are gone at its end.
-pub fn with_tasks(model: impl Fn()) {
-    TASKS.take();
+pub fn with_wakers(model: impl Fn()) {
+    WOKEN.take();
     model();
-    for [task, _] in TASKS.take() {
-        assert_eq!(Arc::strong_count(&task), 2, "a waker was leaked, or dropped twice");
+    for [woken, _] in WOKEN.take() {
+        assert_eq!(Arc::strong_count(&woken), 2, "a waker was leaked, or dropped twice");
     }
 }
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use fairgate_loom::{Semaphore, with_timeout};
 use loom::thread;
 
-use crate::check::check;
+use crate::check::{at_rest, check};
 use crate::request::{Asked, Request};
 use crate::threads::{aside, join};
 
@@ -55,7 +55,7 @@ fn an_expired_adapter_that_is_kept_swallows_no_permit() {
         let kept = other.join().unwrap();
         join([giver]);
         drop(second.served());
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 1));
+        at_rest(&semaphore, 1);
         drop(kept);
     });
 }
@@ -72,6 +72,6 @@ fn the_deadline_of_a_large_front_lets_the_small_ones_in() {
         let small = small.again();
         join([giver, other]);
         drop(small.served());
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 2));
+        at_rest(&semaphore, 2);
     });
 }

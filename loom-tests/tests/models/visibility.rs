@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fairgate_loom::{OwnedSemaphorePermit, Semaphore};
 use loom::thread::{self, JoinHandle};
 
-use crate::check::check;
+use crate::check::{at_rest, check};
 use crate::data::Data;
 use crate::request::{Asked, Request};
 use crate::threads::join;
@@ -46,6 +46,7 @@ fn to_one_who_tries() {
             data.write();
         }
         join([giver]);
+        at_rest(&semaphore, 1);
     });
 }
 
@@ -58,6 +59,7 @@ fn to_one_who_comes() {
             data.write();
         }
         join([giver]);
+        at_rest(&semaphore, 1);
     });
 }
 
@@ -79,6 +81,7 @@ fn to_one_who_found_the_word_as_it_was_before() {
             data.write();
         }
         join([giver]);
+        at_rest(&semaphore, 1);
     });
 }
 
@@ -92,6 +95,7 @@ fn to_one_who_waits() {
             data.write();
         }
         join([giver]);
+        at_rest(&semaphore, 1);
     });
 }
 
@@ -105,6 +109,7 @@ fn to_one_who_waits_with_another_waker() {
             data.write();
         }
         join([giver]);
+        at_rest(&semaphore, 1);
     });
 }
 
@@ -120,6 +125,7 @@ fn to_one_who_is_served_by_one_who_leaves() {
             data.write();
         }
         join([giver, leaver]);
+        at_rest(&semaphore, 1);
     });
 }
 
@@ -135,6 +141,7 @@ fn to_one_to_whom_a_grant_is_passed_on() {
             data.write();
         }
         join([giver, leaver]);
+        at_rest(&semaphore, 1);
     });
 }
 
@@ -150,6 +157,7 @@ fn from_two_who_give_to_one_who_waits_for_both() {
             more.write();
         }
         join(givers);
+        at_rest(&semaphore, 2);
     });
 }
 
@@ -164,6 +172,7 @@ fn from_two_who_give_to_one_who_tries_for_both() {
             more.write();
         }
         join(givers);
+        at_rest(&semaphore, 2);
     });
 }
 
@@ -184,6 +193,7 @@ fn past_one_who_takes_permits_away() {
             data.write();
         }
         join([giver, taker]);
+        at_rest(&semaphore, 1);
     });
 }
 
@@ -196,6 +206,7 @@ fn from_one_who_closes_to_those_who_come() {
             data.write();
         }
         join([closer]);
+        at_rest(&semaphore, 0);
     });
 }
 
@@ -209,6 +220,7 @@ fn from_one_who_closes_to_one_who_waits() {
             data.write();
         }
         join([closer]);
+        at_rest(&semaphore, 0);
     });
 }
 
@@ -224,6 +236,7 @@ fn from_one_who_closes_to_one_who_looks() {
             }
             join([closer]);
             drop(request);
+            at_rest(&semaphore, 0);
         });
     }
 }

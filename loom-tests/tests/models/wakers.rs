@@ -8,8 +8,8 @@ use std::task::{Context, Wake, Waker};
 use fairgate_loom::Semaphore;
 use loom::thread;
 
-use crate::check::check;
-use crate::request::{Asked, Request};
+use crate::check::{at_rest, check};
+use crate::request::{Asked, Request, waker};
 use crate::threads::{aside, join};
 
 #[test]
@@ -68,7 +68,7 @@ fn more_are_served_than_one_batch_holds_and_nobody_slips_in() {
         let newcomer = newcomer.unserved();
         drop(permits);
         drop(newcomer.served());
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 3));
+        at_rest(&semaphore, 3);
     });
 }
 
@@ -82,7 +82,7 @@ fn the_line_is_edited_between_two_batches() {
         drop(third);
         join([giver]);
         drop([first, second, fourth].map(Request::served));
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 3));
+        at_rest(&semaphore, 3);
     });
 }
 
@@ -96,7 +96,7 @@ fn permits_leave_between_two_batches() {
         join([giver]);
         drop([first, second].map(Request::served));
         drop(third);
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 3 - forgotten));
+        at_rest(&semaphore, 3 - forgotten);
     });
 }
 
@@ -109,8 +109,8 @@ impl Wake for Act {
     }
 }
 
-fn waker(act: impl Fn() + Send + Sync + 'static) -> Waker {
-    Waker::from(Arc::new(Act(Box::new(act))))
+fn acting(act: impl Fn() + Send + Sync + 'static) -> Waker {
+    waker(&Arc::new(Act(Box::new(act))))
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn a_waker_panics_and_all_the_others_are_called() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let mut first = Box::pin(semaphore.acquire());
-        let panics = waker(|| resume_unwind(Box::new("a waker panics")));
+        let panics = acting(|| resume_unwind(Box::new("a waker panics")));
         assert!(first.as_mut().poll(&mut Context::from_waker(&panics)).is_pending());
         let [second, third] = [(); 2].map(|()| Request::waiting(semaphore.acquire()));
         let giver = aside(&semaphore, |semaphore| {
@@ -129,7 +129,7 @@ fn a_waker_panics_and_all_the_others_are_called() {
         drop(first);
         drop([second, third].map(Request::served));
         drop(fourth.map(Asked::served));
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 3));
+        at_rest(&semaphore, 3);
     });
 }
 
@@ -139,7 +139,7 @@ fn a_waker_calls_back_into_its_semaphore() {
         let semaphore = Arc::new(Semaphore::new(0));
         let mut first = Box::pin(semaphore.acquire());
         let shared = Arc::downgrade(&semaphore);
-        let gives = waker(move || shared.upgrade().unwrap().add_permits(1));
+        let gives = acting(move || shared.upgrade().unwrap().add_permits(1));
         assert!(first.as_mut().poll(&mut Context::from_waker(&gives)).is_pending());
         let [second, third] = [(); 2].map(|()| Request::waiting(semaphore.clone().acquire_owned()));
         let giver = aside(&semaphore, |semaphore| semaphore.add_permits(1));
@@ -147,6 +147,6 @@ fn a_waker_calls_back_into_its_semaphore() {
         join([giver]);
         drop(third.served());
         drop(first);
-        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 2));
+        at_rest(&semaphore, 2);
     });
 }
