@@ -17,8 +17,20 @@ use crate::waiter::{Phase, Waiter};
 
 /// Waits for permits of the semaphore that `O` leads to.
 ///
-/// To use the memory of a future again, put a new one in its place: `future.set(semaphore.acquire())` on a
-/// `Pin<&mut Acquire>`.
+/// A future has a name, so it can be a field, and its memory can be used again: put a new one in its place.
+///
+/// # Examples
+/// ```
+/// use fairgate::{Acquire, Semaphore};
+/// use futures_lite::future::{block_on, poll_once};
+/// use std::pin::pin;
+///
+/// let semaphore = Semaphore::new(1);
+/// let mut request = pin!(semaphore.acquire());
+/// let first = block_on(request.as_mut());
+/// request.set(semaphore.acquire());
+/// assert!(block_on(poll_once(request)).is_none(), "the first has the permit");
+/// ```
 #[must_use = "futures do nothing unless polled or awaited"]
 pub struct Acquiring<O: Owner<Target = Semaphore>> {
     waiter: Waiter<O>,
@@ -84,6 +96,25 @@ impl<O: Owner<Target = Semaphore>> Acquiring<O> {
 }
 
 /// Waits for permits, but not behind a long line: what [`Acquiring::bounded`] makes.
+///
+/// # Errors
+/// [`BoundedAcquireError`]; once in line it can only be closed.
+///
+/// # Examples
+/// ```
+/// # futures_lite::future::block_on(async {
+/// use fairgate::{BoundedAcquireError, Semaphore};
+///
+/// async fn serve(workers: &Semaphore) -> &'static str {
+///     match workers.acquire().bounded(100).await {
+///         Ok(_worker) => "200 OK",
+///         Err(BoundedAcquireError::LineFull) => "503 Service Unavailable",
+///         Err(BoundedAcquireError::Closed) => "410 Gone",
+///     }
+/// }
+/// assert_eq!(serve(&Semaphore::new(1)).await, "200 OK");
+/// # });
+/// ```
 #[must_use = "futures do nothing unless polled or awaited"]
 pub struct BoundedAcquiring<O: Owner<Target = Semaphore>> {
     waiter: Waiter<O>,
@@ -91,6 +122,20 @@ pub struct BoundedAcquiring<O: Owner<Target = Semaphore>> {
 }
 
 /// Waits for permits, and takes more if they lie free: what [`Acquiring::up_to`] makes.
+///
+/// # Fairness
+/// It stands in line for what it waits for, and takes the rest only if nobody has to wait for it in vain: what lies
+/// free when its turn comes.
+///
+/// # Examples
+/// ```
+/// # futures_lite::future::block_on(async {
+/// let jobs = fairgate::Semaphore::new(0);
+/// jobs.add_permits(7); // seven jobs came
+/// let batch = jobs.acquire_many(1).up_to(5).await?;
+/// assert_eq!(batch.num_permits(), 5);
+/// # Ok::<(), fairgate::AcquireError>(()) }).unwrap();
+/// ```
 #[must_use = "futures do nothing unless polled or awaited"]
 pub struct GreedyAcquiring<O: Owner<Target = Semaphore>> {
     waiter: Waiter<O, GreedyNode>,
@@ -146,6 +191,19 @@ macro_rules! tells_its_phase {
         impl<O: Owner<Target = Semaphore>> $future<O> {
             /// Whether permits were granted that no poll has picked up yet. If that lasts, the task has
             /// stopped polling this future and keeps everybody behind it waiting: a *futurelock*.
+            ///
+            /// # Examples
+            /// ```
+            /// use fairgate::Semaphore;
+            /// use futures_lite::future::{block_on, poll_once};
+            /// use std::pin::pin;
+            ///
+            /// let semaphore = Semaphore::new(0);
+            /// let mut forgotten = pin!(semaphore.acquire());
+            /// assert!(block_on(poll_once(&mut forgotten)).is_none());
+            /// semaphore.add_permits(1);
+            /// assert!(forgotten.is_granted());
+            /// ```
             pub fn is_granted(&self) -> bool {
                 self.waiter.phase() == Phase::Granted
             }

@@ -5,10 +5,29 @@ use core::error::Error;
 use core::fmt;
 
 /// The semaphore was closed before the permits could be had.
+///
+/// # Examples
+/// ```
+/// # futures_lite::future::block_on(async {
+/// let semaphore = fairgate::Semaphore::new(0);
+/// semaphore.close();
+/// assert_eq!(semaphore.acquire().await.unwrap_err().to_string(), "semaphore closed");
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AcquireError(pub(crate) ());
 
 /// Why permits could not be had at once.
+///
+/// # Examples
+/// ```
+/// use fairgate::{Semaphore, TryAcquireError};
+///
+/// let semaphore = Semaphore::new(0);
+/// assert_eq!(semaphore.try_acquire().unwrap_err(), TryAcquireError::NoPermits);
+/// semaphore.close();
+/// assert_eq!(semaphore.try_acquire().unwrap_err(), TryAcquireError::Closed);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryAcquireError {
     /// The semaphore is closed: no request will be served again.
@@ -18,6 +37,14 @@ pub enum TryAcquireError {
 }
 
 /// Why a bounded request was refused.
+///
+/// # Examples
+/// ```
+/// # futures_lite::future::block_on(async {
+/// let refused = fairgate::Semaphore::new(0).acquire().bounded(0).await.unwrap_err();
+/// assert_eq!(refused, fairgate::BoundedAcquireError::LineFull);
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BoundedAcquireError {
     /// The semaphore is closed.
@@ -27,10 +54,27 @@ pub enum BoundedAcquireError {
 }
 
 /// The mutex could not be locked at once: somebody holds it or is already waiting for it.
+///
+/// # Examples
+/// ```
+/// let mutex = fairgate::Mutex::new(());
+/// let _held = mutex.try_lock().unwrap();
+/// assert!(mutex.try_lock().is_err());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TryLockError(pub(crate) ());
 
 /// The deadline passed before the future was done. The future has been dropped.
+///
+/// # Examples
+/// ```
+/// # futures_lite::future::block_on(async {
+/// use std::future::{pending, ready};
+///
+/// let elapsed = fairgate::with_timeout(pending::<()>(), ready(())).await.unwrap_err();
+/// assert_eq!(elapsed.to_string(), "deadline has elapsed");
+/// # });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Elapsed(pub(crate) ());
 
@@ -66,7 +110,7 @@ impl fmt::Display for TryLockError {
 
 impl fmt::Display for Elapsed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the deadline has passed")
+        f.write_str("deadline has elapsed")
     }
 }
 

@@ -17,7 +17,20 @@ use crate::mutex::Mutex;
 use crate::owner::{Leads, Owner};
 use crate::semaphore::Semaphore;
 
-/// The value of the mutex that `M` leads to, held alone; given back when dropped.
+/// The value of the mutex that `M` leads to, held alone; given back when dropped. It may be held across an
+/// `.await`, and be dropped on another thread.
+///
+/// What would shadow a method of the value is an associated function: `MutexGuard::map(guard, ...)`.
+///
+/// # Examples
+/// ```
+/// # futures_lite::future::block_on(async {
+/// let names = fairgate::Mutex::new(vec!["b", "a"]);
+/// let mut guard = names.lock().await;
+/// guard.sort();
+/// assert_eq!(guard[0], "a");
+/// # });
+/// ```
 #[must_use = "the mutex is unlocked when its guard is dropped"]
 pub struct Guard<M: Leads> {
     mutex: M,
@@ -188,6 +201,20 @@ impl<M: Leads> Drop for Guard<M> {
 }
 
 /// A part of a locked value, held alone; the whole is given back when dropped.
+///
+/// # Examples
+/// ```
+/// use fairgate::{MappedMutexGuard, Mutex, MutexGuard};
+///
+/// fn first_name(people: &Mutex<Vec<(String, u8)>>) -> Option<MappedMutexGuard<'_, str>> {
+///     let people = people.try_lock().ok()?;
+///     let first = MutexGuard::try_map(people, |people| people.first_mut()).ok()?;
+///     Some(MappedMutexGuard::map(first, |(name, _age)| name.as_mut_str()))
+/// }
+/// let people = Mutex::new(vec![("ada".to_owned(), 36)]);
+/// first_name(&people).unwrap().make_ascii_uppercase();
+/// assert_eq!(people.into_inner()[0].0, "ADA");
+/// ```
 #[must_use = "the mutex is unlocked when its guard is dropped"]
 pub struct MappedGuard<O: Leads, U: ?Sized> {
     owner: O,

@@ -84,6 +84,11 @@ impl<T> Mutex<T> {
     }
 
     /// Gives the value back.
+    ///
+    /// # Examples
+    /// ```
+    /// assert_eq!(fairgate::Mutex::new(7).into_inner(), 7);
+    /// ```
     pub fn into_inner(self) -> T {
         self.value.into_inner()
     }
@@ -148,6 +153,18 @@ impl<T: ?Sized> Mutex<T> {
 
     /// As [`lock`](Self::lock), with a guard that keeps any [`Owner`] of the mutex: an `Rc` for tasks that stay on
     /// one thread, a smart pointer of your own.
+    ///
+    /// # Examples
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use fairgate::Mutex;
+    /// use std::rc::Rc;
+    ///
+    /// let local = Rc::new(Mutex::new(1));
+    /// let guard = Mutex::lock_from(local.clone()).await;
+    /// assert_eq!(*guard, 1);
+    /// # });
+    /// ```
     #[inline]
     pub const fn lock_from<M: Owner<Target = Self>>(mutex: M) -> Locking<M> {
         Locking::new(mutex)
@@ -178,6 +195,13 @@ impl<T: ?Sized> Mutex<T> {
     }
 
     /// The value, without locking: who has the mutex alone needs no lock.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut mutex = fairgate::Mutex::new(1);
+    /// *mutex.get_mut() = 2;
+    /// assert_eq!(mutex.into_inner(), 2);
+    /// ```
     pub fn get_mut(&mut self) -> &mut T {
         self.value.get_mut()
     }
@@ -246,6 +270,21 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
 }
 
 /// Waits for the mutex that `M` leads to.
+///
+/// # Examples
+/// ```
+/// use fairgate::{Lock, Mutex};
+/// use futures_lite::future::{block_on, poll_once};
+///
+/// let mutex = Mutex::new(1);
+/// let held = mutex.try_lock().unwrap();
+/// let mut waiting: Box<[_]> = [mutex.lock(), mutex.lock()].into_iter().map(Box::pin).collect();
+/// for request in &mut waiting {
+///     assert!(block_on(poll_once(request)).is_none());
+/// }
+/// drop(held);
+/// assert!(waiting[0].is_granted() && !waiting[1].is_granted());
+/// ```
 #[must_use = "futures do nothing unless polled or awaited"]
 pub struct Locking<M: Leads> {
     waiter: Waiter<M>,

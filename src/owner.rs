@@ -11,6 +11,28 @@ use crate::semaphore::Semaphore;
 /// It is implemented for `&T`, `Arc<T>` and `Rc<T>`. Implement it for a smart pointer of your own to use it
 /// with [`Semaphore::acquire_from`] and [`Mutex::lock_from`].
 ///
+/// # Examples
+/// An owner that leads to one of several semaphores that are kept together:
+/// ```
+/// use fairgate::{Owner, Semaphore};
+/// use std::{ops::Deref, sync::Arc};
+///
+/// struct Shelf(Arc<[Semaphore]>, usize);
+///
+/// impl Deref for Shelf {
+///     type Target = Semaphore;
+///     fn deref(&self) -> &Semaphore {
+///         &self.0[self.1]
+///     }
+/// }
+/// // SAFETY: the slice of an `Arc` never moves, and the index was in bounds when the owner was made.
+/// unsafe impl Owner for Shelf {}
+///
+/// let shelf: Arc<[Semaphore]> = [1, 2].map(Semaphore::new).into();
+/// let permit = Semaphore::try_acquire_from(Shelf(shelf.clone(), 1), 2).unwrap();
+/// assert_eq!(shelf[1].available_permits(), 0);
+/// ```
+///
 /// # Safety
 /// `deref` leads to the very same value each time, also after the owner was moved, and does not panic; a clone
 /// of the owner leads there, too. That value neither moves nor dies while an owner lives, nor after one was

@@ -8,6 +8,18 @@ use crate::semaphore::Semaphore;
 use crate::state::MAX_PERMITS;
 
 /// Permits of the semaphore that `O` leads to, given back when dropped.
+///
+/// # Examples
+/// ```
+/// let semaphore = fairgate::Semaphore::new(3);
+/// let mut all = semaphore.try_acquire_many(3)?;
+/// let one = all.split(1).expect("it has three");
+/// drop(all);
+/// assert_eq!(semaphore.available_permits(), 2);
+/// one.forget(); // the semaphore has one less, for good
+/// assert_eq!(semaphore.available_permits(), 2);
+/// # Ok::<(), fairgate::TryAcquireError>(())
+/// ```
 #[must_use = "permits are given back when dropped"]
 pub struct Permit<O: Owner<Target = Semaphore>> {
     owner: O,
@@ -37,12 +49,32 @@ impl<O: Owner<Target = Semaphore>> Permit<O> {
         &self.owner
     }
 
-    /// Keeps the permits from ever being given back: the semaphore has so many less.
+    /// Keeps the permits from ever being given back: the semaphore has so many less. `add_permits` makes up for it.
+    ///
+    /// # Examples
+    /// A token bucket: whoever takes a token does not give it back, a timer does.
+    /// ```
+    /// let tokens = fairgate::Semaphore::new(1);
+    /// tokens.try_acquire()?.forget();
+    /// assert!(tokens.try_acquire().is_err());
+    /// tokens.add_permits(1); // a tick
+    /// assert!(tokens.try_acquire().is_ok());
+    /// # Ok::<(), fairgate::TryAcquireError>(())
+    /// ```
     pub fn forget(mut self) {
         self.n = 0;
     }
 
     /// Takes in the permits of another.
+    ///
+    /// # Examples
+    /// ```
+    /// let semaphore = fairgate::Semaphore::new(3);
+    /// let mut permits = semaphore.try_acquire()?;
+    /// permits.merge(semaphore.try_acquire_many(2)?);
+    /// assert_eq!(permits.num_permits(), 3);
+    /// # Ok::<(), fairgate::TryAcquireError>(())
+    /// ```
     ///
     /// # Panics
     /// If they are of different semaphores, or together more than [`Semaphore::MAX_PERMITS`]. These are then as
@@ -60,6 +92,16 @@ impl<O: Owner<Target = Semaphore>> Permit<O> {
 
 impl<O: Owner<Target = Semaphore> + Clone> Permit<O> {
     /// Parts `n` permits from these, or none if there are fewer.
+    ///
+    /// # Examples
+    /// ```
+    /// let semaphore = fairgate::Semaphore::new(2);
+    /// let mut two = semaphore.try_acquire_many(2)?;
+    /// let one = two.split(1).expect("it has two");
+    /// assert!(two.split(2).is_none());
+    /// assert_eq!((one.num_permits(), two.num_permits()), (1, 1));
+    /// # Ok::<(), fairgate::TryAcquireError>(())
+    /// ```
     pub fn split(&mut self, n: usize) -> Option<Self> {
         let left = self.n.checked_sub(n)?;
         let parted = Self { owner: self.owner.clone(), n };

@@ -320,6 +320,17 @@ impl Semaphore {
     ///
     /// # Panics
     /// As [`acquire_many`](Self::acquire_many).
+    ///
+    /// # Examples
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use std::sync::Arc;
+    ///
+    /// let memory = Arc::new(fairgate::Semaphore::new(1024));
+    /// let buffer = memory.clone().acquire_many_owned(512).await?;
+    /// assert_eq!((buffer.num_permits(), memory.available_permits()), (512, 512));
+    /// # Ok::<(), fairgate::AcquireError>(()) }).unwrap();
+    /// ```
     #[inline]
     #[track_caller]
     pub fn acquire_many_owned(self: Arc<Self>, n: usize) -> AcquireOwned {

@@ -142,7 +142,7 @@ fn timeout_takes_a_duration() {
     let semaphore = Semaphore::new(0);
     assert_eq!(
         block_on(semaphore.acquire().timeout(SHORT)).unwrap_err().to_string(),
-        "the deadline has passed"
+        "deadline has elapsed"
     );
     assert_eq!(semaphore.waiters(), 0);
     semaphore.add_permits(1);

@@ -12,9 +12,9 @@ use proptest::test_runner::{RngSeed, TestRunner};
 
 use crate::common::kind::{Counted, Single};
 use crate::common::model::Model;
-use crate::common::{rounds, slow};
 use crate::common::spec;
 use crate::common::step::{Ask, Change, Step, Turn};
+use crate::common::{rounds, slow};
 
 /// What may come next, given who takes part already.
 pub(crate) type Letters = fn(&Model, &mut Vec<Step>);
