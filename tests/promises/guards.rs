@@ -120,13 +120,13 @@ fn guards_lead_back_to_their_mutex() {
 /// P15: what the guard owns keeps the value alive, and drops it with the last.
 #[test]
 fn an_owned_part_keeps_the_whole_alive() {
-    let value = Rc::new(());
+    let value = Arc::new(());
     let mutex = Arc::new(Mutex::new((value.clone(), 5)));
     let mut part = OwnedMutexGuard::map(mutex.clone().try_lock_owned().unwrap(), |pair| &mut pair.1);
     drop(mutex);
-    assert_eq!(Rc::strong_count(&value), 2);
+    assert_eq!(Arc::strong_count(&value), 2);
     *part += 1;
     assert_eq!(*part, 6);
     drop(part);
-    assert_eq!(Rc::strong_count(&value), 1);
+    assert_eq!(Arc::strong_count(&value), 1);
 }
