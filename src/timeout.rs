@@ -134,6 +134,7 @@ pub struct WithTimeout<F, D> {
 impl<F: Future, D: Future> Future for WithTimeout<F, D> {
     type Output = Result<F::Output, Elapsed>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // SAFETY: neither field is moved (T1).
         let (future, deadline) = unsafe {
