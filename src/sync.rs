@@ -1,6 +1,6 @@
 #![forbid(unsafe_code)]
-//! The facade: atomics and cells, from `core` or from loom, and how a thread waits for the line's
-//! lock. No other file knows that loom exists.
+//! The facade: atomics and cells, from `core`, from the crate portable-atomic or from loom, and how a thread
+//! waits for the line's lock. No other file knows that loom exists.
 
 pub(crate) use imp::{AtomicPtr, AtomicUsize, Gate, UnsafeCell};
 
@@ -101,7 +101,10 @@ pub(crate) fn contain(run: impl FnOnce()) {
 mod imp {
     #[cfg(feature = "std")]
     pub(crate) use core::sync::atomic::AtomicBool;
+    #[cfg(not(feature = "portable-atomic"))]
     pub(crate) use core::sync::atomic::{AtomicPtr, AtomicUsize};
+    #[cfg(feature = "portable-atomic")]
+    pub(crate) use portable_atomic::{AtomicPtr, AtomicUsize};
 
     /// `core`'s cell with loom's way in, so that loom can watch each access.
     #[derive(Debug)]
