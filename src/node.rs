@@ -79,6 +79,19 @@ impl Node {
         // SAFETY: its links have been written (N2).
         Some(Joined(unsafe { (*self.links.get()).assume_init_ref() }))
     }
+
+    /// The node is about to die. Loom, which does not watch memory, is shown by an access that nobody else may be at
+    /// it any longer (N3).
+    #[inline]
+    pub(crate) fn end(&self) {
+        if !cfg!(fairgate_loom) {
+            return;
+        }
+        if let Some(Joined(links)) = self.joined() {
+            links.next.with_mut(|_| ());
+            links.waker.with_mut(|_| ());
+        }
+    }
 }
 
 /// What the owner of a node that has joined may do without the lock.

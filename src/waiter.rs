@@ -100,6 +100,7 @@ impl<O: Leads, S: Seat> Drop for Waiter<O, S> {
             // SAFETY: A1, A2.
             unsafe { cancel(owner.semaphore(), place, joined) };
         }
+        self.seat.node().end();
     }
 }
 
