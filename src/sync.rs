@@ -90,8 +90,16 @@ pub(crate) use const_fn;
 /// `std` can hold it back.
 pub(crate) fn contain(run: impl FnOnce()) {
     #[cfg(feature = "std")]
-    if let Err(second) = std::panic::catch_unwind(core::panic::AssertUnwindSafe(run)) {
-        core::mem::forget(second);
+    {
+        use core::panic::AssertUnwindSafe;
+        use std::panic::catch_unwind;
+
+        // What a panic carries is foreign code, too, and may panic as it is dropped; there it ends.
+        if let Err(second) = catch_unwind(AssertUnwindSafe(run)) {
+            if let Err(third) = catch_unwind(AssertUnwindSafe(|| drop(second))) {
+                core::mem::forget(third);
+            }
+        }
     }
     #[cfg(not(feature = "std"))]
     run();

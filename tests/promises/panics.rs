@@ -1,7 +1,7 @@
 //! If a waker panics, no permit and no waker is lost, every other waker is still called, and the semaphore goes on.
 
 use std::mem::ManuallyDrop;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::task::Waker;
@@ -188,6 +188,30 @@ fn a_clone_that_panics_when_it_turns_out_not_to_be_needed_costs_no_permit<K: Cou
     assert_eq!(scene.word(), Word { free: 1, waiters: 0, closed: false });
 }
 
+/// What a panic of a waker carries; it counts its drops, and panics while it is dropped.
+struct Burden(Arc<AtomicUsize>);
+
+impl Drop for Burden {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, SeqCst);
+        // Carries nothing that could leak.
+        panic_any(());
+    }
+}
+
+/// Only the first of several panics goes on. What the others carry is dropped, not leaked, whatever that does.
+fn what_a_contained_panic_carries_is_dropped<K: Shared>() {
+    let drops = Arc::new(AtomicUsize::new(0));
+    let carried = drops.clone();
+    let heavy = hooked::on(Touch::Wake, move || panic_any(Burden(carried.clone())));
+    let mut scene = Scene::<K>::new(0);
+    let [_, _, _] = [panicking(), heavy.clone(), heavy].map(|waker| scene.ask_by(1, &waker));
+    let last = scene.ask(1);
+    assert!(panics(|| scene.kind.add(4)));
+    assert_eq!(scene.woken(), [last]);
+    assert_eq!(drops.load(SeqCst), 2);
+}
+
 each_kind! {
     all:
         a_waker_that_panics_costs_neither_permit_nor_turn,
@@ -199,4 +223,5 @@ each_kind! {
         a_waker_that_panics_while_a_permit_is_dropped_by_a_panic_is_contained,
         wherever_a_waker_panics_nothing_is_lost,
         a_clone_that_panics_when_it_turns_out_not_to_be_needed_costs_no_permit,
+        what_a_contained_panic_carries_is_dropped,
 }
