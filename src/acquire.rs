@@ -148,10 +148,7 @@ impl<O: Owner<Target = Semaphore>> Future for Acquiring<O> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // SAFETY: R1.
         let waiter = unsafe { self.map_unchecked_mut(|this| &mut this.waiter) };
-        waiter.poll(cx, ANY_LENGTH).map(|served| match served {
-            Ok((owner, n)) => Ok(Permit::new(owner, n)),
-            Err(_) => Err(AcquireError(())),
-        })
+        waiter.poll(cx, ANY_LENGTH).map(permit_or_closed)
     }
 }
 
@@ -178,10 +175,18 @@ impl<O: Owner<Target = Semaphore>> Future for GreedyAcquiring<O> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // SAFETY: R1.
         let waiter = unsafe { self.map_unchecked_mut(|this| &mut this.waiter) };
-        waiter.poll(cx, ANY_LENGTH).map(|served| match served {
-            Ok((owner, n)) => Ok(Permit::new(owner, n)),
-            Err(_) => Err(AcquireError(())),
-        })
+        waiter.poll(cx, ANY_LENGTH).map(permit_or_closed)
+    }
+}
+
+/// What a request gets that waits behind a line of any length.
+#[inline]
+fn permit_or_closed<O: Owner<Target = Semaphore>>(
+    served: Result<(O, usize), Refusal>,
+) -> Result<Permit<O>, AcquireError> {
+    match served {
+        Ok((owner, n)) => Ok(Permit::new(owner, n)),
+        Err(_) => Err(AcquireError(())),
     }
 }
 
