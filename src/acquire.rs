@@ -41,6 +41,7 @@ pub type Acquire<'a> = Acquiring<&'a Semaphore>;
 
 /// The future of [`Semaphore::acquire_owned`] and [`Semaphore::acquire_many_owned`].
 #[cfg(feature = "alloc")]
+#[doc(alias = "AcquireArc")]
 pub type AcquireOwned = Acquiring<alloc::sync::Arc<Semaphore>>;
 
 impl<O: Owner<Target = Semaphore>> Acquiring<O> {

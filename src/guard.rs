@@ -44,6 +44,7 @@ pub type MutexGuard<'a, T> = Guard<&'a Mutex<T>>;
 
 /// The value of a shared mutex, held alone; given back when dropped.
 #[cfg(feature = "alloc")]
+#[doc(alias = "MutexGuardArc")]
 pub type OwnedMutexGuard<T> = Guard<Arc<Mutex<T>>>;
 
 // SAFETY: the guard is its owner and a `&mut T`.
@@ -162,6 +163,7 @@ impl<T: ?Sized, M: Owner<Target = Mutex<T>> + Keep> Guard<M> {
 
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
     /// The mutex that this guard holds.
+    #[doc(alias = "source")]
     pub fn mutex(this: &Self) -> &'a Mutex<T> {
         this.mutex
     }
@@ -170,6 +172,7 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
 #[cfg(feature = "alloc")]
 impl<T: ?Sized> OwnedMutexGuard<T> {
     /// The mutex that this guard holds.
+    #[doc(alias = "source")]
     pub fn mutex(this: &Self) -> &Arc<Mutex<T>> {
         &this.mutex
     }

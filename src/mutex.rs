@@ -128,6 +128,7 @@ impl<T: ?Sized> Mutex<T> {
     /// assert!(mutex.try_lock().is_err());
     /// # Ok::<(), fairgate::TryLockError>(())
     /// ```
+    #[doc(alias = "locked")]
     #[inline]
     pub fn try_lock(&self) -> Result<MutexGuard<'_, T>, TryLockError> {
         Self::try_lock_from(self)
@@ -295,6 +296,7 @@ pub type Lock<'a, T> = Locking<&'a Mutex<T>>;
 
 /// The future of [`Mutex::lock_owned`].
 #[cfg(feature = "alloc")]
+#[doc(alias = "LockArc")]
 pub type LockOwned<T> = Locking<Arc<Mutex<T>>>;
 
 impl<M: Leads> Locking<M> {

@@ -27,10 +27,12 @@ pub struct Permit<O: Owner<Target = Semaphore>> {
 }
 
 /// Permits of a borrowed semaphore, given back when dropped.
+#[doc(alias = "SemaphoreGuard")]
 pub type SemaphorePermit<'a> = Permit<&'a Semaphore>;
 
 /// Permits of a shared semaphore, given back when dropped.
 #[cfg(feature = "alloc")]
+#[doc(alias = "SemaphoreGuardArc")]
 pub type OwnedSemaphorePermit = Permit<alloc::sync::Arc<Semaphore>>;
 
 impl<O: Owner<Target = Semaphore>> Permit<O> {

@@ -87,6 +87,7 @@ impl PollSemaphore {
     }
 
     /// The semaphore.
+    #[doc(alias = "clone_inner")]
     #[must_use]
     pub const fn semaphore(&self) -> &Arc<Semaphore> {
         &self.semaphore

@@ -267,6 +267,7 @@ impl Semaphore {
     /// assert_eq!(semaphore.try_acquire().unwrap_err(), TryAcquireError::NoPermits);
     /// # Ok::<(), TryAcquireError>(())
     /// ```
+    #[doc(alias = "locked")]
     #[inline]
     pub fn try_acquire(&self) -> Result<SemaphorePermit<'_>, TryAcquireError> {
         self.try_acquire_many(1)

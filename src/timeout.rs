@@ -57,6 +57,7 @@ use crate::error::Elapsed;
 /// ```
 #[doc(alias = "wait_for")]
 #[doc(alias = "timeout")]
+#[doc(alias = "timeout_at")]
 pub fn with_timeout<F, D>(future: F, deadline: D) -> WithTimeout<F::IntoFuture, D::IntoFuture>
 where
     F: IntoFuture,
