@@ -73,6 +73,16 @@ fn a_timeout_lets_go_with_us() {
 }
 
 #[test]
+fn a_timeout_at_an_instant_is_a_deadline_at_that_instant() {
+    let (theirs, ours) = (tokio::sync::Semaphore::new(0), fairgate::Semaphore::new(0));
+    runtime().block_on(async {
+        let now = tokio::time::Instant::now();
+        assert!(tokio::time::timeout_at(now, theirs.acquire()).await.is_err());
+        assert!(ours.acquire().with_timeout(tokio::time::sleep_until(now)).await.is_err());
+    });
+}
+
+#[test]
 fn a_blocking_form_in_a_task_panics_with_them_and_blocks_with_us() {
     let (theirs, ours) = (tokio::sync::Semaphore::new(1), fairgate::Semaphore::new(1));
     let blocking = |runtime: Runtime| {

@@ -1,10 +1,13 @@
 //! The idioms of Python's asyncio, each written with ours.
 
-use std::future::{pending, ready};
-use std::pin::pin;
+use std::cell::RefCell;
+use std::future::{Future, pending, poll_fn, ready};
+use std::pin::{Pin, pin};
+use std::time::Duration;
 
 use fairgate::{Mutex, Semaphore, TimeoutExt, with_timeout};
 use futures_lite::future::{block_on, poll_once};
+use smol::Timer;
 
 /// `async with semaphore:`
 #[test]
@@ -86,6 +89,18 @@ fn a_timeout_block_is_an_async_block() {
     };
     assert!(block_on(block.with_timeout(ready(()))).is_err());
     assert_eq!((semaphore.available_permits(), shut.waiters()), (1, 0), "everything is let go");
+}
+
+/// `Timeout.reschedule(when)`, from inside the block.
+#[test]
+fn a_limit_is_moved_by_setting_its_timer_anew() {
+    let timer = RefCell::new(Timer::never());
+    let block = async {
+        timer.borrow_mut().set_after(Duration::ZERO);
+        pending::<()>().await;
+    };
+    let deadline = poll_fn(|cx| Pin::new(&mut *timer.borrow_mut()).poll(cx));
+    assert!(block_on(block.with_timeout(deadline)).is_err());
 }
 
 /// A task cancelled while it waits raises `CancelledError`; here its future is dropped.
