@@ -248,3 +248,28 @@ mod imp {
         }
     }
 }
+
+#[cfg(all(test, feature = "std", target_os = "linux", not(fairgate_loom)))]
+mod tests {
+    use super::{AtomicUsize, Gate};
+
+    /// How often this thread has let go of its core of its own accord.
+    fn sleeps() -> usize {
+        let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+        let mut lines = status.lines();
+        lines
+            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap()
+    }
+
+    /// A thread of high priority that only ever spun would keep the lock's holder from its core for ever.
+    #[test]
+    fn whoever_waits_long_for_the_lock_sleeps() {
+        let (gate, word, before) = (Gate::new(), AtomicUsize::new(0), sleeps());
+        (0..40).for_each(|round| gate.wait(&word, 0, round));
+        assert!(sleeps() - before >= 20);
+    }
+}
