@@ -2,10 +2,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::thread;
 
-use fairgate::Semaphore;
+use fairgate::{Mutex, Semaphore};
 
 use crate::common::kind::{Counting, Shared, Start, each_kind, lasting};
 use crate::common::rounds;
@@ -111,6 +112,20 @@ fn a_million_who_gave_up_leave_no_trace() {
     assert!(request.as_mut().poll(&mut cx).is_ready());
 }
 
+/// P18: for whatever hands out a permit, with somebody in front who stays.
+fn many_who_gave_up_leave_no_trace<K: Start>() {
+    let mut scene = Scene::<K>::new(0);
+    let patient = scene.ask(1);
+    for _ in 0..rounds(20_000) {
+        let mut request = scene.kind.request(1.into());
+        assert!(pin!(&mut request).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    let next = scene.ask(1);
+    scene.kind.add(1);
+    scene.leave(patient);
+    assert_eq!(scene.woken(), [patient, next]);
+}
+
 /// P19: polling again gave a second permit.
 fn polling_again_after_completion_panics_and_takes_nothing<K: Start>() {
     for at_once in [true, false] {
@@ -211,9 +226,27 @@ fn a_grant_that_nobody_looks_at_can_be_seen_and_let_go() {
     assert!(!second.is_granted());
 }
 
+/// The same of a lock.
+#[test]
+fn a_lock_that_nobody_looks_at_can_be_seen_and_let_go() {
+    let mutex = Arc::new(Mutex::new(()));
+    let mut cx = Context::from_waker(Waker::noop());
+    let guard = mutex.try_lock().unwrap();
+    let mut first = Box::pin(mutex.clone().lock_owned());
+    let mut second = pin!(mutex.lock());
+    assert!(first.as_mut().poll(&mut cx).is_pending());
+    assert!(second.as_mut().poll(&mut cx).is_pending());
+    drop(guard);
+    assert!(first.is_granted() && !second.is_granted());
+    drop(first);
+    assert!(second.is_granted());
+    assert!(second.as_mut().poll(&mut cx).is_ready());
+}
+
 each_kind! {
     all:
         one_who_was_granted_and_leaves_passes_it_on,
+        many_who_gave_up_leave_no_trace,
         polling_again_after_completion_panics_and_takes_nothing,
         a_future_dropped_while_its_thread_unwinds_lets_go,
         a_future_leaked_while_it_waits_takes_its_share_and_no_more;
