@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll, Waker};
 use std::thread;
+use std::time::Duration;
 
-use fairgate::{Mutex, Permit, Semaphore};
+use fairgate::{Mutex, Permit, Semaphore, TimeoutExt};
+use futures_lite::future::block_on;
 use proptest::test_runner::TestCaseError;
 
 use crate::common::kind::{Counting, Shared, Start, each_kind};
@@ -143,13 +145,12 @@ fn a_storm_of_threads_loses_and_doubles_nothing<K: Counting + Shared>() {
                 1 => Ask::Behind(2, 1),
                 _ => Ask::For(dice.roll(LIMIT) + 1),
             };
+            let request = kind.request(ask);
             let taken = match dice.roll(8) {
                 0 => kind.try_take(ask.least()),
-                1 => kind.blocking_acquire_many(ask.least()).ok().and_then(|permit| {
-                    drop(permit);
-                    kind.try_take(1)
-                }),
-                patience => wait(kind.request(ask), patience).flatten(),
+                1 => block_on(request),
+                2 => request.blocking_timeout(Duration::from_micros(30)).ok().flatten(),
+                patience => wait(request, patience).flatten(),
             };
             if let Some(held) = taken {
                 stay(held, &mut dice);
