@@ -1,6 +1,11 @@
 //! Programs, held against the specification.
 
-use super::kind::{Counting, Kind};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use fairgate::{Mutex, Semaphore};
+
+use super::kind::{Counted, Counting, Kind, Single};
 use super::model::Model;
 use super::scene::Scene;
 use super::step::{Seen, Step, Turn};
@@ -29,6 +34,31 @@ pub fn run_turns<K: Kind>(kind: K, free: usize, turns: &[Turn]) -> Result<(), Bo
         Step::Turn(turn) => Seen { answer: scene.turn(turn), woken: scene.log.take(), word: None },
         Step::Change(_) => unreachable!("made of turns"),
     })
+}
+
+/// Runs a program on semaphores by all that leads to one.
+pub fn run_on_semaphores(free: usize, steps: &[Step]) -> Result<(), Box<Parting>> {
+    run(Counted(&Semaphore::new(free)), steps)?;
+    run(Counted(Arc::new(Semaphore::new(free))), steps)?;
+    run(Counted(Rc::new(Semaphore::new(free))), steps)
+}
+
+/// Runs what a mutex can do of a program.
+pub fn run_on_mutexes(steps: &[Step]) -> Result<(), Box<Parting>> {
+    let turns: Vec<_> = steps.iter().filter_map(|step| step.turn()).map(Turn::for_one).collect();
+    run_turns(Single::new(&Mutex::new(()), 1), 1, &turns)?;
+    run_turns(Single::new(Arc::new(Mutex::new(())), 1), 1, &turns)
+}
+
+/// Runs the program that any bytes are: the first says how many permits there are at the start, each three more are a
+/// step. If it parts from the specification, says where.
+pub fn run_bytes(bytes: &[u8]) -> Result<(), String> {
+    let (&first, rest) = bytes.split_first().unwrap_or((&0, &[]));
+    let step = |bytes: &[u8]| Step::from_bytes([bytes[0], bytes[1], bytes[2]]);
+    let (free, steps): (_, Vec<_>) = (usize::from(first % 6), rest.chunks_exact(3).map(step).collect());
+    run_on_semaphores(free, &steps)
+        .and_then(|()| run_on_mutexes(&steps))
+        .map_err(|parting| format!("{free} permits, {steps:#?}, parts: {parting:#?}"))
 }
 
 fn compare(

@@ -2,15 +2,15 @@
 //!
 //! The same long program again: `FAIRGATE_SEED=... cargo test --test promises long_programs`
 
+use std::fs;
 use std::hash::{BuildHasher, RandomState};
-use std::rc::Rc;
 use std::sync::Arc;
 
-use fairgate::{Mutex, Semaphore};
+use fairgate::Semaphore;
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 
-use crate::common::kind::{Counted, Single};
+use crate::common::kind::Counted;
 use crate::common::model::Model;
 use crate::common::spec;
 use crate::common::step::{Ask, Change, Step, Turn};
@@ -110,9 +110,7 @@ fn every_short_program_on_a_mutex_does_what_is_specified() {
     let mut programs = 0;
     every_program(1, steps_of(6), turns, &mut |program| {
         programs += 1;
-        let turns: Vec<_> = program.iter().filter_map(|step| step.turn()).collect();
-        hold(spec::run_turns(Single::new(&Mutex::new(()), 1), 1, &turns), program);
-        hold(spec::run_turns(Single::new(Arc::new(Mutex::new(())), 1), 1, &turns), program);
+        hold(spec::run_on_mutexes(program), program);
     });
     println!("{programs} programs");
 }
@@ -135,32 +133,31 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(any::<[u8; 3]>().prop_map(Step::from_bytes), 0..120)
 }
 
+fn tell(outcome: Result<(), Box<spec::Parting>>) -> Result<(), TestCaseError> {
+    outcome.map_err(|parting| TestCaseError::fail(format!("{parting:#?}")))
+}
+
 #[test]
 fn long_programs_do_what_is_specified() {
-    let outcome = runner().run(&(0..6_usize, steps()), |(free, steps)| {
-        for outcome in [
-            spec::run(Counted(&Semaphore::new(free)), &steps),
-            spec::run(Counted(Arc::new(Semaphore::new(free))), &steps),
-            spec::run(Counted(Rc::new(Semaphore::new(free))), &steps),
-        ] {
-            outcome.map_err(|parting| TestCaseError::fail(format!("{parting:#?}")))?;
-        }
-        Ok(())
-    });
-    outcome.unwrap_or_else(|failure| panic!("{failure}"));
+    let run = |(free, steps): (usize, Vec<Step>)| tell(spec::run_on_semaphores(free, &steps));
+    runner().run(&(0..6_usize, steps()), run).unwrap_or_else(|failure| panic!("{failure}"));
 }
 
 #[test]
 fn long_programs_on_a_mutex_do_what_is_specified() {
-    let outcome = runner().run(&steps(), |steps| {
-        let turns: Vec<_> = steps.iter().filter_map(|step| step.turn()).map(Turn::for_one).collect();
-        for outcome in [
-            spec::run_turns(Single::new(&Mutex::new(()), 1), 1, &turns),
-            spec::run_turns(Single::new(Arc::new(Mutex::new(())), 1), 1, &turns),
-        ] {
-            outcome.map_err(|parting| TestCaseError::fail(format!("{parting:#?}")))?;
-        }
-        Ok(())
-    });
-    outcome.unwrap_or_else(|failure| panic!("{failure}"));
+    let run = |steps: Vec<Step>| tell(spec::run_on_mutexes(&steps));
+    runner().run(&steps(), run).unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+/// The programs by which the fuzzer got about (`fuzz/Cargo.toml` tells how it is run).
+#[test]
+#[cfg(not(miri))]
+fn the_programs_of_the_fuzzer_do_what_is_specified() {
+    let files: Vec<_> = fs::read_dir("fuzz/corpus/programs").unwrap().collect();
+    assert!(!files.is_empty());
+    for file in files {
+        let path = file.unwrap().path();
+        let outcome = spec::run_bytes(&fs::read(&path).unwrap());
+        outcome.unwrap_or_else(|parting| panic!("{}: {parting}", path.display()));
+    }
 }
