@@ -9,6 +9,23 @@ pub mod scene;
 pub mod spec;
 pub mod step;
 
+use std::panic::resume_unwind;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+/// Runs it on a thread of its own, so that a deadlock does not keep the one who asks from saying where it happened.
+pub fn watched(what: &str, run: impl FnOnce() + Send + 'static) {
+    let (done, ended) = mpsc::channel::<()>();
+    let thread = thread::spawn(move || {
+        let _done = done;
+        run();
+    });
+    let outcome = ended.recv_timeout(Duration::from_secs(60));
+    assert_ne!(outcome, Err(RecvTimeoutError::Timeout), "{what}: never ended");
+    thread.join().unwrap_or_else(|panic| resume_unwind(panic));
+}
+
 /// Whether a tool makes everything slow: Miri, or one that says so by `FAIRGATE_QUICK`.
 pub fn slow() -> bool {
     cfg!(miri) || std::env::var_os("FAIRGATE_QUICK").is_some()

@@ -10,6 +10,7 @@ use crate::common::kind::{Counting, Kind, Shared, each_kind};
 use crate::common::log::Log;
 use crate::common::scene::Scene;
 use crate::common::step::{Answer, Ask, Word};
+use crate::common::watched;
 
 /// A line of three: a front that needs more than lies free, then `own`, whose waker acts, then `other`.
 struct Stage<K: Kind> {
@@ -120,13 +121,16 @@ fn try_all<K: Shared>(
     acts: Acts<K>,
     triggers: &[(&str, Trigger<K>)],
 ) {
-    for (when, trigger) in triggers {
+    for &(when, trigger) in triggers {
         for &(what, act) in &acts {
-            let stage = Stage::<K>::new(numbers);
-            let waker = stage.waker(touch, act);
-            trigger(&stage, &waker);
-            drop(waker);
-            stage.account(&format!("a waker that {what}, at {touch:?}, when {when}"));
+            let what = format!("a waker that {what}, at {touch:?}, when {when}");
+            watched(&what.clone(), move || {
+                let stage = Stage::<K>::new(numbers);
+                let waker = stage.waker(touch, act);
+                trigger(&stage, &waker);
+                drop(waker);
+                stage.account(&what);
+            });
         }
     }
 }

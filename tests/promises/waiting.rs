@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Barrier, Mutex as StdMutex};
 use std::task::{Context, Poll, Waker};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fairgate::{Mutex, Semaphore, TimeoutExt};
 use futures_lite::future::{block_on, yield_now};
@@ -20,9 +20,14 @@ use crate::common::rounds;
 use crate::common::scene::Scene;
 use crate::common::step::{Answer, Ask};
 
-/// Returns when so many stand in line.
+/// Returns when so many stand in line. If they never come, sends away those who have.
 fn until_in_line(semaphore: &Semaphore, length: usize) {
+    let patience = Instant::now() + Duration::from_secs(60);
     while semaphore.waiters() < length {
+        if Instant::now() > patience {
+            semaphore.close();
+            panic!("{semaphore:?}: not {length} in line");
+        }
         thread::yield_now();
     }
 }
