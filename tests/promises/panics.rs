@@ -149,8 +149,9 @@ fn wherever_a_waker_panics_the_turn_is_not_lost<K: Start>() {
     });
 }
 
-/// P08: a panic amid a poll left a dangling node and lost permits. P29: an assertion under the lock left it locked. Here every single touch of a waker panics once,
-/// in a play that goes through all there are: joining, changing wakers, granting, leaving, closing.
+/// P08: a panic amid a poll left a dangling node and lost permits. P29: an assertion under the lock left it locked.
+/// Here every single touch of a waker panics once, in a play that goes through all there are: joining, changing wakers,
+/// granting, leaving, closing.
 fn wherever_a_waker_panics_nothing_is_lost<K: Counting + Start>() {
     let play: &Play<K> = &[
         |scene, waker| _ = scene.poll_by(0, waker),
