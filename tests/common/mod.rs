@@ -21,7 +21,7 @@ pub fn watched(what: &str, run: impl FnOnce() + Send + 'static) {
         let _done = done;
         run();
     });
-    let outcome = ended.recv_timeout(Duration::from_secs(60));
+    let outcome = ended.recv_timeout(Duration::from_secs(20));
     assert_ne!(outcome, Err(RecvTimeoutError::Timeout), "{what}: never ended");
     thread.join().unwrap_or_else(|panic| resume_unwind(panic));
 }

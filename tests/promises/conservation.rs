@@ -8,7 +8,6 @@ use std::thread;
 use std::time::Duration;
 
 use fairgate::{Mutex, Permit, Semaphore, TimeoutExt};
-use futures_lite::future::block_on;
 use proptest::test_runner::TestCaseError;
 
 use crate::common::kind::{Counting, Shared, Start, each_kind};
@@ -90,6 +89,8 @@ fn after_every_step_of_a_storm_every_permit_is_accounted_for<K: Counting + Start
 
 const LIMIT: usize = 5;
 const THREADS: usize = 4;
+/// Nobody waits as long as that, unless a wake-up was lost.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A small generator of numbers, a different one for each thread.
 struct Dice(u32);
@@ -148,7 +149,7 @@ fn a_storm_of_threads_loses_and_doubles_nothing<K: Counting + Shared>() {
             let request = kind.request(ask);
             let taken = match dice.roll(8) {
                 0 => kind.try_take(ask.least()),
-                1 => block_on(request),
+                1 => request.blocking_timeout(PATIENCE).expect("whoever can be served is woken"),
                 2 => request.blocking_timeout(Duration::from_micros(30)).ok().flatten(),
                 patience => wait(request, patience).flatten(),
             };
@@ -202,7 +203,8 @@ fn a_limit_that_moves_under_threads_is_kept<K: Counting + Shared>() {
             let next = 1 + dice.roll(2 * LIMIT);
             kind.resize(limit, next);
             limit = next;
-            let all = kind.blocking_acquire_many(limit).unwrap();
+            let all = kind.acquire_many(limit).blocking_timeout(PATIENCE);
+            let all = all.expect("whoever can be served is woken").unwrap();
             assert_eq!(inside.load(Relaxed), 0, "somebody holds a permit beyond the limit of {limit}");
             drop(all);
         }
