@@ -78,6 +78,7 @@ fn it_is_closed_twice_at_once_over_a_line_longer_than_a_batch() {
         join([closer]);
         assert!(line.into_iter().all(|request| request.served().is_err()));
         assert!(semaphore.is_closed());
+        at_rest(&semaphore, 0);
     });
 }
 
