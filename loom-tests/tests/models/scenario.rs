@@ -267,13 +267,19 @@ impl Scenario {
         self.acts[thread].iter().any(|act| act.request() == Some(index))
     }
 
+    fn does(&self, what: impl Fn(&Act) -> bool) -> bool {
+        self.acts.iter().any(|acts| acts.iter().any(&what))
+    }
+
     /// What must hold when the threads are done, and again each time that one of them gives back what it holds.
     fn account(&self, semaphore: &Semaphore, start: usize, mut all: [&mut dyn Done; 3]) {
         let total = start as isize + all.iter().map(|done| done.told().made).sum::<isize>();
         loop {
             all.iter_mut().for_each(|done| done.settle());
             let held = all.iter().map(|done| done.holds()).sum::<usize>();
-            let free = (total - held as isize).max(0) as usize;
+            let left = total - held as isize;
+            assert!(left >= 0 || self.does(|act| matches!(act, Reduce(_))), "nothing else makes debts");
+            let free = left.max(0) as usize;
             assert_eq!(semaphore.available_permits(), free, "every permit is accounted for");
             self.line_is_just(&all, free);
             match all.iter_mut().find(|done| done.holds() > 0) {
@@ -303,7 +309,7 @@ impl Scenario {
                 "somebody was overtaken"
             );
         }
-        if self.acts.iter().any(|acts| acts.iter().any(|act| matches!(act, Close))) {
+        if self.does(|act| matches!(act, Close)) {
             assert!(needs.is_empty(), "nobody waits at a closed semaphore");
         } else {
             assert!(refused.is_empty(), "nobody is refused at an open semaphore");
