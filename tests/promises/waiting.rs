@@ -3,6 +3,7 @@
 //! That a thread allocates nothing to wait, after its first time, stands in `tests/no_alloc.rs`.
 
 use std::cell::RefCell;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -16,9 +17,9 @@ use futures_lite::future::{block_on, yield_now};
 use tokio::runtime;
 
 use crate::common::kind::{Counting, Shared, Start, each_kind};
-use crate::common::rounds;
 use crate::common::scene::Scene;
 use crate::common::step::{Answer, Ask};
+use crate::common::{rounds, watched};
 
 /// Returns when so many stand in line. If they never come, sends away those who have.
 fn until_in_line(semaphore: &Semaphore, length: usize) {
@@ -141,6 +142,25 @@ fn a_thread_unparked_for_no_reason_goes_on_waiting<K: Counting + Shared>() {
         });
         assert_eq!(kind.tells(), (0, 0));
     }
+}
+
+/// P28: what a future does while it is polled may use up the token that a call has left. The call counts all the same.
+#[test]
+fn a_thread_is_called_though_its_future_uses_up_the_token() {
+    watched("a wait whose token was used up", || {
+        let semaphore = Semaphore::new(0);
+        let (mut request, mut used_up) = (Box::pin(semaphore.acquire()), false);
+        let future = poll_fn(|cx| {
+            let polled = request.as_mut().poll(cx);
+            if !used_up {
+                used_up = true;
+                semaphore.add_permits(1);
+                thread::park();
+            }
+            polled
+        });
+        assert!(future.blocking_timeout(Duration::MAX).unwrap().is_ok());
+    });
 }
 
 /// A thread that waits once more while it ends, when the waker that it kept is gone.
