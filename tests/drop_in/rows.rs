@@ -8,6 +8,11 @@ use std::sync::Arc;
 
 use futures_lite::future::{block_on, poll_once};
 
+/// What is ready; a test that waited for what never comes would not fail.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    block_on(poll_once(future)).expect("it need not wait")
+}
+
 fn panics<T>(run: impl FnOnce() -> T) -> bool {
     catch_unwind(AssertUnwindSafe(run)).is_err()
 }
@@ -37,8 +42,8 @@ fn permits_are_added_and_free_ones_forgotten() {
 #[test]
 fn permits_come_back_when_dropped() {
     let semaphore = Semaphore::new(5);
-    let one = block_on(semaphore.acquire()).unwrap();
-    let three = block_on(semaphore.acquire_many(3)).unwrap();
+    let one = now(semaphore.acquire()).unwrap();
+    let three = now(semaphore.acquire_many(3)).unwrap();
     assert_eq!(semaphore.available_permits(), 1);
     drop((one, three));
     assert_eq!(semaphore.available_permits(), 5);
@@ -49,10 +54,10 @@ fn a_request_for_none_never_waits_but_fails_when_closed() {
     let semaphore = Semaphore::new(0);
     let mut waiting = pin!(semaphore.acquire());
     assert!(block_on(poll_once(waiting.as_mut())).is_none());
-    assert_eq!(block_on(semaphore.acquire_many(0)).unwrap().num_permits(), 0);
+    assert_eq!(now(semaphore.acquire_many(0)).unwrap().num_permits(), 0);
     assert_eq!(semaphore.try_acquire_many(0).unwrap().num_permits(), 0);
     semaphore.close();
-    assert!(block_on(semaphore.acquire_many(0)).is_err());
+    assert!(now(semaphore.acquire_many(0)).is_err());
     assert!(matches!(semaphore.try_acquire_many(0), Err(TryAcquireError::Closed)));
 }
 
@@ -71,8 +76,8 @@ fn a_try_that_fails_says_why() {
 fn owned_permits_go_to_other_threads() {
     let semaphore = Arc::new(Semaphore::new(4));
     let permits = [
-        block_on(semaphore.clone().acquire_owned()).unwrap(),
-        block_on(semaphore.clone().acquire_many_owned(1)).unwrap(),
+        now(semaphore.clone().acquire_owned()).unwrap(),
+        now(semaphore.clone().acquire_many_owned(1)).unwrap(),
         semaphore.clone().try_acquire_owned().unwrap(),
         semaphore.clone().try_acquire_many_owned(1).unwrap(),
     ];
@@ -110,10 +115,10 @@ fn closing_refuses_those_who_wait_and_those_who_come() {
     semaphore.close();
     semaphore.close();
     assert!(semaphore.is_closed());
-    let refused: AcquireError = block_on(waiting).unwrap_err();
+    let refused: AcquireError = now(waiting).unwrap_err();
     assert_eq!(format!("{refused:?}"), "AcquireError(())");
-    assert!(block_on(waiting_owned).is_err());
-    assert!(block_on(semaphore.acquire()).is_err());
+    assert!(now(waiting_owned).is_err());
+    assert!(now(semaphore.acquire()).is_err());
     assert!(semaphore.blocking_acquire().is_err());
     drop(held);
     assert_eq!(semaphore.available_permits(), 1, "permits come back to a closed semaphore");
@@ -129,9 +134,9 @@ fn those_who_wait_are_served_in_order_and_nobody_overtakes() {
     drop(held);
     assert!(semaphore.try_acquire().is_err(), "the permit is the first one's already");
     assert!(block_on(poll_once(second.as_mut())).is_none());
-    let first = block_on(first).unwrap();
+    let first = now(first).unwrap();
     drop(first);
-    block_on(second).unwrap().forget();
+    now(second).unwrap().forget();
 }
 
 #[test]
@@ -142,8 +147,8 @@ fn a_large_request_in_front_keeps_small_ones_waiting() {
     assert!(block_on(poll_once(small.as_mut())).is_none());
     semaphore.add_permits(1);
     assert!(block_on(poll_once(small.as_mut())).is_none());
-    drop(block_on(large).unwrap());
-    drop(block_on(small).unwrap());
+    drop(now(large).unwrap());
+    drop(now(small).unwrap());
     assert_eq!(semaphore.available_permits(), 2);
 }
 
@@ -157,7 +162,7 @@ fn a_dropped_request_gives_up_its_place_and_its_permits() {
         assert!(block_on(poll_once(second.as_mut())).is_none());
         semaphore.add_permits(1); // granted to the first, which is dropped unseen
     }
-    drop(block_on(second).unwrap());
+    drop(now(second).unwrap());
     assert_eq!(semaphore.available_permits(), 1);
 }
 
@@ -200,7 +205,7 @@ fn the_errors_say_and_show_the_same() {
     let none = semaphore.try_acquire().unwrap_err();
     semaphore.close();
     let closed = semaphore.try_acquire().unwrap_err();
-    let refused = block_on(semaphore.acquire()).unwrap_err();
+    let refused = now(semaphore.acquire()).unwrap_err();
     let mutex = Mutex::new(0);
     let _held = mutex.try_lock().unwrap();
     let locked: TryLockError = mutex.try_lock().unwrap_err();
@@ -286,13 +291,13 @@ fn a_mutex_is_made_and_taken_apart() {
 #[test]
 fn a_mutex_is_locked_in_every_way() {
     let mutex = Arc::new(Mutex::new(0));
-    *block_on(mutex.lock()) += 1;
+    *now(mutex.lock()) += 1;
     *mutex.try_lock().unwrap() += 1;
-    *block_on(mutex.clone().lock_owned()) += 1;
+    *now(mutex.clone().lock_owned()) += 1;
     *mutex.clone().try_lock_owned().unwrap() += 1;
     *mutex.blocking_lock() += 1;
     *mutex.clone().blocking_lock_owned() += 1;
-    let guard = block_on(mutex.lock());
+    let guard = now(mutex.lock());
     assert!(mutex.try_lock().is_err());
     assert!(mutex.clone().try_lock_owned().is_err());
     assert_eq!(*guard, 6);
@@ -308,8 +313,8 @@ fn a_lock_is_handed_over_in_order() {
     drop(held);
     assert!(mutex.try_lock().is_err());
     assert!(block_on(poll_once(second.as_mut())).is_none());
-    drop(block_on(first));
-    drop(block_on(second));
+    drop(now(first));
+    drop(now(second));
 }
 
 #[test]
@@ -424,7 +429,7 @@ fn a_future_may_be_boxed() {
         std::pin::Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send + Sync>>;
     let semaphore = Arc::new(Semaphore::new(1));
     let mut turn: Turn = Box::pin(semaphore.clone().acquire_owned());
-    drop(block_on(turn.as_mut()).unwrap());
+    drop(now(turn.as_mut()).unwrap());
     turn = Box::pin(semaphore.clone().acquire_many_owned(1));
-    assert!(block_on(turn).is_ok());
+    assert!(now(turn).is_ok());
 }
