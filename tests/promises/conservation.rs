@@ -91,6 +91,7 @@ const LIMIT: usize = 5;
 const THREADS: usize = 4;
 /// Nobody waits as long as that, unless a wake-up was lost.
 const PATIENCE: Duration = Duration::from_secs(60);
+const WOKEN: &str = "whoever can be served is woken";
 
 /// A small generator of numbers, a different one for each thread.
 struct Dice(u32);
@@ -149,7 +150,7 @@ fn a_storm_of_threads_loses_and_doubles_nothing<K: Counting + Shared>() {
             let request = kind.request(ask);
             let taken = match dice.roll(8) {
                 0 => kind.try_take(ask.least()),
-                1 => request.blocking_timeout(PATIENCE).expect("whoever can be served is woken"),
+                1 => request.blocking_timeout(PATIENCE).expect(WOKEN),
                 2 => request.blocking_timeout(Duration::from_micros(30)).ok().flatten(),
                 patience => wait(request, patience).flatten(),
             };
@@ -171,7 +172,7 @@ fn a_storm_of_threads_on_a_mutex_loses_no_turn() {
                 0 => mutex.try_lock().map(|mut value| *value += 1).is_ok(),
                 1 => mutex.clone().try_lock_owned().map(|mut value| *value += 1).is_ok(),
                 2 => {
-                    *mutex.blocking_lock() += 1;
+                    *mutex.lock().blocking_timeout(PATIENCE).expect(WOKEN) += 1;
                     true
                 }
                 3 => wait(Box::pin(mutex.clone().lock_owned()), 5).map(|mut value| *value += 1).is_some(),
@@ -204,7 +205,7 @@ fn a_limit_that_moves_under_threads_is_kept<K: Counting + Shared>() {
             kind.resize(limit, next);
             limit = next;
             let all = kind.acquire_many(limit).blocking_timeout(PATIENCE);
-            let all = all.expect("whoever can be served is woken").unwrap();
+            let all = all.expect(WOKEN).unwrap();
             assert_eq!(inside.load(Relaxed), 0, "somebody holds a permit beyond the limit of {limit}");
             drop(all);
         }
