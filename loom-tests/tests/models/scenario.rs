@@ -288,6 +288,7 @@ impl Scenario {
             }
         }
         all.iter_mut().for_each(|done| done.leave());
+        assert_eq!(semaphore.is_closed(), self.does(|act| matches!(act, Close)), "closed is closed");
         assert_eq!(semaphore.waiters(), 0);
         let debt = (-total).max(0) as usize;
         semaphore.add_permits(debt);
