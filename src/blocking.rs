@@ -15,42 +15,33 @@ use crate::sync::{AtomicBool, Ordering};
 
 /// Polls the future on this thread, which sleeps in between.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    let sleep = || {
-        thread::park();
-        true
-    };
-    match block_while(future, sleep) {
+    match block_until(future, None) {
         Some(output) => output,
-        None => unreachable!("this sleep never refuses"),
+        None => unreachable!("there is no end to this wait"),
     }
 }
 
 /// As `block_on`, for so long.
 pub(crate) fn block_on_timeout<F: Future>(future: F, limit: Duration) -> Option<F::Output> {
     // A limit beyond the end of time is none.
-    let Some(end) = Instant::now().checked_add(limit) else { return Some(block_on(future)) };
-    block_while(future, || {
-        let left = end.saturating_duration_since(Instant::now());
-        thread::park_timeout(left);
-        !left.is_zero()
-    })
+    block_until(future, Instant::now().checked_add(limit))
 }
 
-/// Polls the future until it is done, or until `sleep` says that the time is up.
-fn block_while<F: Future>(future: F, mut sleep: impl FnMut() -> bool) -> Option<F::Output> {
+fn block_until<F: Future>(future: F, end: Option<Instant>) -> Option<F::Output> {
     let mut future = pin!(future);
     let sleeper = Sleeper::of_this_thread();
     let waker = Waker::from(Arc::clone(&sleeper));
     let mut cx = Context::from_waker(&waker);
-    let output = 'wait: loop {
+    let output = loop {
+        // The clock comes before the future, so that the future has the last word.
+        let in_time = end.is_none_or(|end| Instant::now() < end);
         if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
             break Some(output);
         }
-        while !sleeper.was_called() {
-            if !sleep() {
-                break 'wait None;
-            }
+        if !in_time {
+            break None;
         }
+        sleeper.sleep_until(end);
     };
     sleeper.keep();
     output
@@ -79,6 +70,18 @@ impl Sleeper {
 
     fn keep(self: Arc<Self>) {
         let _nowhere_to_keep_it = IDLE.try_with(|idle| idle.set(Some(self)));
+    }
+
+    /// Sleeps until it is called, or to the end.
+    fn sleep_until(&self, end: Option<Instant>) {
+        while !self.was_called() {
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            match left {
+                None => thread::park(),
+                Some(Duration::ZERO) => return,
+                Some(left) => thread::park_timeout(left),
+            }
+        }
     }
 
     fn was_called(&self) -> bool {

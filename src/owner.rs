@@ -34,7 +34,8 @@ use crate::semaphore::Semaphore;
 /// ```
 ///
 /// # Safety
-/// `deref` leads to the very same value each time, also after the owner was moved, and does not panic; a clone
+/// `deref` leads to the very same value each time, also after the owner was moved or coerced to a
+/// supertype, and does not panic; a clone
 /// of the owner leads there, too. That value neither moves nor dies while an owner lives, nor after one was
 /// leaked, and nobody gets a `&mut` to it meanwhile.
 pub unsafe trait Owner: Deref {}

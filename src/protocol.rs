@@ -55,19 +55,26 @@ impl Semaphore {
     #[cold]
     #[inline(never)]
     fn try_take_slow(&self, n: usize) -> Result<(), TryAcquireError> {
-        let ask = Ask::exactly(n);
+        match self.take_now(Ask::exactly(n)) {
+            Ok(_) => Ok(()),
+            Err(Denial::Closed) => Err(TryAcquireError::Closed),
+            Err(Denial::MustWait(_)) => Err(TryAcquireError::NoPermits),
+        }
+    }
+
+    /// As `take_or_tell`, for one who will not stand in line. He is not told that somebody waits by a locked word,
+    /// when the last one has just been served. (Without `std` that has to do: an interrupt handler must not wait for
+    /// the lock.)
+    pub(crate) fn take_now(&self, ask: Ask) -> Result<usize, Denial> {
         loop {
             match self.take_or_tell(ask) {
-                Ok(_) => return Ok(()),
-                Err(Denial::Closed) => return Err(TryAcquireError::Closed),
-                // A locked word may say that somebody waits when the last one has just been served. (Without `std`
-                // that has to do: an interrupt handler must not wait for the lock.)
                 Err(Denial::MustWait(found)) if cfg!(feature = "std") && found.is_locked() => {
-                    if self.line.settled().must_wait(ask) {
-                        return Err(TryAcquireError::NoPermits);
+                    let settled = self.line.settled();
+                    if settled.must_wait(ask) {
+                        return Err(Denial::MustWait(settled));
                     }
                 }
-                Err(Denial::MustWait(_)) => return Err(TryAcquireError::NoPermits),
+                told => return told,
             }
         }
     }
@@ -176,8 +183,18 @@ impl Semaphore {
             self.change(Some);
             return;
         }
-        self.change(|state| Some(state.minus(n)));
+        self.undo(n);
         assert!(before.is_locked() && self.add(n), "{}", TOO_MANY);
+    }
+
+    /// Takes permits out of the word again. Fewer permits serve nobody, so there is nothing to look at, and no waker
+    /// can panic before the permits have found another place.
+    fn undo(&self, n: usize) {
+        // ORDERING: Relaxed, here and below: nothing was written for those who find fewer permits.
+        let mut state = self.line.word().load(Ordering::Relaxed);
+        while let Err(now) = self.step(state, state.minus(n), Ordering::Relaxed) {
+            state = now;
+        }
     }
 
     /// Adds permits; false if they are too many.
@@ -397,5 +414,39 @@ impl Drop for Round<'_> {
         while self.unserved || !self.wakers.is_empty() {
             sync::contain(|| self.finish());
         }
+    }
+}
+
+#[cfg(all(test, feature = "std", not(fairgate_loom)))]
+mod tests {
+    use core::task::Context;
+    use std::future::Future;
+    use std::panic::catch_unwind;
+    use std::sync::Arc;
+    use std::task::Wake;
+
+    use super::*;
+
+    struct Panics;
+
+    impl Wake for Panics {
+        fn wake(self: Arc<Self>) {
+            panic!("a waker's own");
+        }
+    }
+
+    /// What it takes four threads to bring about: one has added a permit to a locked word that was full of grants
+    /// already given back, and now the lock is free, and another's permits wait for a look at the front.
+    #[test]
+    fn a_waker_that_panics_in_a_release_close_to_the_limit_costs_no_permit() {
+        let semaphore = Semaphore::new(0);
+        let mut front = std::boxed::Box::pin(semaphore.acquire_many(6));
+        let panics = Waker::from(Arc::new(Panics));
+        assert!(front.as_mut().poll(&mut Context::from_waker(&panics)).is_pending());
+        let found = state::Word::new(state::MAX_PERMITS).load(Ordering::Relaxed).lock();
+        semaphore.line.word().add(7 + 1, Ordering::Release);
+        assert!(catch_unwind(|| semaphore.release_late(found, 1)).is_err());
+        drop(front);
+        assert_eq!(semaphore.available_permits(), 8);
     }
 }

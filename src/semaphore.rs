@@ -47,8 +47,8 @@ use crate::sync::const_fn;
 /// # When not to use this
 /// For work that never awaits while it holds a permit, a semaphore of the operating system or a plain mutex
 /// does. Where throughput under contention counts for more than order, a semaphore that lets newcomers barge
-/// moves more permits a second. In an interrupt handler only the `try_` forms may be used, see the crate's
-/// page.
+/// moves more permits a second. In an interrupt handler only what never waits for the line's lock may be called,
+/// see the crate's page; in a signal handler of a program with `std`, nothing.
 ///
 /// # Examples
 /// ```
@@ -73,6 +73,9 @@ pub struct Semaphore {
 /// Making one, and looking at it.
 impl Semaphore {
     /// The most permits a semaphore can hold, and the most it can owe: `usize::MAX >> 5`.
+    ///
+    /// Who adds permits while others are out can make more than that exist. What then comes back past the limit is
+    /// refused with a panic; but of several such releases at the same moment one may go unnoticed.
     pub const MAX_PERMITS: usize = state::MAX_PERMITS;
 
     const_fn! {
@@ -433,8 +436,8 @@ impl Semaphore {
     /// Adds `n` permits. Debt is paid first, then the line is served, and what is left lies free.
     ///
     /// A long line is served in rounds of some thirty, each of whose wakers are called before the next. Nobody
-    /// slips in between; but [`close`](Self::close) or [`forget_permits`](Self::forget_permits) at such a moment
-    /// comes before those who are still to be served.
+    /// slips in between; but [`close`](Self::close), [`forget_permits`](Self::forget_permits) or
+    /// [`reduce_permits`](Self::reduce_permits) at such a moment comes before those who are still to be served.
     ///
     /// # Panics
     /// If more than [`MAX_PERMITS`](Self::MAX_PERMITS) would lie free; the semaphore is then as it was.

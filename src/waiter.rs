@@ -135,10 +135,12 @@ fn join(
     waker: &Waker,
     room: usize,
 ) -> Poll<Result<usize, Refusal>> {
-    let found = match semaphore.take_or_tell(place.ask()) {
+    // Who will not wait at all does not lock the line: others would believe that somebody waits.
+    let told =
+        if room == 0 { semaphore.take_now(place.ask()) } else { semaphore.take_or_tell(place.ask()) };
+    let found = match told {
         Ok(n) => return Poll::Ready(Ok(n)),
         Err(Denial::Closed) => return Poll::Ready(Err(Refusal::Closed)),
-        // Not even for a moment does it make others believe that somebody waits.
         Err(Denial::MustWait(_)) if room == 0 => return Poll::Ready(Err(Refusal::LineFull)),
         Err(Denial::MustWait(found)) => found,
     };

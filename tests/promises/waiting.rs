@@ -163,6 +163,18 @@ fn a_thread_is_called_though_its_future_uses_up_the_token() {
     });
 }
 
+/// P28: a future that calls its waker each time it is polled, as one does that yields, left no time to look at the clock.
+#[test]
+fn a_thread_runs_out_of_time_though_it_is_called_all_the_time() {
+    watched("a future that wakes itself", || {
+        let yields = poll_fn(|cx| {
+            cx.waker().wake_by_ref();
+            Poll::<()>::Pending
+        });
+        assert!(yields.blocking_timeout(Duration::from_millis(1)).is_err());
+    });
+}
+
 /// A thread that waits once more while it ends, when the waker that it kept is gone.
 #[test]
 fn a_thread_may_wait_while_it_ends() {

@@ -90,3 +90,18 @@ fn one_who_would_not_wait_at_all_is_in_nobodys_way() {
         join([other]);
     });
 }
+
+#[test]
+fn one_who_would_not_wait_at_all_takes_what_the_last_one_left() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let request = Request::waiting(semaphore.acquire());
+        let giver = aside(&semaphore, |semaphore| semaphore.add_permits(2));
+        if let Asked::Ready(permit) = request.again() {
+            let second = Request::asked(semaphore.acquire().bounded(0)).served();
+            assert!(second.is_ok(), "nobody waits, and one lies free");
+            drop((permit, second));
+        }
+        join([giver]);
+    });
+}
