@@ -42,5 +42,5 @@ fn main() {
             all.extend(figures);
         }
     }
-    harness::print_bars(&all);
+    results.judge(&all);
 }

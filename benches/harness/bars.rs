@@ -57,9 +57,16 @@ const BARS: &[Bar] = &[
     bar("tasks", "", 1.05, Fair),
 ];
 
-pub fn print(figures: &[Figure]) {
+pub fn plain(figures: &[Figure]) -> String {
+    table(figures).load_preset(presets::NOTHING).to_string()
+}
+
+pub fn markdown(figures: &[Figure]) -> String {
+    table(figures).load_preset(presets::ASCII_MARKDOWN).to_string()
+}
+
+fn table(figures: &[Figure]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
     table.set_header(["question", "case", "ours", "theirs", "who", "ratio", "at most", ""]);
     for bar in BARS {
         let of_ours = figures.iter().filter(|figure| {
@@ -71,7 +78,7 @@ pub fn print(figures: &[Figure]) {
             }
         }
     }
-    println!("\nThe bars\n{table}");
+    table
 }
 
 impl Bar {

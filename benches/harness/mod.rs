@@ -9,7 +9,6 @@ mod machine;
 mod results;
 mod table;
 
-pub use bars::print as print_bars;
 pub use contest::{Contest, Measure, Question, Statistic};
 pub use line::{Line, line, short_lines_side_by_side};
 pub use results::{Figure, Results};

@@ -1,7 +1,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{chart, machine, table};
+use super::{bars, chart, machine, table};
 use crate::contestants::Kind;
 
 /// One number of one contestant.
@@ -35,6 +35,12 @@ impl Results {
         self.write(name, "md", &format!("### {title}\n\n{}\n", table::markdown(figures)));
         self.write(name, "csv", &csv(figures));
         self.write(name, "svg", &chart::svg(title, figures));
+    }
+
+    /// Holds what was found against the bars.
+    pub fn judge(&self, figures: &[Figure]) {
+        println!("\nThe bars\n{}", bars::plain(figures));
+        self.write("bars", "md", &format!("### The bars\n\n{}\n", bars::markdown(figures)));
     }
 
     fn write(&self, name: &str, extension: &str, text: &str) {
