@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 
 use crate::common::hooked::{self, Touch};
-use crate::common::kind::{Counting, Kind, Shared, each_kind};
+use crate::common::kind::{Counting, Kind, Shared, Start, each_kind};
 use crate::common::log::Log;
 use crate::common::scene::Scene;
 use crate::common::step::{Answer, Ask, Word};
@@ -281,8 +281,20 @@ fn nobody_slips_in_between_two_batches_of_wakers<K: Counting + Shared>() {
     assert_eq!(log.take(), [], "who came and left was not called");
 }
 
+/// P27: who is polled a hundred times without cause costs one clone of his waker, made at the first.
+fn a_waker_is_cloned_once_however_often_it_comes_back<K: Start>() {
+    let clones = Arc::new(AtomicIsize::new(0));
+    let counted = clones.clone();
+    let waker = hooked::on(Touch::Clone, move || _ = counted.fetch_add(1, SeqCst));
+    let mut scene = Scene::<K>::new(0);
+    let who = scene.ask_by(1, &waker);
+    (0..100).for_each(|_| assert_eq!(scene.poll_by(who, &waker), Answer::Waits));
+    assert_eq!(clones.load(SeqCst), 1);
+}
+
 each_kind! {
     all:
+        a_waker_is_cloned_once_however_often_it_comes_back,
         a_waker_may_ask_and_leave_whenever_it_is_touched,
         a_permit_that_comes_while_the_waker_is_cloned_is_taken_at_once;
     semaphores:
