@@ -23,6 +23,7 @@ mod visibility;
 mod guards;
 mod pinned;
 mod traits;
+mod shown;
 
 mod specification;
 mod second_opinion;
