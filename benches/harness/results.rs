@@ -51,7 +51,7 @@ impl Results {
 fn csv(figures: &[Figure]) -> String {
     let mut text = String::from("question,case,contestant,kind,value,unit\n");
     for Figure { question, case, contestant, kind, value, unit } in figures {
-        text += &format!("{question},{case},{contestant},{kind:?},{value:.2},{unit}\n");
+        text += &format!("{question},\"{case}\",{contestant},{kind:?},{value:.2},{unit}\n");
     }
     text
 }
