@@ -85,9 +85,9 @@ impl Sleeper {
     }
 
     fn was_called(&self) -> bool {
-        // ORDERING: AcqRel, with the same in `wake_by_ref`: what came before a call is seen by the thread that
-        // was called, and each call by the next look.
-        self.called.swap(false, Ordering::AcqRel)
+        // ORDERING: Acquire, with the Release in `wake_by_ref`: the next poll sees the verdict that came before the call
+        // which is used up here.
+        self.called.swap(false, Ordering::Acquire)
     }
 }
 
@@ -97,8 +97,8 @@ impl Wake for Sleeper {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // ORDERING: AcqRel, with the same in `was_called`.
-        if !self.called.swap(true, Ordering::AcqRel) {
+        // ORDERING: Release, with the Acquire in `was_called`.
+        if !self.called.swap(true, Ordering::Release) {
             self.thread.unpark();
         }
     }
