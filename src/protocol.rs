@@ -14,7 +14,7 @@
 //! * **F2** QUEUED is set exactly while the line is not empty; it changes only under the lock.
 //! * **F3** Whenever the lock is free, the front cannot be served with what the word holds, or a thread is on its
 //!   way to look again: one that has just added permits, or one between two batches of wakers. *No lost wake-up.*
-//!   Hence the lock is given back in two places, `serve` and `settle`, which look at the front first.
+//!   Hence the lock is given back by `leave`, `serve` and `settle` alone, which look at the front first.
 //! * **F4** Wakers are cloned, called and dropped outside the lock. *No deadlock with foreign code.*
 //! * **F5** A grant is ownership: its permits leave the word in the CAS that gives the lock back, and from
 //!   then on they are a permit's or a future's to give back, closed or not. *Conservation.*
