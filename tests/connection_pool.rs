@@ -64,8 +64,14 @@ fn a_connection_that_the_server_closed_is_replaced() {
     });
     block_on(async {
         let pool = Pool::new(site, 1);
+        let ask = async || pool.check_out().await.unwrap().title(1).await;
         for _ in 0..2 {
-            assert_eq!(pool.check_out().await.unwrap().title(1).await.unwrap(), "a");
+            // The news that it was closed may be on its way still. Whoever asks in vain brings it to the pool.
+            let title = match ask().await {
+                Ok(title) => title,
+                Err(_) => ask().await.unwrap(),
+            };
+            assert_eq!(title, "a");
             wait_until_closed.recv().unwrap();
         }
     });
