@@ -444,7 +444,7 @@ mod tests {
         let panics = Waker::from(Arc::new(Panics));
         assert!(front.as_mut().poll(&mut Context::from_waker(&panics)).is_pending());
         let found = state::Word::new(state::MAX_PERMITS).load(Ordering::Relaxed).lock();
-        semaphore.line.word().add(7 + 1, Ordering::Release);
+        semaphore.line.word().add(7 + 1, Ordering::Relaxed);
         assert!(catch_unwind(|| semaphore.release_late(found, 1)).is_err());
         drop(front);
         assert_eq!(semaphore.available_permits(), 8);
