@@ -1,11 +1,12 @@
 //! What things show of themselves: counts and phases, and a value behind its guard as if there were no guard.
 
-use std::future::pending;
+use std::future::{pending, ready};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use fairgate::{Mutex, MutexGuard, PollSemaphore, Semaphore, with_timeout};
+use futures_lite::future::block_on;
 
 fn debug(what: impl std::fmt::Debug) -> String {
     format!("{what:?}")
@@ -42,6 +43,12 @@ fn a_request_shows_what_it_is_at() {
     assert!(lock.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
     assert_eq!(debug(&*lock), "Locking { phase: Done }");
     assert_eq!(debug(with_timeout(pending::<()>(), pending::<()>())), "WithTimeout { done: false, .. }");
+}
+
+#[test]
+fn what_took_too_long_says_so() {
+    let elapsed = block_on(with_timeout(pending::<()>(), ready(()))).unwrap_err();
+    assert_eq!(elapsed.to_string(), "deadline has elapsed");
 }
 
 #[test]
