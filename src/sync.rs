@@ -46,7 +46,7 @@ pub(crate) mod thread {
     impl Thread {
         pub(crate) fn unpark(&self) {
             // Not a store: loom would let a swap miss it.
-            self.0.token.swap(true, Ordering::Release);
+            self.0.token.swap(true, Ordering::Relaxed);
             if self.0.asleep.swap(false, Ordering::Relaxed) {
                 self.0.thread.unpark();
             }
@@ -57,10 +57,11 @@ pub(crate) mod thread {
         ME.with(Thread::clone)
     }
 
-    /// Sleeps until there is a token, and takes it: what was written before the `unpark` is seen.
+    /// Sleeps until there is a token, and takes it. A real one also orders memory; here a thread that found the token
+    /// without a sleep has nothing but what `blocking.rs` does itself.
     pub(crate) fn park() {
         let Thread(me) = current();
-        while !me.token.swap(false, Ordering::Acquire) {
+        while !me.token.swap(false, Ordering::Relaxed) {
             me.asleep.store(true, Ordering::Relaxed);
             loom::thread::park();
         }
