@@ -22,7 +22,7 @@ use core::ptr::{self, NonNull};
 use core::task::Waker;
 
 use crate::state::{Ask, Verdict};
-use crate::sync::{AtomicPtr, Ordering, UnsafeCell};
+use crate::sync::{AtomicPtr, Ordering, UnsafeCell, WATCHED};
 
 /// How many permits a waiter needs, and its links. These stay uninitialised until it stands in line, because
 /// a store before the fast path's CAS would be paid for.
@@ -84,7 +84,7 @@ impl Node {
     /// it any longer (N3).
     #[inline]
     pub(crate) fn end(&self) {
-        if !cfg!(fairgate_loom) {
+        if !WATCHED {
             return;
         }
         if let Some(Joined(links)) = self.joined() {

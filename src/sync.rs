@@ -9,6 +9,9 @@ pub(crate) use imp::AtomicBool;
 
 pub(crate) use core::sync::atomic::Ordering;
 
+/// Whether this is loom's build, for what is smaller there, or done for loom's eyes alone.
+pub(crate) const WATCHED: bool = cfg!(fairgate_loom);
+
 /// Threads, for the blocking forms.
 #[cfg(all(feature = "std", not(fairgate_loom)))]
 pub(crate) mod thread {

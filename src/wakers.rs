@@ -5,9 +5,11 @@
 use core::mem::MaybeUninit;
 use core::task::Waker;
 
+use crate::sync::WATCHED;
+
 /// How many wakers are carried out of the lock at a time. Loom sees small batches, so that its models
 /// reach the seam between two of them.
-pub(crate) const BATCH: usize = if cfg!(fairgate_loom) { 2 } else { 32 };
+pub(crate) const BATCH: usize = if WATCHED { 2 } else { 32 };
 
 pub(crate) struct Wakers {
     slots: [MaybeUninit<Waker>; BATCH],
