@@ -124,7 +124,11 @@ impl Locked<'_> {
     /// How many stand in line.
     pub(crate) fn len(&self) -> usize {
         let front = self.front();
-        if front.is_null() { 0 } else { self.back_and_length(front).1 }
+        if front.is_null() {
+            return 0;
+        }
+        // SAFETY: the front of this line, which is not empty.
+        unsafe { self.back_and_length(front) }.1
     }
 
     /// What the front is to be told, once `spent` permits have left the word; `None` if it must wait on, or
@@ -146,7 +150,11 @@ impl Locked<'_> {
     #[inline]
     pub(crate) unsafe fn push_back<'n>(&mut self, node: Place<'n>, waker: Waker) -> Joined<'n> {
         let (this, front) = (node.as_ptr(), self.front());
-        let (back, length) = if front.is_null() { (this, 0) } else { self.back_and_length(front) };
+        let (back, length) = match front.is_null() {
+            true => (this, 0),
+            // SAFETY: the front of this line, which is not empty.
+            false => unsafe { self.back_and_length(front) },
+        };
         let links = Links {
             prev: AtomicPtr::new(back),
             next: UnsafeCell::new(ptr::without_provenance_mut(length + 1)),
@@ -242,10 +250,13 @@ impl Locked<'_> {
         self.line.front.with(|front| unsafe { *front })
     }
 
-    /// The back of a line with this front, and how many stand in it.
+    /// The back, and how many stand in line.
+    ///
+    /// # Safety
+    /// `front` is the front of this very line, which is not empty.
     #[inline]
-    fn back_and_length(&self, front: *mut Node) -> (*mut Node, usize) {
-        // SAFETY: both ends are in the line (Q1), and this is what their outer links say (Q3).
+    unsafe fn back_and_length(&self, front: *mut Node) -> (*mut Node, usize) {
+        // SAFETY: both ends are in the line (Q1), we hold the lock (Q2), and this is what their outer links say (Q3).
         unsafe {
             let back = prev(front);
             (back, next(back).addr())
