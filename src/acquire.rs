@@ -9,7 +9,7 @@ use core::task::{Context, Poll};
 
 use crate::error::{AcquireError, BoundedAcquireError};
 use crate::node::{GreedyNode, Node};
-use crate::owner::Owner;
+use crate::handle::Handle;
 use crate::permit::Permit;
 use crate::protocol::{ANY_LENGTH, Refusal, check};
 use crate::semaphore::Semaphore;
@@ -32,19 +32,19 @@ use crate::waiter::{Phase, Waiter};
 /// assert!(block_on(poll_once(request)).is_none(), "the first has the permit");
 /// ```
 #[must_use = "futures do nothing unless polled or awaited"]
-pub struct Acquiring<O: Owner<Target = Semaphore>> {
+pub struct AcquireFrom<O: Handle<Target = Semaphore>> {
     waiter: Waiter<O>,
 }
 
 /// The future of [`Semaphore::acquire`] and [`Semaphore::acquire_many`].
-pub type Acquire<'a> = Acquiring<&'a Semaphore>;
+pub type Acquire<'a> = AcquireFrom<&'a Semaphore>;
 
 /// The future of [`Semaphore::acquire_owned`] and [`Semaphore::acquire_many_owned`].
 #[cfg(feature = "alloc")]
 #[doc(alias = "AcquireArc")]
-pub type AcquireOwned = Acquiring<alloc::sync::Arc<Semaphore>>;
+pub type AcquireOwned = AcquireFrom<alloc::sync::Arc<Semaphore>>;
 
-impl<O: Owner<Target = Semaphore>> Acquiring<O> {
+impl<O: Handle<Target = Semaphore>> AcquireFrom<O> {
     #[inline]
     #[track_caller]
     pub(crate) const fn new(owner: O, n: usize) -> Self {
@@ -64,12 +64,12 @@ impl<O: Owner<Target = Semaphore>> Acquiring<O> {
     /// let workers = Semaphore::new(1);
     /// let _busy = workers.acquire().await;
     /// let shed = workers.acquire().bounded(0).await;
-    /// assert_eq!(shed.unwrap_err(), BoundedAcquireError::LineFull);
+    /// assert_eq!(shed.unwrap_err(), BoundedAcquireError::QueueFull);
     /// # });
     /// ```
-    pub fn bounded(self, length: usize) -> BoundedAcquiring<O> {
+    pub fn bounded(self, length: usize) -> BoundedAcquire<O> {
         let (owner, n) = self.waiter.into_parts();
-        BoundedAcquiring { waiter: Waiter::new(owner, Node::new(n)), length }
+        BoundedAcquire { waiter: Waiter::new(owner, Node::new(n)), length }
     }
 
     /// Takes more than it waits for: when its turn comes, as many permits as lie free, up to `most`. How many it
@@ -88,15 +88,15 @@ impl<O: Owner<Target = Semaphore>> Acquiring<O> {
     /// # Ok::<(), fairgate::AcquireError>(()) }).unwrap();
     /// ```
     #[track_caller]
-    pub fn up_to(self, most: usize) -> GreedyAcquiring<O> {
+    pub fn up_to(self, most: usize) -> AcquireUpTo<O> {
         check(most);
         let (owner, least) = self.waiter.into_parts();
         assert!(least <= most, "a request cannot take up to less than it waits for");
-        GreedyAcquiring { waiter: Waiter::new(owner, GreedyNode::new(least, most)) }
+        AcquireUpTo { waiter: Waiter::new(owner, GreedyNode::new(least, most)) }
     }
 }
 
-/// Waits for permits, but not behind a long line: what [`Acquiring::bounded`] makes.
+/// Waits for permits, but not behind a long line: what [`AcquireFrom::bounded`] makes.
 ///
 /// # Errors
 /// [`BoundedAcquireError`]; once in line it can only be closed.
@@ -109,7 +109,7 @@ impl<O: Owner<Target = Semaphore>> Acquiring<O> {
 /// async fn serve(workers: &Semaphore) -> &'static str {
 ///     match workers.acquire().bounded(100).await {
 ///         Ok(_worker) => "200 OK",
-///         Err(BoundedAcquireError::LineFull) => "503 Service Unavailable",
+///         Err(BoundedAcquireError::QueueFull) => "503 Service Unavailable",
 ///         Err(BoundedAcquireError::Closed) => "410 Gone",
 ///     }
 /// }
@@ -117,12 +117,12 @@ impl<O: Owner<Target = Semaphore>> Acquiring<O> {
 /// # });
 /// ```
 #[must_use = "futures do nothing unless polled or awaited"]
-pub struct BoundedAcquiring<O: Owner<Target = Semaphore>> {
+pub struct BoundedAcquire<O: Handle<Target = Semaphore>> {
     waiter: Waiter<O>,
     length: usize,
 }
 
-/// Waits for permits, and takes more if they lie free: what [`Acquiring::up_to`] makes.
+/// Waits for permits, and takes more if they lie free: what [`AcquireFrom::up_to`] makes.
 ///
 /// # Fairness
 /// It stands in line for what it waits for, and takes the rest only if nobody has to wait for it in vain: what lies
@@ -138,11 +138,11 @@ pub struct BoundedAcquiring<O: Owner<Target = Semaphore>> {
 /// # Ok::<(), fairgate::AcquireError>(()) }).unwrap();
 /// ```
 #[must_use = "futures do nothing unless polled or awaited"]
-pub struct GreedyAcquiring<O: Owner<Target = Semaphore>> {
+pub struct AcquireUpTo<O: Handle<Target = Semaphore>> {
     waiter: Waiter<O, GreedyNode>,
 }
 
-impl<O: Owner<Target = Semaphore>> Future for Acquiring<O> {
+impl<O: Handle<Target = Semaphore>> Future for AcquireFrom<O> {
     type Output = Result<Permit<O>, AcquireError>;
 
     #[inline]
@@ -153,7 +153,7 @@ impl<O: Owner<Target = Semaphore>> Future for Acquiring<O> {
     }
 }
 
-impl<O: Owner<Target = Semaphore>> Future for BoundedAcquiring<O> {
+impl<O: Handle<Target = Semaphore>> Future for BoundedAcquire<O> {
     type Output = Result<Permit<O>, BoundedAcquireError>;
 
     #[inline]
@@ -164,12 +164,12 @@ impl<O: Owner<Target = Semaphore>> Future for BoundedAcquiring<O> {
         waiter.poll(cx, length).map(|served| match served {
             Ok((owner, n)) => Ok(Permit::new(owner, n)),
             Err(Refusal::Closed) => Err(BoundedAcquireError::Closed),
-            Err(Refusal::LineFull) => Err(BoundedAcquireError::LineFull),
+            Err(Refusal::QueueFull) => Err(BoundedAcquireError::QueueFull),
         })
     }
 }
 
-impl<O: Owner<Target = Semaphore>> Future for GreedyAcquiring<O> {
+impl<O: Handle<Target = Semaphore>> Future for AcquireUpTo<O> {
     type Output = Result<Permit<O>, AcquireError>;
 
     #[inline]
@@ -182,7 +182,7 @@ impl<O: Owner<Target = Semaphore>> Future for GreedyAcquiring<O> {
 
 /// What a request gets that waits behind a line of any length.
 #[inline]
-fn permit_or_closed<O: Owner<Target = Semaphore>>(
+fn permit_or_closed<O: Handle<Target = Semaphore>>(
     served: Result<(O, usize), Refusal>,
 ) -> Result<Permit<O>, AcquireError> {
     match served {
@@ -194,7 +194,7 @@ fn permit_or_closed<O: Owner<Target = Semaphore>>(
 /// What all of these futures can tell of themselves.
 macro_rules! tells_its_phase {
     ($($future:ident)*) => { $(
-        impl<O: Owner<Target = Semaphore>> $future<O> {
+        impl<O: Handle<Target = Semaphore>> $future<O> {
             /// Whether permits were granted that no poll has picked up yet. If that lasts, the task has
             /// stopped polling this future and keeps everybody behind it waiting: a *futurelock*.
             ///
@@ -220,7 +220,7 @@ macro_rules! tells_its_phase {
             }
         }
 
-        impl<O: Owner<Target = Semaphore>> fmt::Debug for $future<O> {
+        impl<O: Handle<Target = Semaphore>> fmt::Debug for $future<O> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 let mut shown = f.debug_struct(stringify!($future));
                 shown.field("ask", &self.waiter.ask()).field("phase", &self.waiter.phase()).finish()
@@ -229,4 +229,4 @@ macro_rules! tells_its_phase {
     )* };
 }
 
-tells_its_phase! { Acquiring BoundedAcquiring GreedyAcquiring }
+tells_its_phase! { AcquireFrom BoundedAcquire AcquireUpTo }

@@ -42,7 +42,7 @@ pub enum TryAcquireError {
 /// ```
 /// # futures_lite::future::block_on(async {
 /// let refused = fairgate::Semaphore::new(0).acquire().bounded(0).await.unwrap_err();
-/// assert_eq!(refused, fairgate::BoundedAcquireError::LineFull);
+/// assert_eq!(refused, fairgate::BoundedAcquireError::QueueFull);
 /// # });
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub enum BoundedAcquireError {
     /// The semaphore is closed.
     Closed,
     /// The request would have had to wait, and as many others as it allows were waiting already.
-    LineFull,
+    QueueFull,
 }
 
 /// The mutex could not be locked at once: somebody holds it or is already waiting for it.
@@ -97,7 +97,7 @@ impl fmt::Display for BoundedAcquireError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Closed => "semaphore closed",
-            Self::LineFull => "too many are waiting already",
+            Self::QueueFull => "too many are waiting already",
         })
     }
 }

@@ -14,7 +14,7 @@ use core::ops::{Deref, DerefMut};
 use core::ptr::{self, NonNull};
 
 use crate::mutex::Mutex;
-use crate::owner::{Leads, Owner};
+use crate::handle::{Leads, Handle};
 use crate::semaphore::Semaphore;
 
 /// The value of the mutex that `M` leads to, held alone; given back when dropped. It may be held across an
@@ -48,7 +48,7 @@ pub type MutexGuard<'a, T> = Guard<&'a Mutex<T>>;
 pub type OwnedMutexGuard<T> = Guard<Arc<Mutex<T>>>;
 
 // SAFETY: the guard is its owner and a `&mut T`.
-unsafe impl<T: ?Sized + Send, M: Owner<Target = Mutex<T>> + Send> Send for Guard<M> {}
+unsafe impl<T: ?Sized + Send, M: Handle<Target = Mutex<T>> + Send> Send for Guard<M> {}
 // SAFETY: a shared guard is a `&T`, and leads to a `&Mutex<T>` that outlives it and can take the `T` along.
 unsafe impl<T: ?Sized + Send + Sync> Sync for Guard<&Mutex<T>> {}
 // SAFETY: a shared guard is a `&T` and leads to an `Arc` that can be cloned and take the `T` along.
@@ -101,7 +101,7 @@ impl<M: Leads> Guard<M> {
     }
 
     /// What leads to the mutex: the reference, the `Arc`, or whatever the guard owns.
-    pub const fn owner(this: &Self) -> &M {
+    pub const fn handle(this: &Self) -> &M {
         &this.mutex
     }
 
@@ -113,7 +113,7 @@ impl<M: Leads> Guard<M> {
     }
 }
 
-impl<T: ?Sized, M: Owner<Target = Mutex<T>> + Keep> Guard<M> {
+impl<T: ?Sized, M: Handle<Target = Mutex<T>> + Keep> Guard<M> {
     /// Narrows the guard to a part of the value. The mutex stays locked until the new guard is dropped; if `f`
     /// panics, it is unlocked.
     ///
@@ -178,7 +178,7 @@ impl<T: ?Sized> OwnedMutexGuard<T> {
     }
 }
 
-impl<T: ?Sized, M: Owner<Target = Mutex<T>>> Deref for Guard<M> {
+impl<T: ?Sized, M: Handle<Target = Mutex<T>>> Deref for Guard<M> {
     type Target = T;
 
     #[inline]
@@ -188,7 +188,7 @@ impl<T: ?Sized, M: Owner<Target = Mutex<T>>> Deref for Guard<M> {
     }
 }
 
-impl<T: ?Sized, M: Owner<Target = Mutex<T>>> DerefMut for Guard<M> {
+impl<T: ?Sized, M: Handle<Target = Mutex<T>>> DerefMut for Guard<M> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: the value is ours alone (G1), and the guard is itself borrowed alone.
@@ -312,13 +312,13 @@ impl<O: Leads, U: ?Sized> Drop for MappedGuard<O, U> {
     }
 }
 
-impl<T: ?Sized + fmt::Debug, M: Owner<Target = Mutex<T>>> fmt::Debug for Guard<M> {
+impl<T: ?Sized + fmt::Debug, M: Handle<Target = Mutex<T>>> fmt::Debug for Guard<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }
 }
 
-impl<T: ?Sized + fmt::Display, M: Owner<Target = Mutex<T>>> fmt::Display for Guard<M> {
+impl<T: ?Sized + fmt::Display, M: Handle<Target = Mutex<T>>> fmt::Display for Guard<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }

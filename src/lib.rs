@@ -23,7 +23,7 @@ mod timeout;
 mod poll;
 #[cfg(feature = "std")]
 mod blocking;
-mod owner;
+mod handle;
 mod sync;
 mod error;
 
@@ -44,15 +44,15 @@ mod refused {}
 
 #[cfg(feature = "alloc")]
 pub use acquire::AcquireOwned;
-pub use acquire::{Acquire, Acquiring, BoundedAcquiring, GreedyAcquiring};
+pub use acquire::{Acquire, AcquireFrom, BoundedAcquire, AcquireUpTo};
 pub use error::{AcquireError, BoundedAcquireError, Elapsed, TryAcquireError, TryLockError};
 pub use guard::{Guard, MappedGuard, MappedMutexGuard, MutexGuard};
 #[cfg(feature = "alloc")]
 pub use guard::{OwnedMappedMutexGuard, OwnedMutexGuard};
 #[cfg(feature = "alloc")]
 pub use mutex::LockOwned;
-pub use mutex::{Lock, Locking, Mutex};
-pub use owner::Owner;
+pub use mutex::{Lock, LockFrom, Mutex};
+pub use handle::Handle;
 #[cfg(feature = "alloc")]
 pub use permit::OwnedSemaphorePermit;
 pub use permit::{Permit, SemaphorePermit};

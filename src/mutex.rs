@@ -16,7 +16,7 @@ use crate::error::TryLockError;
 use crate::guard::OwnedMutexGuard;
 use crate::guard::{Guard, MutexGuard};
 use crate::node::Node;
-use crate::owner::{Leads, Owner};
+use crate::handle::{Leads, Handle};
 use crate::protocol::ANY_LENGTH;
 use crate::semaphore::Semaphore;
 use crate::sync::const_fn;
@@ -113,7 +113,7 @@ impl<T: ?Sized> Mutex<T> {
     /// ```
     #[inline]
     pub const fn lock(&self) -> Lock<'_, T> {
-        Locking::new(self)
+        LockFrom::new(self)
     }
 
     /// Takes the lock if that can be done at once.
@@ -152,7 +152,7 @@ impl<T: ?Sized> Mutex<T> {
         crate::blocking::block_on(self.lock())
     }
 
-    /// As [`lock`](Self::lock), with a guard that keeps any [`Owner`] of the mutex: an `Rc` for tasks that stay on
+    /// As [`lock`](Self::lock), with a guard that keeps any [`Handle`] of the mutex: an `Rc` for tasks that stay on
     /// one thread, a smart pointer of your own.
     ///
     /// # Examples
@@ -167,16 +167,16 @@ impl<T: ?Sized> Mutex<T> {
     /// # });
     /// ```
     #[inline]
-    pub const fn lock_from<M: Owner<Target = Self>>(mutex: M) -> Locking<M> {
-        Locking::new(mutex)
+    pub const fn lock_from<M: Handle<Target = Self>>(mutex: M) -> LockFrom<M> {
+        LockFrom::new(mutex)
     }
 
-    /// As [`try_lock`](Self::try_lock), with a guard that keeps any [`Owner`] of the mutex.
+    /// As [`try_lock`](Self::try_lock), with a guard that keeps any [`Handle`] of the mutex.
     ///
     /// # Errors
     /// As [`try_lock`](Self::try_lock).
     #[inline]
-    pub fn try_lock_from<M: Owner<Target = Self>>(mutex: M) -> Result<Guard<M>, TryLockError> {
+    pub fn try_lock_from<M: Handle<Target = Self>>(mutex: M) -> Result<Guard<M>, TryLockError> {
         match mutex.semaphore.try_take(1) {
             Ok(()) => Ok(Guard::new(mutex)),
             Err(_) => Err(TryLockError(())),
@@ -226,7 +226,7 @@ impl<T: ?Sized> Mutex<T> {
     #[doc(alias = "lock_arc")]
     #[inline]
     pub const fn lock_owned(self: Arc<Self>) -> LockOwned<T> {
-        Locking::new(self)
+        LockFrom::new(self)
     }
 
     /// As [`try_lock`](Self::try_lock), with a guard that owns its part of the mutex.
@@ -287,19 +287,19 @@ impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
 /// assert!(waiting[0].is_granted() && !waiting[1].is_granted());
 /// ```
 #[must_use = "futures do nothing unless polled or awaited"]
-pub struct Locking<M: Leads> {
+pub struct LockFrom<M: Leads> {
     waiter: Waiter<M>,
 }
 
 /// The future of [`Mutex::lock`].
-pub type Lock<'a, T> = Locking<&'a Mutex<T>>;
+pub type Lock<'a, T> = LockFrom<&'a Mutex<T>>;
 
 /// The future of [`Mutex::lock_owned`].
 #[cfg(feature = "alloc")]
 #[doc(alias = "LockArc")]
-pub type LockOwned<T> = Locking<Arc<Mutex<T>>>;
+pub type LockOwned<T> = LockFrom<Arc<Mutex<T>>>;
 
-impl<M: Leads> Locking<M> {
+impl<M: Leads> LockFrom<M> {
     #[inline]
     const fn new(mutex: M) -> Self {
         Self { waiter: Waiter::new(mutex, Node::new(1)) }
@@ -312,7 +312,7 @@ impl<M: Leads> Locking<M> {
     }
 }
 
-impl<T: ?Sized, M: Owner<Target = Mutex<T>>> Future for Locking<M> {
+impl<T: ?Sized, M: Handle<Target = Mutex<T>>> Future for LockFrom<M> {
     type Output = Guard<M>;
 
     #[inline]
@@ -327,8 +327,8 @@ impl<T: ?Sized, M: Owner<Target = Mutex<T>>> Future for Locking<M> {
     }
 }
 
-impl<M: Leads> fmt::Debug for Locking<M> {
+impl<M: Leads> fmt::Debug for LockFrom<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Locking").field("phase", &self.waiter.phase()).finish()
+        f.debug_struct("LockFrom").field("phase", &self.waiter.phase()).finish()
     }
 }

@@ -3,7 +3,7 @@
 
 use core::fmt;
 
-use crate::owner::{Leads, Owner};
+use crate::handle::{Leads, Handle};
 use crate::semaphore::Semaphore;
 use crate::state::MAX_PERMITS;
 
@@ -21,7 +21,7 @@ use crate::state::MAX_PERMITS;
 /// # Ok::<(), fairgate::TryAcquireError>(())
 /// ```
 #[must_use = "permits are given back when dropped"]
-pub struct Permit<O: Owner<Target = Semaphore>> {
+pub struct Permit<O: Handle<Target = Semaphore>> {
     owner: O,
     n: usize,
 }
@@ -35,7 +35,7 @@ pub type SemaphorePermit<'a> = Permit<&'a Semaphore>;
 #[doc(alias = "SemaphoreGuardArc")]
 pub type OwnedSemaphorePermit = Permit<alloc::sync::Arc<Semaphore>>;
 
-impl<O: Owner<Target = Semaphore>> Permit<O> {
+impl<O: Handle<Target = Semaphore>> Permit<O> {
     #[inline]
     pub(crate) const fn new(owner: O, n: usize) -> Self {
         Self { owner, n }
@@ -47,7 +47,7 @@ impl<O: Owner<Target = Semaphore>> Permit<O> {
     }
 
     /// What leads to the semaphore: the reference, the `Arc`, or whatever the permit owns.
-    pub const fn owner(&self) -> &O {
+    pub const fn handle(&self) -> &O {
         &self.owner
     }
 
@@ -92,7 +92,7 @@ impl<O: Owner<Target = Semaphore>> Permit<O> {
     }
 }
 
-impl<O: Owner<Target = Semaphore> + Clone> Permit<O> {
+impl<O: Handle<Target = Semaphore> + Clone> Permit<O> {
     /// Parts `n` permits from these, or none if there are fewer.
     ///
     /// # Examples
@@ -127,7 +127,7 @@ impl OwnedSemaphorePermit {
     }
 }
 
-impl<O: Owner<Target = Semaphore>> Drop for Permit<O> {
+impl<O: Handle<Target = Semaphore>> Drop for Permit<O> {
     #[inline]
     fn drop(&mut self) {
         if self.n > 0 {
@@ -136,7 +136,7 @@ impl<O: Owner<Target = Semaphore>> Drop for Permit<O> {
     }
 }
 
-impl<O: Owner<Target = Semaphore>> fmt::Debug for Permit<O> {
+impl<O: Handle<Target = Semaphore>> fmt::Debug for Permit<O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SemaphorePermit")
             .field("permits", &self.n)

@@ -16,7 +16,7 @@ use crate::semaphore::Semaphore;
 /// A [`Semaphore`] with one request in the making, for services and streams that are polled by hand.
 ///
 /// The request's memory is allocated once and used again. Unlike a future it can be kept while it is idle,
-/// and [`give_up`](Self::give_up) lets go of its place when the caller loses interest.
+/// and [`cancel`](Self::cancel) lets go of its place when the caller loses interest.
 ///
 /// # Examples
 /// ```
@@ -82,7 +82,7 @@ impl PollSemaphore {
     }
 
     /// Lets go of the place in line, and passes on what was granted there. The next poll asks anew.
-    pub fn give_up(&mut self) {
+    pub fn cancel(&mut self) {
         self.request.set(None);
     }
 

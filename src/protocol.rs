@@ -355,7 +355,7 @@ pub(crate) enum Refusal {
     /// The semaphore is closed.
     Closed,
     /// More stand in line than the request would wait behind.
-    LineFull,
+    QueueFull,
 }
 
 /// Panics for a request that could never be met.

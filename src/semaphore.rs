@@ -8,13 +8,13 @@ use core::panic::{RefUnwindSafe, UnwindSafe};
 
 #[cfg(feature = "alloc")]
 use crate::acquire::AcquireOwned;
-use crate::acquire::{Acquire, Acquiring};
+use crate::acquire::{Acquire, AcquireFrom};
 #[cfg(feature = "std")]
 use crate::blocking::block_on;
 #[cfg(feature = "std")]
 use crate::error::AcquireError;
 use crate::error::TryAcquireError;
-use crate::owner::Owner;
+use crate::handle::Handle;
 #[cfg(feature = "alloc")]
 use crate::permit::OwnedSemaphorePermit;
 use crate::permit::{Permit, SemaphorePermit};
@@ -175,7 +175,7 @@ impl Semaphore {
     /// ```
     #[inline]
     pub const fn acquire(&self) -> Acquire<'_> {
-        Acquiring::new(self, 1)
+        AcquireFrom::new(self, 1)
     }
 
     /// Waits for `n` permits, all at once.
@@ -206,10 +206,10 @@ impl Semaphore {
     #[inline]
     #[track_caller]
     pub const fn acquire_many(&self, n: usize) -> Acquire<'_> {
-        Acquiring::new(self, n)
+        AcquireFrom::new(self, n)
     }
 
-    /// As [`acquire_many`](Self::acquire_many), with permits that keep any [`Owner`] of the semaphore: an `Rc`
+    /// As [`acquire_many`](Self::acquire_many), with permits that keep any [`Handle`] of the semaphore: an `Rc`
     /// for tasks that stay on one thread, a smart pointer of your own.
     ///
     /// # Errors
@@ -230,11 +230,11 @@ impl Semaphore {
     /// ```
     #[inline]
     #[track_caller]
-    pub const fn acquire_from<O: Owner<Target = Self>>(owner: O, n: usize) -> Acquiring<O> {
-        Acquiring::new(owner, n)
+    pub const fn acquire_from<O: Handle<Target = Self>>(owner: O, n: usize) -> AcquireFrom<O> {
+        AcquireFrom::new(owner, n)
     }
 
-    /// As [`try_acquire_many`](Self::try_acquire_many), with permits that keep any [`Owner`] of the semaphore.
+    /// As [`try_acquire_many`](Self::try_acquire_many), with permits that keep any [`Handle`] of the semaphore.
     ///
     /// # Errors
     /// As [`try_acquire`](Self::try_acquire).
@@ -243,7 +243,7 @@ impl Semaphore {
     /// As [`try_acquire_many`](Self::try_acquire_many).
     #[inline]
     #[track_caller]
-    pub fn try_acquire_from<O: Owner<Target = Self>>(
+    pub fn try_acquire_from<O: Handle<Target = Self>>(
         owner: O,
         n: usize,
     ) -> Result<Permit<O>, TryAcquireError> {
@@ -314,7 +314,7 @@ impl Semaphore {
     #[doc(alias = "acquire_arc")]
     #[inline]
     pub const fn acquire_owned(self: Arc<Self>) -> AcquireOwned {
-        Acquiring::new(self, 1)
+        AcquireFrom::new(self, 1)
     }
 
     /// As [`acquire_many`](Self::acquire_many), with permits that own their part of the semaphore.
@@ -338,7 +338,7 @@ impl Semaphore {
     #[inline]
     #[track_caller]
     pub fn acquire_many_owned(self: Arc<Self>, n: usize) -> AcquireOwned {
-        Acquiring::new(self, n)
+        AcquireFrom::new(self, n)
     }
 
     /// As [`try_acquire`](Self::try_acquire), with a permit that owns its part of the semaphore.

@@ -1,6 +1,6 @@
 //! The engine of all waiting futures: poll is a match on the phase, and so is drop.
 //!
-//! * **A1 (mine)** The seat has joined the line of `owner`'s semaphore, or none. [`Owner`](crate::Owner) promises that it
+//! * **A1 (mine)** The seat has joined the line of `owner`'s semaphore, or none. [`Handle`](crate::Handle) promises that it
 //!   is the same one each time.
 //! * **A2 (debt)** While `owner` is `Some` and the seat has joined, it stands in line or holds a verdict that
 //!   nobody has acted upon; drop must see to it. `owner` is `None` once the future is done.
@@ -10,7 +10,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
 use crate::node::{Joined, Node, Place, Seat};
-use crate::owner::Leads;
+use crate::handle::Leads;
 use crate::permit::Permit;
 use crate::protocol::{ANY_LENGTH, Denial, Entry, Refusal};
 use crate::queue::Locked;
@@ -141,7 +141,7 @@ fn join(
     let found = match told {
         Ok(n) => return Poll::Ready(Ok(n)),
         Err(Denial::Closed) => return Poll::Ready(Err(Refusal::Closed)),
-        Err(Denial::MustWait(_)) if room == 0 => return Poll::Ready(Err(Refusal::LineFull)),
+        Err(Denial::MustWait(_)) if room == 0 => return Poll::Ready(Err(Refusal::QueueFull)),
         Err(Denial::MustWait(found)) => found,
     };
     // The clone is foreign code: it comes before the lock (F4), which is taken only if nothing has changed.
@@ -185,7 +185,7 @@ fn stand_in_line(
 ) -> Poll<Result<usize, Refusal>> {
     if room != ANY_LENGTH && line.len() >= room {
         semaphore.leave(line);
-        return Poll::Ready(Err(Refusal::LineFull));
+        return Poll::Ready(Err(Refusal::QueueFull));
     }
     // SAFETY: the seat is new, and when it is dropped `cancel` takes it off (A2).
     let joined = unsafe { line.push_back(place, waker) };

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use fairgate::{
     Acquire, AcquireError, AcquireOwned, BoundedAcquireError, Lock, MappedMutexGuard, Mutex, MutexGuard,
-    OwnedMappedMutexGuard, OwnedMutexGuard, OwnedSemaphorePermit, Owner, PollSemaphore, Semaphore,
+    OwnedMappedMutexGuard, OwnedMutexGuard, OwnedSemaphorePermit, Handle, PollSemaphore, Semaphore,
     TimeoutExt,
 };
 use futures_lite::future::block_on;
@@ -96,7 +96,7 @@ fn a_request_is_refused_at_once_behind_too_many() {
     let Poll::Ready(Err(refused)) = poll(pin!(semaphore.acquire().bounded(1))) else {
         panic!("one is waiting already")
     };
-    assert_eq!(refused, BoundedAcquireError::LineFull);
+    assert_eq!(refused, BoundedAcquireError::QueueFull);
     assert_eq!(refused.to_string(), "too many are waiting already");
     assert!(poll(pin!(semaphore.acquire().bounded(2))).is_pending());
     semaphore.close();
@@ -190,7 +190,7 @@ fn a_greedy_request_waits_its_turn_for_its_least() {
 fn a_permit_may_keep_an_rc() {
     let semaphore = Rc::new(Semaphore::new(2));
     let mut permit = block_on(Semaphore::acquire_from(semaphore.clone(), 2)).unwrap();
-    assert_eq!(Rc::strong_count(permit.owner()), 2);
+    assert_eq!(Rc::strong_count(permit.handle()), 2);
     let half = permit.split(1).unwrap();
     assert!(Semaphore::try_acquire_from(semaphore.clone(), 1).is_err());
     drop((permit, half));
@@ -235,7 +235,7 @@ impl Deref for Slots {
 }
 
 // SAFETY: an `Arc` never changes where its value lies, and the slots are a part of it.
-unsafe impl Owner for Slots {}
+unsafe impl Handle for Slots {}
 
 #[test]
 fn a_permit_may_keep_a_pointer_of_the_users_own() {
@@ -328,7 +328,7 @@ fn what_is_polled_by_hand_can_give_its_place_up() {
     assert!(poll(next.as_mut()).is_pending());
     semaphore.add_permits(1);
     assert!(poll(next.as_mut()).is_pending());
-    polled.give_up();
+    polled.cancel();
     assert!(poll(next.as_mut()).is_ready(), "what was granted goes on to the next");
     assert!(polled.poll_acquire_many(&mut cx, 3).is_pending());
     assert!(polled.poll_acquire_many(&mut cx, 2).is_pending());
@@ -392,7 +392,7 @@ fn guards_lead_back_to_their_mutex() {
     drop(guard);
     let guard = mutex.clone().try_lock_owned().unwrap();
     assert!(Arc::ptr_eq(OwnedMutexGuard::mutex(&guard), &mutex));
-    assert!(Arc::ptr_eq(fairgate::Guard::owner(&guard), &mutex));
+    assert!(Arc::ptr_eq(fairgate::Guard::handle(&guard), &mutex));
     let first = OwnedMutexGuard::map(guard, |list| &mut list[0]);
     assert!(Arc::ptr_eq(OwnedMappedMutexGuard::mutex(&first), &mutex));
 }

@@ -101,7 +101,7 @@ fn exercise_6_the_line_is_too_long() {
         assert!(block_on(poll_once(request)).is_none());
     }
     let refused = block_on(semaphore.acquire().bounded(2));
-    assert_eq!(refused.unwrap_err(), BoundedAcquireError::LineFull);
+    assert_eq!(refused.unwrap_err(), BoundedAcquireError::QueueFull);
 }
 
 #[test]

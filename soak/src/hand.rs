@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fairgate::{
-    AcquireError, BoundedAcquireError, Elapsed, Guard, Mutex, Owner, Permit, Semaphore, TimeoutExt,
+    AcquireError, BoundedAcquireError, Elapsed, Guard, Mutex, Handle, Permit, Semaphore, TimeoutExt,
 };
 use smol::future::{block_on, yield_now};
 
@@ -64,7 +64,7 @@ impl From<BoundedAcquireError> for No {
     fn from(error: BoundedAcquireError) -> Self {
         match error {
             BoundedAcquireError::Closed => Self::Closed,
-            BoundedAcquireError::LineFull => Self::Full,
+            BoundedAcquireError::QueueFull => Self::Full,
         }
     }
 }
@@ -109,7 +109,7 @@ impl Hand {
         request: impl Future<Output = Result<Permit<O>, E>>,
         nap: Nap,
     ) where
-        O: Owner<Target = Semaphore> + Clone,
+        O: Handle<Target = Semaphore> + Clone,
         E: Into<No>,
     {
         if let Some(permit) = self.wait(request, nap).await {
@@ -153,7 +153,7 @@ impl Hand {
     }
 
     /// Holds permits for a while, perhaps in two parts, perhaps with one more, perhaps for good.
-    async fn hold<O: Owner<Target = Semaphore> + Clone>(&mut self, world: &World, mut permit: Permit<O>) {
+    async fn hold<O: Handle<Target = Semaphore> + Clone>(&mut self, world: &World, mut permit: Permit<O>) {
         world.took(permit.num_permits());
         have_turns(self.rng.u8(0..4)).await;
         match self.rng.u8(..) {
@@ -167,7 +167,7 @@ impl Hand {
 
     async fn split<O>(&mut self, world: &World, permit: &mut Permit<O>)
     where
-        O: Owner<Target = Semaphore> + Clone,
+        O: Handle<Target = Semaphore> + Clone,
     {
         self.tally.splits += 1;
         let n = self.rng.usize(0..=permit.num_permits());
@@ -175,15 +175,15 @@ impl Hand {
         yield_now().await;
     }
 
-    fn merge<O: Owner<Target = Semaphore> + Clone>(&mut self, world: &World, permit: &mut Permit<O>) {
-        if let Some(more) = self.try_take(permit.owner().clone(), 1) {
+    fn merge<O: Handle<Target = Semaphore> + Clone>(&mut self, world: &World, permit: &mut Permit<O>) {
+        if let Some(more) = self.try_take(permit.handle().clone(), 1) {
             world.took(1);
             self.tally.merges += 1;
             permit.merge(more);
         }
     }
 
-    async fn forget<O: Owner<Target = Semaphore>>(&mut self, world: &World, permit: Permit<O>) {
+    async fn forget<O: Handle<Target = Semaphore>>(&mut self, world: &World, permit: Permit<O>) {
         let n = permit.num_permits();
         world.gives(n);
         permit.forget();
@@ -210,7 +210,7 @@ impl Hand {
         }
     }
 
-    fn try_take<O: Owner<Target = Semaphore>>(&mut self, owner: O, n: usize) -> Option<Permit<O>> {
+    fn try_take<O: Handle<Target = Semaphore>>(&mut self, owner: O, n: usize) -> Option<Permit<O>> {
         self.tally.attempts += 1;
         match Semaphore::try_acquire_from(owner, n) {
             Ok(permit) => {
@@ -236,7 +236,7 @@ impl Hand {
     }
 
     /// Reads, is away for a while, and writes: two at once would lose a count.
-    async fn count<M: Owner<Target = Mutex<u64>>>(&mut self, mut guard: Guard<M>) {
+    async fn count<M: Handle<Target = Mutex<u64>>>(&mut self, mut guard: Guard<M>) {
         let seen = *guard;
         have_turns(self.rng.u8(0..2)).await;
         *guard = seen + 1;
@@ -281,7 +281,7 @@ impl Hand {
 
     fn blocked<O>(&mut self, world: &World, answer: Result<Result<Permit<O>, AcquireError>, Elapsed>)
     where
-        O: Owner<Target = Semaphore> + Clone,
+        O: Handle<Target = Semaphore> + Clone,
     {
         let permit = match answer {
             Ok(Ok(permit)) => Some(permit),
@@ -305,7 +305,7 @@ impl Hand {
     }
 }
 
-fn give_back<O: Owner<Target = Semaphore>>(world: &World, permit: Permit<O>) {
+fn give_back<O: Handle<Target = Semaphore>>(world: &World, permit: Permit<O>) {
     world.gives(permit.num_permits());
     drop(permit);
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex as StdMutex};
 use std::task::{Context, Poll};
 
 use fairgate::{
-    Acquiring, BoundedAcquiring, GreedyAcquiring, Guard, Locking, Mutex, Owner, Permit, Semaphore,
+    AcquireFrom, BoundedAcquire, AcquireUpTo, Guard, LockFrom, Mutex, Handle, Permit, Semaphore,
 };
 
 use super::step::Ask;
@@ -49,14 +49,14 @@ pub type Borrowed = Counted<&'static Semaphore>;
 pub type Owned = Counted<Arc<Semaphore>>;
 
 /// The kinds that are a semaphore: more can be done to them.
-pub trait Counting: Kind<Held = Permit<Self::Owner>> + Deref<Target = Semaphore> {
-    type Owner: Owner<Target = Semaphore> + Clone;
+pub trait Counting: Kind<Held = Permit<Self::Handle>> + Deref<Target = Semaphore> {
+    type Handle: Handle<Target = Semaphore> + Clone;
     /// What the request was granted and has not picked up yet. A greedy one does not tell.
     fn granted(request: &Self::Request) -> usize;
 }
 
-impl<O: Owner<Target = Semaphore> + Clone> Counting for Counted<O> {
-    type Owner = O;
+impl<O: Handle<Target = Semaphore> + Clone> Counting for Counted<O> {
+    type Handle = O;
 
     fn granted(request: &Request<O>) -> usize {
         match request {
@@ -67,14 +67,14 @@ impl<O: Owner<Target = Semaphore> + Clone> Counting for Counted<O> {
     }
 }
 
-impl<O: Owner<Target = Semaphore>> Deref for Counted<O> {
+impl<O: Handle<Target = Semaphore>> Deref for Counted<O> {
     type Target = Semaphore;
     fn deref(&self) -> &Semaphore {
         &self.0
     }
 }
 
-impl<O: Owner<Target = Semaphore> + Clone> Kind for Counted<O> {
+impl<O: Handle<Target = Semaphore> + Clone> Kind for Counted<O> {
     type Held = Permit<O>;
     type Request = Request<O>;
 
@@ -105,13 +105,13 @@ impl<O: Owner<Target = Semaphore> + Clone> Kind for Counted<O> {
 }
 
 /// A request that has its place in memory.
-pub enum Request<O: Owner<Target = Semaphore>> {
-    Plain(Pin<Box<Acquiring<O>>>),
-    Greedy(Pin<Box<GreedyAcquiring<O>>>),
-    Bounded(Pin<Box<BoundedAcquiring<O>>>),
+pub enum Request<O: Handle<Target = Semaphore>> {
+    Plain(Pin<Box<AcquireFrom<O>>>),
+    Greedy(Pin<Box<AcquireUpTo<O>>>),
+    Bounded(Pin<Box<BoundedAcquire<O>>>),
 }
 
-impl<O: Owner<Target = Semaphore>> Future for Request<O> {
+impl<O: Handle<Target = Semaphore>> Future for Request<O> {
     type Output = Option<Permit<O>>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -138,7 +138,7 @@ impl Start for Owned {
 /// A mutex, as a semaphore that has one permit at most. While it is not free at the start, its one permit is
 /// kept here, to be given later.
 #[derive(Clone)]
-pub struct Single<M: Owner<Target = Mutex<()>>> {
+pub struct Single<M: Handle<Target = Mutex<()>>> {
     pub mutex: M,
     kept: Arc<StdMutex<Option<Guard<M>>>>,
 }
@@ -146,14 +146,14 @@ pub struct Single<M: Owner<Target = Mutex<()>>> {
 pub type Lock = Single<&'static Mutex<()>>;
 pub type LockOwned = Single<Arc<Mutex<()>>>;
 
-impl<M: Owner<Target = Mutex<()>> + Clone> Single<M> {
+impl<M: Handle<Target = Mutex<()>> + Clone> Single<M> {
     pub fn new(mutex: M, free: usize) -> Self {
         let kept = (free == 0).then(|| Mutex::try_lock_from(mutex.clone()).unwrap());
         Self { mutex, kept: Arc::new(StdMutex::new(kept)) }
     }
 }
 
-impl<M: Owner<Target = Mutex<()>> + Clone> Kind for Single<M> {
+impl<M: Handle<Target = Mutex<()>> + Clone> Kind for Single<M> {
     type Held = Guard<M>;
     type Request = LockRequest<M>;
 
@@ -183,9 +183,9 @@ impl<M: Owner<Target = Mutex<()>> + Clone> Kind for Single<M> {
 }
 
 /// A request for a mutex that has its place in memory.
-pub struct LockRequest<M: Owner<Target = Mutex<()>>>(Pin<Box<Locking<M>>>);
+pub struct LockRequest<M: Handle<Target = Mutex<()>>>(Pin<Box<LockFrom<M>>>);
 
-impl<M: Owner<Target = Mutex<()>>> Future for LockRequest<M> {
+impl<M: Handle<Target = Mutex<()>>> Future for LockRequest<M> {
     type Output = Option<Guard<M>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {

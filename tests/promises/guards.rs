@@ -10,11 +10,11 @@ use fairgate::{Guard, MappedGuard, Mutex, MutexGuard, OwnedMappedMutexGuard, Own
 
 /// Makes each test three: of a mutex that is borrowed, shared, and of one thread alone. `$owner()` leads to a mutex of
 /// a pair, and `$free()` says whether it is unlocked; it panics if two can lock it.
-macro_rules! for_each_owner {
+macro_rules! for_each_handle {
     ($($(#[$doc:meta])* fn $test:ident($owner:ident, $free:ident) $body:block)*) => {
-        for_each_owner! { @ borrowed, |mutex| &mutex; $($test $owner $free $body)* }
-        for_each_owner! { @ owned, |mutex| Arc::new(mutex); $($test $owner $free $body)* }
-        for_each_owner! { @ local, |mutex| Rc::new(mutex); $($test $owner $free $body)* }
+        for_each_handle! { @ borrowed, |mutex| &mutex; $($test $owner $free $body)* }
+        for_each_handle! { @ owned, |mutex| Arc::new(mutex); $($test $owner $free $body)* }
+        for_each_handle! { @ local, |mutex| Rc::new(mutex); $($test $owner $free $body)* }
     };
     (@ $module:ident, |$mutex:ident| $lead:expr; $($test:ident $owner:ident $free:ident $body:block)*) => {
         mod $module {
@@ -42,7 +42,7 @@ fn panics<R>(what: impl FnOnce() -> R) -> bool {
     catch_unwind(AssertUnwindSafe(what)).is_err()
 }
 
-for_each_owner! {
+for_each_handle! {
     /// P16: a guard was dropped twice, or not at all, when the closure panicked.
     fn a_map_that_panics_unlocks_once(owner, free) {
         let guard = Mutex::try_lock_from(owner()).unwrap();

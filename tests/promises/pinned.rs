@@ -80,7 +80,7 @@ fn a_future_may_be_looked_at_between_polls() {
     let semaphore = Semaphore::new(0);
     let mut future = pin!(semaphore.acquire_many(2));
     let look = |future: &Acquire<'_>| (format!("{future:?}"), future.is_granted(), future.num_permits());
-    let told = |phase| format!("Acquiring {{ ask: Ask {{ least: 2, most: 2 }}, phase: {phase} }}");
+    let told = |phase| format!("AcquireFrom {{ ask: Ask {{ least: 2, most: 2 }}, phase: {phase} }}");
     assert_eq!(look(&future), (told("Idle"), false, 2));
     assert!(poll(future.as_mut()).is_pending());
     assert_eq!(look(&future), (told("Waiting"), false, 2));

@@ -9,8 +9,8 @@ use std::rc::Rc;
 use std::sync::{Arc, MutexGuard as StdGuard};
 
 use fairgate::{
-    Acquire, AcquireError, AcquireOwned, Acquiring, BoundedAcquireError, BoundedAcquiring, Elapsed,
-    GreedyAcquiring, Guard, Lock, LockOwned, Locking, MappedGuard, MappedMutexGuard, Mutex, MutexGuard,
+    Acquire, AcquireError, AcquireOwned, AcquireFrom, BoundedAcquireError, BoundedAcquire, Elapsed,
+    AcquireUpTo, Guard, Lock, LockOwned, LockFrom, MappedGuard, MappedMutexGuard, Mutex, MutexGuard,
     OwnedMappedMutexGuard, OwnedMutexGuard, OwnedSemaphorePermit, Permit, PollSemaphore, Semaphore,
     SemaphorePermit, TryAcquireError, TryLockError, WithTimeout,
 };
@@ -72,13 +72,13 @@ table! {
     Permit<Local>:                             -    -    Unpin UnwindSafe;
     Acquire<'static>:                          Send Sync -     -;
     AcquireOwned:                              Send Sync -     -;
-    Acquiring<Local>:                          -    -    -     -;
-    BoundedAcquiring<Borrowed>:                Send Sync -     -;
-    BoundedAcquiring<Shared>:                  Send Sync -     -;
-    BoundedAcquiring<Local>:                   -    -    -     -;
-    GreedyAcquiring<Borrowed>:                 Send Sync -     -;
-    GreedyAcquiring<Shared>:                   Send Sync -     -;
-    GreedyAcquiring<Local>:                    -    -    -     -;
+    AcquireFrom<Local>:                          -    -    -     -;
+    BoundedAcquire<Borrowed>:                Send Sync -     -;
+    BoundedAcquire<Shared>:                  Send Sync -     -;
+    BoundedAcquire<Local>:                   -    -    -     -;
+    AcquireUpTo<Borrowed>:                 Send Sync -     -;
+    AcquireUpTo<Shared>:                   Send Sync -     -;
+    AcquireUpTo<Local>:                    -    -    -     -;
     PollSemaphore:                             Send Sync Unpin -;
 
     // A mutex passes its value from thread to thread, one at a time: whoever shares it needs to send it.
@@ -94,7 +94,7 @@ table! {
     LockOwned<SendOnly>:                       Send Sync -     -;
     LockOwned<SyncOnly>:                       -    -    -     -;
     LockOwned<Neither>:                        -    -    -     -;
-    Locking<Rc<Mutex<Both>>>:                  -    -    -     -;
+    LockFrom<Rc<Mutex<Both>>>:                  -    -    -     -;
 
     // A guard is sent as its value is, and shared as its value is; since it leads back to its mutex, whoever
     // shares it also needs to send the value.
@@ -160,8 +160,8 @@ sizes! {
     Mutex<()>:                               16;
     Acquire<'static>:                        48;
     AcquireOwned:                            48;
-    BoundedAcquiring<Borrowed>:              56;
-    GreedyAcquiring<Borrowed>:               56;
+    BoundedAcquire<Borrowed>:              56;
+    AcquireUpTo<Borrowed>:               56;
     Lock<'static, ()>:                       48;
     LockOwned<()>:                           48;
     SemaphorePermit<'static>:                16;

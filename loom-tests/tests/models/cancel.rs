@@ -141,7 +141,7 @@ fn a_request_that_is_polled_by_hand_is_given_up_against_a_grant() {
         assert!(asked.is_pending());
         join([giver]);
         drop(second.served());
-        slots.give_up();
+        slots.cancel();
         at_rest(&semaphore, 1);
     });
 }

@@ -84,7 +84,7 @@ fn one_who_would_not_wait_at_all_is_in_nobodys_way() {
         let semaphore = Arc::new(Semaphore::new(1));
         let other = aside(&semaphore, |semaphore| {
             let refused = Request::asked(semaphore.acquire_many(2).bounded(0)).served();
-            assert_eq!(refused.unwrap_err(), BoundedAcquireError::LineFull);
+            assert_eq!(refused.unwrap_err(), BoundedAcquireError::QueueFull);
         });
         assert!(semaphore.try_acquire().is_ok(), "nobody waits, and one lies free");
         join([other]);

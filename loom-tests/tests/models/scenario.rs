@@ -8,7 +8,7 @@
 use std::mem;
 use std::sync::Arc;
 
-use fairgate_loom::{Acquiring, Owner, Permit, Semaphore};
+use fairgate_loom::{AcquireFrom, Handle, Permit, Semaphore};
 use loom::thread::{self, JoinHandle};
 
 use crate::check::check;
@@ -75,10 +75,10 @@ impl Turn {
 }
 
 /// A thread with its part of the semaphore.
-struct Actor<O: Owner<Target = Semaphore>> {
+struct Actor<O: Handle<Target = Semaphore>> {
     me: usize,
     owner: O,
-    waiting: Vec<(Turn, Request<Acquiring<O>>)>,
+    waiting: Vec<(Turn, Request<AcquireFrom<O>>)>,
     held: Option<Permit<O>>,
     next: usize,
     told: Told,
@@ -93,7 +93,7 @@ struct Told {
     made: isize,
 }
 
-impl<O: Owner<Target = Semaphore> + Clone> Actor<O> {
+impl<O: Handle<Target = Semaphore> + Clone> Actor<O> {
     fn new(me: usize, owner: O, held: usize, next: usize) -> Self {
         let held = Some(Semaphore::try_acquire_from(owner.clone(), held).unwrap());
         Self { me, owner, waiting: Vec::new(), held, next, told: Told::default() }
@@ -155,18 +155,18 @@ impl<O: Owner<Target = Semaphore> + Clone> Actor<O> {
     }
 
     /// Takes a request out, if it has not been answered.
-    fn take(&mut self, index: usize) -> Option<(Turn, Request<Acquiring<O>>)> {
+    fn take(&mut self, index: usize) -> Option<(Turn, Request<AcquireFrom<O>>)> {
         let at = self.waiting.iter().position(|(turn, _)| turn.index == index)?;
         Some(self.waiting.remove(at))
     }
 
-    fn ask_again(&mut self, index: usize, ask: impl Fn(Request<Acquiring<O>>) -> Asked<Acquiring<O>>) {
+    fn ask_again(&mut self, index: usize, ask: impl Fn(Request<AcquireFrom<O>>) -> Asked<AcquireFrom<O>>) {
         if let Some((turn, request)) = self.take(index) {
             self.note(turn, ask(request));
         }
     }
 
-    fn note(&mut self, turn: Turn, asked: Asked<Acquiring<O>>) {
+    fn note(&mut self, turn: Turn, asked: Asked<AcquireFrom<O>>) {
         match asked {
             Asked::Pending(request) => self.waiting.push((turn, request)),
             Asked::Ready(Err(_)) => self.told.refused.push(turn),
@@ -198,7 +198,7 @@ trait Done {
     fn leave(&mut self);
 }
 
-impl<O: Owner<Target = Semaphore> + Clone> Done for Actor<O> {
+impl<O: Handle<Target = Semaphore> + Clone> Done for Actor<O> {
     fn told(&self) -> &Told {
         &self.told
     }
@@ -254,7 +254,7 @@ impl Scenario {
     /// Starts a thread, if it has anything to do.
     fn start<O>(&self, actor: Actor<O>) -> Result<Actor<O>, JoinHandle<Actor<O>>>
     where
-        O: Owner<Target = Semaphore> + Clone + 'static,
+        O: Handle<Target = Semaphore> + Clone + 'static,
     {
         match self.acts[actor.me] {
             [] => Ok(actor),

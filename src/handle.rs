@@ -14,7 +14,7 @@ use crate::semaphore::Semaphore;
 /// # Examples
 /// An owner that leads to one of several semaphores that are kept together:
 /// ```
-/// use fairgate::{Owner, Semaphore};
+/// use fairgate::{Handle, Semaphore};
 /// use std::{ops::Deref, sync::Arc};
 ///
 /// struct Shelf(Arc<[Semaphore]>, usize);
@@ -26,7 +26,7 @@ use crate::semaphore::Semaphore;
 ///     }
 /// }
 /// // SAFETY: the slice of an `Arc` never moves, and the index was in bounds when the owner was made.
-/// unsafe impl Owner for Shelf {}
+/// unsafe impl Handle for Shelf {}
 ///
 /// let shelf: Arc<[Semaphore]> = [1, 2].map(Semaphore::new).into();
 /// let permit = Semaphore::try_acquire_from(Shelf(shelf.clone(), 1), 2).unwrap();
@@ -38,16 +38,16 @@ use crate::semaphore::Semaphore;
 /// supertype, and does not panic; a clone
 /// of the owner leads there, too. That value neither moves nor dies while an owner lives, nor after one was
 /// leaked, and nobody gets a `&mut` to it meanwhile.
-pub unsafe trait Owner: Deref {}
+pub unsafe trait Handle: Deref {}
 
 // SAFETY: the reference always leads to the same place.
-unsafe impl<T: ?Sized> Owner for &T {}
+unsafe impl<T: ?Sized> Handle for &T {}
 // SAFETY: an `Arc` never changes where its value lies.
 #[cfg(feature = "alloc")]
-unsafe impl<T: ?Sized> Owner for alloc::sync::Arc<T> {}
+unsafe impl<T: ?Sized> Handle for alloc::sync::Arc<T> {}
 // SAFETY: an `Rc` never changes where its value lies.
 #[cfg(feature = "alloc")]
-unsafe impl<T: ?Sized> Owner for alloc::rc::Rc<T> {}
+unsafe impl<T: ?Sized> Handle for alloc::rc::Rc<T> {}
 
 /// What has a semaphore inside: a semaphore, or a mutex. Nobody outside the crate can name this, so nobody
 /// reaches a mutex's semaphore through it.
@@ -70,8 +70,8 @@ impl<T: ?Sized> Counted for Mutex<T> {
     }
 }
 
-/// An [`Owner`] of what has a semaphore inside.
-pub trait Leads: Owner<Target: Counted> {
+/// An [`Handle`] of what has a semaphore inside.
+pub trait Leads: Handle<Target: Counted> {
     /// The semaphore it leads to, always the same one.
     #[inline]
     fn semaphore(&self) -> &Semaphore {
@@ -79,4 +79,4 @@ pub trait Leads: Owner<Target: Counted> {
     }
 }
 
-impl<O: Owner<Target: Counted>> Leads for O {}
+impl<O: Handle<Target: Counted>> Leads for O {}
