@@ -196,9 +196,11 @@ impl<'a> Place<'a> {
         // SAFETY: made from a reference that is still borrowed; before it joins, nobody else looks at the links.
         unsafe {
             let node = self.0.as_ref();
-            let links = (*node.links.get()).write(links);
+            // Through the raw pointer: a reference from `MaybeUninit::write` would be unique, and the first write
+            // through the queue's pointers would end it.
+            node.links.get().cast::<Links>().write(links);
             node.need.set(node.need.get() | JOINED);
-            Joined(links)
+            Joined(&*node.links.get().cast())
         }
     }
 }

@@ -250,8 +250,10 @@ impl Semaphore {
             // A word without LOCKED, so that none of the permits in it is granted already.
             let state = self.line.settled();
             let forgotten = n.min(state.free());
-            // ORDERING: Relaxed: nothing was written for those who find fewer permits.
-            if self.step(state, state.minus(forgotten), Ordering::Relaxed).is_ok() {
+            // ORDERING: Acquire, with the Release of the threads that released these permits: a caller that has
+            // taken the last permit away may act on that, as after an acquire. The load does not do, since
+            // the word may have changed and changed back in between.
+            if self.step(state, state.minus(forgotten), Ordering::Acquire).is_ok() {
                 return forgotten;
             }
         }
@@ -263,8 +265,8 @@ impl Semaphore {
         loop {
             let state = self.line.settled();
             let Some(next) = state.reduce(n) else { return false };
-            // ORDERING: Relaxed: as in `forget_free`.
-            if self.step(state, next, Ordering::Relaxed).is_ok() {
+            // ORDERING: Acquire: as in `forget_free`.
+            if self.step(state, next, Ordering::Acquire).is_ok() {
                 return true;
             }
         }

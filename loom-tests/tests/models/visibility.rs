@@ -240,3 +240,26 @@ fn from_one_who_closes_to_one_who_looks() {
         });
     }
 }
+
+/// A caller that has taken the only permit away holds no permit, but no other thread can hold one either.
+#[test]
+fn forget_permits_sees_what_the_last_holder_wrote() {
+    check(|| {
+        let (semaphore, data) = (Arc::new(Semaphore::new(1)), Data::new());
+        let holder = thread::spawn({
+            let (semaphore, data) = (semaphore.clone(), data.clone());
+            move || {
+                if let Ok(permit) = semaphore.try_acquire() {
+                    data.write();
+                    drop(permit);
+                }
+            }
+        });
+        let forgotten = semaphore.forget_permits(1);
+        if forgotten == 1 {
+            data.write();
+        }
+        join([holder]);
+        at_rest(&semaphore, 1 - forgotten);
+    });
+}
