@@ -1,5 +1,5 @@
 #![forbid(unsafe_code)]
-//! Waiting with a thread in place of a task: both stand in the same line.
+//! Running a future on the current thread. Threads wait in the same queue as tasks.
 
 use alloc::sync::Arc;
 use alloc::task::Wake;
@@ -13,92 +13,107 @@ use std::time::Instant;
 use crate::sync::thread::{self, Thread};
 use crate::sync::{AtomicBool, Ordering};
 
-/// Polls the future on this thread, which sleeps in between.
+/// Polls the future on the current thread, and parks the thread in between.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     match block_until(future, None) {
         Some(output) => output,
-        None => unreachable!("there is no end to this wait"),
+        None => unreachable!("there is no deadline"),
     }
 }
 
-/// As `block_on`, for so long.
+/// `block_on` with a timeout.
 pub(crate) fn block_on_timeout<F: Future>(future: F, limit: Duration) -> Option<F::Output> {
-    // A limit beyond the end of time is none.
+    // A deadline too late for an `Instant` is none.
     block_until(future, Instant::now().checked_add(limit))
 }
 
-fn block_until<F: Future>(future: F, end: Option<Instant>) -> Option<F::Output> {
+fn block_until<F: Future>(future: F, deadline: Option<Instant>) -> Option<F::Output> {
     let mut future = pin!(future);
-    let sleeper = Sleeper::of_this_thread();
-    let waker = Waker::from(Arc::clone(&sleeper));
+    let signal = Signal::of_current_thread();
+    let waker = Waker::from(Arc::clone(&signal));
     let mut cx = Context::from_waker(&waker);
+    let mut has_parked = false;
     let output = loop {
-        // The clock comes before the future, so that the future has the last word.
-        let in_time = end.is_none_or(|end| Instant::now() < end);
+        // The clock is read before the future is polled, so that the future is polled once more after the deadline.
+        let is_expired = deadline.is_some_and(|deadline| Instant::now() >= deadline);
         if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
             break Some(output);
         }
-        if !in_time {
+        if is_expired {
             break None;
         }
-        sleeper.sleep_until(end);
+        has_parked |= signal.wait_until(deadline);
     };
-    sleeper.keep();
+    if has_parked {
+        // Parking may have consumed a token that was meant for code that runs on this thread outside of this call, such as
+        // another `block_on`. A token too many does no harm.
+        signal.thread.unpark();
+    }
+    signal.keep_for_next_call();
     output
 }
 
-/// A thread that sleeps, and whether it was called. The thread's own token does not tell: what the future does
-/// while it is polled may use up the token that a call has left.
-struct Sleeper {
+/// The waker of a blocked thread: the thread, and whether it was woken. The thread's park token alone is not enough, because
+/// the future may consume it while it is polled.
+struct Signal {
     thread: Thread,
-    called: AtomicBool,
+    is_woken: AtomicBool,
 }
 
 thread::thread_local! {
-    /// Made once a thread: a wait allocates nothing after the first. While it is in use there is none here, so
-    /// that a wait within a wait gets its own.
-    #[allow(clippy::missing_const_for_thread_local, reason = "loom's does not know the form")]
-    static IDLE: Cell<Option<Arc<Sleeper>>> = Cell::new(None);
+    /// One signal per thread, so that only the first call allocates. While it is in use the cell is empty, and a nested call
+    /// makes its own.
+    #[allow(clippy::missing_const_for_thread_local, reason = "loom's macro has no const form")]
+    static UNUSED: Cell<Option<Arc<Signal>>> = Cell::new(None);
 }
 
-impl Sleeper {
-    fn of_this_thread() -> Arc<Self> {
-        // While a thread ends there may be no place to keep one any more.
-        let idle = IDLE.try_with(Cell::take).unwrap_or(None);
-        idle.unwrap_or_else(|| Arc::new(Self { thread: thread::current(), called: AtomicBool::new(false) }))
+impl Signal {
+    fn of_current_thread() -> Arc<Self> {
+        // While a thread exits, the thread local may be gone.
+        let unused = UNUSED.try_with(Cell::take).unwrap_or(None);
+        unused.unwrap_or_else(|| {
+            Arc::new(Self { thread: thread::current(), is_woken: AtomicBool::new(false) })
+        })
     }
 
-    fn keep(self: Arc<Self>) {
-        let _nowhere_to_keep_it = IDLE.try_with(|idle| idle.set(Some(self)));
+    fn keep_for_next_call(self: Arc<Self>) {
+        let _exiting = UNUSED.try_with(|unused| unused.set(Some(self)));
     }
 
-    /// Sleeps until it is called, or to the end.
-    fn sleep_until(&self, end: Option<Instant>) {
-        while !self.was_called() {
-            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
-            match left {
+    /// Waits until the waker is called, or until the deadline. Returns whether the thread has parked.
+    fn wait_until(&self, deadline: Option<Instant>) -> bool {
+        // A permit is often released within a microsecond. The order of the requests does not change by this: the thread
+        // that releases the permit grants it.
+        // ORDERING: Relaxed: `take_wake` follows.
+        thread::spin_until(|| self.is_woken.load(Ordering::Relaxed));
+        let mut has_parked = false;
+        while !self.take_wake() {
+            match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {
                 None => thread::park(),
-                Some(Duration::ZERO) => return,
+                Some(Duration::ZERO) => break,
                 Some(left) => thread::park_timeout(left),
             }
+            has_parked = true;
         }
+        has_parked
     }
 
-    fn was_called(&self) -> bool {
-        // ORDERING: Acquire, with the Release in `wake_by_ref`: the next poll sees the verdict that came before the call
-        // which is used up here.
-        self.called.swap(false, Ordering::Acquire)
+    /// Whether the waker was called since the last time.
+    fn take_wake(&self) -> bool {
+        // ORDERING: Acquire, with the Release in `wake_by_ref`: the next poll sees the outcome that was stored before the
+        // wake-up that is consumed here.
+        self.is_woken.swap(false, Ordering::Acquire)
     }
 }
 
-impl Wake for Sleeper {
+impl Wake for Signal {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // ORDERING: Release, with the Acquire in `was_called`.
-        if !self.called.swap(true, Ordering::Release) {
+        // ORDERING: Release, with the Acquire in `take_wake`.
+        if !self.is_woken.swap(true, Ordering::Release) {
             self.thread.unpark();
         }
     }

@@ -1,10 +1,10 @@
 #![forbid(unsafe_code)]
-//! The errors, and the sentence each of them says.
+//! The error types.
 
 use core::error::Error;
 use core::fmt;
 
-/// The semaphore was closed before the permits could be had.
+/// The semaphore was closed before the permits were granted.
 ///
 /// # Examples
 /// ```
@@ -17,7 +17,7 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AcquireError(pub(crate) ());
 
-/// Why permits could not be had at once.
+/// The permits could not be acquired without waiting.
 ///
 /// # Examples
 /// ```
@@ -30,41 +30,41 @@ pub struct AcquireError(pub(crate) ());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryAcquireError {
-    /// The semaphore is closed: no request will be served again.
+    /// The semaphore is closed.
     Closed,
-    /// Too few permits lie free, or somebody is already waiting for them.
+    /// Too few permits are available, or another request is queued.
     NoPermits,
 }
 
-/// Why a bounded request was refused.
+/// A [bounded](crate::AcquireFrom::bounded) request failed.
 ///
 /// # Examples
 /// ```
 /// # futures_lite::future::block_on(async {
-/// let refused = fairgate::Semaphore::new(0).acquire().bounded(0).await.unwrap_err();
-/// assert_eq!(refused, fairgate::BoundedAcquireError::QueueFull);
+/// let error = fairgate::Semaphore::new(0).acquire().bounded(0).await.unwrap_err();
+/// assert_eq!(error, fairgate::BoundedAcquireError::QueueFull);
 /// # });
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BoundedAcquireError {
     /// The semaphore is closed.
     Closed,
-    /// The request would have had to wait, and as many others as it allows were waiting already.
+    /// The request would have had to wait, and the queue was as long as the request allows.
     QueueFull,
 }
 
-/// The mutex could not be locked at once: somebody holds it or is already waiting for it.
+/// The mutex could not be locked without waiting: it is locked, or another request is queued.
 ///
 /// # Examples
 /// ```
 /// let mutex = fairgate::Mutex::new(());
-/// let _held = mutex.try_lock().unwrap();
+/// let _guard = mutex.try_lock().unwrap();
 /// assert!(mutex.try_lock().is_err());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TryLockError(pub(crate) ());
 
-/// The deadline passed before the future was done. The future has been dropped.
+/// The deadline passed before the future completed. The future has been dropped.
 ///
 /// # Examples
 /// ```
@@ -97,7 +97,7 @@ impl fmt::Display for BoundedAcquireError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Closed => "semaphore closed",
-            Self::QueueFull => "too many are waiting already",
+            Self::QueueFull => "queue full",
         })
     }
 }

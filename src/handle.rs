@@ -1,82 +1,50 @@
-//! What leads to a semaphore or a mutex: a reference, an `Arc`, an `Rc`, or an owner of the user's own. All
-//! futures, permits and guards are generic over it, so that none is written twice.
+//! What futures, permits and guards keep to reach their semaphore or mutex.
 
 use core::ops::Deref;
 
-use crate::mutex::Mutex;
-use crate::semaphore::Semaphore;
-
-/// What a future, a permit or a guard may own to keep its [`Semaphore`] or [`Mutex`] alive.
+/// A pointer through which a future, a permit or a guard reaches its [`Semaphore`](crate::Semaphore) or
+/// [`Mutex`](crate::Mutex).
 ///
-/// It is implemented for `&T`, `Arc<T>` and `Rc<T>`. Implement it for a smart pointer of your own to use it
-/// with [`Semaphore::acquire_from`] and [`Mutex::lock_from`].
+/// It is implemented for `&T`, `Arc<T>` and `Rc<T>`. Implement it for a smart pointer of your own to use that with
+/// [`Semaphore::acquire_from`](crate::Semaphore::acquire_from) and [`Mutex::lock_from`](crate::Mutex::lock_from).
+///
+/// # Safety
+/// Implementations guarantee, from the moment a handle is first dereferenced:
+///
+/// * `deref` returns the same reference in every call, also after the handle was moved or coerced to a supertype, and
+///   does not panic. A clone of the handle dereferences to the same value, too.
+/// * The value is neither moved nor dropped, and no `&mut` reference to it is created, while the handle is used: until
+///   it is dropped or, if it is leaked with [`mem::forget`](core::mem::forget), until the end of its lifetime. A
+///   handle without a lifetime, such as an `Arc`, keeps the value alive for good when it is leaked.
 ///
 /// # Examples
-/// An owner that leads to one of several semaphores that are kept together:
+/// A handle to one of several semaphores in a shared slice:
 /// ```
 /// use fairgate::{Handle, Semaphore};
 /// use std::{ops::Deref, sync::Arc};
 ///
-/// struct Shelf(Arc<[Semaphore]>, usize);
+/// struct Shard(Arc<[Semaphore]>, usize);
 ///
-/// impl Deref for Shelf {
+/// impl Deref for Shard {
 ///     type Target = Semaphore;
 ///     fn deref(&self) -> &Semaphore {
 ///         &self.0[self.1]
 ///     }
 /// }
-/// // SAFETY: the slice of an `Arc` never moves, and the index was in bounds when the owner was made.
-/// unsafe impl Handle for Shelf {}
+/// // SAFETY: the slice of an `Arc` is not moved, and the index is in bounds.
+/// unsafe impl Handle for Shard {}
 ///
-/// let shelf: Arc<[Semaphore]> = [1, 2].map(Semaphore::new).into();
-/// let permit = Semaphore::try_acquire_from(Shelf(shelf.clone(), 1), 2).unwrap();
-/// assert_eq!(shelf[1].available_permits(), 0);
+/// let shards: Arc<[Semaphore]> = [1, 2].map(Semaphore::new).into();
+/// let permit = Semaphore::try_acquire_from(Shard(shards.clone(), 1), 2).unwrap();
+/// assert_eq!(shards[1].available_permits(), 0);
 /// ```
-///
-/// # Safety
-/// `deref` leads to the very same value each time, also after the owner was moved or coerced to a
-/// supertype, and does not panic; a clone
-/// of the owner leads there, too. That value neither moves nor dies while an owner lives, nor after one was
-/// leaked, and nobody gets a `&mut` to it meanwhile.
 pub unsafe trait Handle: Deref {}
 
-// SAFETY: the reference always leads to the same place.
+// SAFETY: a reference always leads to the same value, which is borrowed for the reference's lifetime.
 unsafe impl<T: ?Sized> Handle for &T {}
-// SAFETY: an `Arc` never changes where its value lies.
+// SAFETY: an `Arc` does not move its value, and keeps it alive, also when it is leaked.
 #[cfg(feature = "alloc")]
 unsafe impl<T: ?Sized> Handle for alloc::sync::Arc<T> {}
-// SAFETY: an `Rc` never changes where its value lies.
+// SAFETY: an `Rc` does not move its value, and keeps it alive, also when it is leaked.
 #[cfg(feature = "alloc")]
 unsafe impl<T: ?Sized> Handle for alloc::rc::Rc<T> {}
-
-/// What has a semaphore inside: a semaphore, or a mutex. Nobody outside the crate can name this, so nobody
-/// reaches a mutex's semaphore through it.
-pub trait Counted {
-    /// The semaphore inside.
-    fn inner(&self) -> &Semaphore;
-}
-
-impl Counted for Semaphore {
-    #[inline]
-    fn inner(&self) -> &Semaphore {
-        self
-    }
-}
-
-impl<T: ?Sized> Counted for Mutex<T> {
-    #[inline]
-    fn inner(&self) -> &Semaphore {
-        self.semaphore()
-    }
-}
-
-/// An [`Handle`] of what has a semaphore inside.
-pub trait Leads: Handle<Target: Counted> {
-    /// The semaphore it leads to, always the same one.
-    #[inline]
-    fn semaphore(&self) -> &Semaphore {
-        (**self).inner()
-    }
-}
-
-impl<O: Handle<Target: Counted>> Leads for O {}

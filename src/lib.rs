@@ -7,25 +7,15 @@ extern crate alloc;
 #[cfg(any(feature = "std", fairgate_loom))]
 extern crate std;
 
-mod semaphore;
-mod protocol;
-mod state;
-mod queue;
-mod node;
-mod wakers;
-mod waiter;
-mod acquire;
-mod permit;
-mod mutex;
-mod guard;
-mod timeout;
-#[cfg(feature = "alloc")]
-mod poll;
 #[cfg(feature = "std")]
 mod blocking;
-mod handle;
-mod sync;
 mod error;
+mod handle;
+mod mutex;
+mod raw;
+mod semaphore;
+mod sync;
+mod timeout;
 
 #[cfg(doc)]
 #[doc = include_str!("../docs/design.md")]
@@ -42,21 +32,14 @@ mod lesson {}
 #[doc = include_str!("../tests/promises/refused.md")]
 mod refused {}
 
-#[cfg(feature = "alloc")]
-pub use acquire::AcquireOwned;
-pub use acquire::{Acquire, AcquireFrom, BoundedAcquire, AcquireUpTo};
 pub use error::{AcquireError, BoundedAcquireError, Elapsed, TryAcquireError, TryLockError};
-pub use guard::{Guard, MappedGuard, MappedMutexGuard, MutexGuard};
-#[cfg(feature = "alloc")]
-pub use guard::{OwnedMappedMutexGuard, OwnedMutexGuard};
-#[cfg(feature = "alloc")]
-pub use mutex::LockOwned;
-pub use mutex::{Lock, LockFrom, Mutex};
 pub use handle::Handle;
+pub use mutex::{Erase, Guard, Lock, LockFrom, MappedGuard, MappedMutexGuard, Mutex, MutexGuard};
 #[cfg(feature = "alloc")]
-pub use permit::OwnedSemaphorePermit;
-pub use permit::{Permit, SemaphorePermit};
+pub use mutex::{LockOwned, OwnedMappedMutexGuard, OwnedMutexGuard};
+pub use semaphore::{
+    Acquire, AcquireFrom, AcquireUpTo, BoundedAcquire, Permit, Semaphore, SemaphorePermit,
+};
 #[cfg(feature = "alloc")]
-pub use poll::PollSemaphore;
-pub use semaphore::Semaphore;
-pub use timeout::{TimeoutExt, WithTimeout, with_timeout};
+pub use semaphore::{AcquireOwned, OwnedSemaphorePermit, PollSemaphore};
+pub use timeout::{Deadline, TimeoutExt, WithTimeout, with_timeout};

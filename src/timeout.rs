@@ -1,46 +1,49 @@
-//! A time limit from any timer: the future first, then the deadline.
+//! A time limit from any timer: the future is polled first, then the deadline.
 //!
-//! * **T1 (pinned)** `future` and `deadline` never move once the adapter is pinned; they are dropped where
-//!   they lie.
+//! * **T1 (pinned)** `future` and `deadline` are not moved once the adapter is pinned. They are dropped in place.
 
 use core::fmt;
 use core::future::{Future, IntoFuture};
 use core::pin::Pin;
 use core::task::{Context, Poll};
+use core::time::Duration;
 
 use crate::error::Elapsed;
 
-/// Gives `future` until `deadline`, which is any future at all: a timer of whichever executor, or a signal to
-/// stop.
+/// Runs `future` until `deadline` completes. The deadline is any future: a timer of your executor, or a shutdown signal.
 ///
-/// The future is polled first, so a result that is ready wins over a deadline that is ready, and a deadline
-/// of zero still lets through what need not wait. When the deadline is done first, the future is dropped
-/// *before* [`Elapsed`] is returned: an expired adapter neither stands in a line nor holds a permit, even if
-/// it is kept.
+/// **The future comes first, the deadline second.** `tokio::time::timeout` and `embassy_time::with_timeout` have the
+/// opposite order, with a duration first. If both arguments are futures, swapped arguments compile: then the call
+/// returns the *timer's* output, or [`Elapsed`] as soon as the work is done.
 ///
-/// | what happens | what comes of it |
+/// The future is polled before the deadline. So if both are ready, the result wins, and a deadline that is ready from the
+/// start still lets a future complete that is ready at once. If the deadline completes first, the future is dropped
+/// *before* [`Elapsed`] is returned: an expired adapter that is still alive is not queued and holds no permit.
+///
+/// | event | result |
 /// |---|---|
-/// | result and deadline are ready at the same poll | the result |
-/// | the permit was granted since the last poll, and the deadline has passed since, too | the permit |
-/// | the deadline comes first, and the permit is granted at that moment | [`Elapsed`]; the permit goes to the next in line |
-/// | the deadline is ready from the start, a limit of zero | what need not wait is had; else [`Elapsed`], and the place is given up |
-/// | the deadline never comes | as if there were none |
-/// | the adapter is dropped half-way | the future and the deadline are dropped; a permit granted and not yet seen goes to the next in line |
-/// | the adapter expires and is kept | it holds nothing, and stands in no line |
+/// | future and deadline are ready in the same poll | the future's output |
+/// | a permit was granted, and the deadline passed, since the last poll | the permit |
+/// | the deadline completes, and a permit is granted at the same time | [`Elapsed`]; the permit goes to the next request |
+/// | the deadline is ready from the start | the output if the future is ready at once, otherwise [`Elapsed`] |
+/// | the deadline never completes | as without a deadline |
+/// | the adapter is dropped | future and deadline are dropped; a permit that was granted goes to the next request |
+/// | the adapter expires and is kept | nothing is queued or held |
 ///
-/// One limit over both the wait for a permit and the work done with it throws work away when the system is
-/// busy: what has waited longest is cut short. Limit the wait, or limit the work inside the permit.
+/// Avoid one limit for both the wait for a permit and the work done with it. Under load the requests that have waited
+/// longest are then cut short in the middle of their work. Limit the wait alone, or the work alone while the permit is
+/// held ([sqlx#3132](https://github.com/launchbadge/sqlx/issues/3132)).
 ///
 /// # Cancel safety
-/// Dropping the adapter drops the future and the deadline. What the future loses by that, it loses at the
-/// deadline, too; the futures of this crate lose nothing.
+/// Dropping the adapter drops the future and the deadline. What the future loses when it is dropped, it loses at the deadline,
+/// too. The futures of this crate lose nothing.
 ///
 /// # Errors
-/// [`Elapsed`] if the deadline was done before the future.
+/// [`Elapsed`] if the deadline completes before the future.
 ///
 /// # Panics
-/// The adapter panics if it is polled again after completion. If the future or the deadline panics, the
-/// future is dropped before the panic goes on.
+/// The adapter panics if it is polled after completion. If the future or the deadline panics, the future is dropped before
+/// the panic resumes.
 ///
 /// # Examples
 /// ```
@@ -50,8 +53,8 @@ use crate::error::Elapsed;
 /// use std::time::Duration;
 ///
 /// let semaphore = Semaphore::new(0);
-/// let limit = Timer::after(Duration::from_millis(1));
-/// assert!(with_timeout(semaphore.acquire(), limit).await.is_err());
+/// let deadline = Timer::after(Duration::from_millis(1));
+/// assert!(with_timeout(semaphore.acquire(), deadline).await.is_err());
 /// assert_eq!(semaphore.waiters(), 0);
 /// # });
 /// ```
@@ -61,12 +64,27 @@ use crate::error::Elapsed;
 pub fn with_timeout<F, D>(future: F, deadline: D) -> WithTimeout<F::IntoFuture, D::IntoFuture>
 where
     F: IntoFuture,
-    D: IntoFuture,
+    D: Deadline,
 {
     WithTimeout { future: Some(future.into_future()), deadline: deadline.into_future() }
 }
 
-/// The methods of the same meaning, for every future.
+/// A future that ends another one when it completes. Implemented for everything that can be turned into a future.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a deadline: it cannot be turned into a future",
+    label = "the second argument must be a future, such as a timer",
+    note = "pass a timer of your executor, for example `smol::Timer::after(duration)` or `tokio::time::sleep(duration)`",
+    note = "with the feature `async-io`, `future.timeout(duration)` needs no timer"
+)]
+pub trait Deadline: IntoFuture {}
+
+#[diagnostic::do_not_recommend]
+impl<D: IntoFuture> Deadline for D {}
+
+/// [`with_timeout`] and its variants as methods of every future.
+///
+/// `embassy_time` has a trait with a method `with_timeout`, too, which takes a duration. Where both traits are imported, the
+/// call is ambiguous: import only one of them, or call the function [`with_timeout`].
 pub trait TimeoutExt: Future + Sized {
     /// [`with_timeout`] as a method.
     ///
@@ -80,15 +98,15 @@ pub trait TimeoutExt: Future + Sized {
     /// assert!(pending::<()>().with_timeout(ready(())).await.is_err());
     /// # });
     /// ```
-    fn with_timeout<D: IntoFuture>(self, deadline: D) -> WithTimeout<Self, D::IntoFuture> {
+    fn with_timeout<D: Deadline>(self, deadline: D) -> WithTimeout<Self, D::IntoFuture> {
         with_timeout(self, deadline)
     }
 
-    /// Polls the future on this thread, which sleeps in between, for at most so long. A future of this crate
-    /// stands in the same line as those of tasks, and is out of it when this returns.
+    /// Runs the future on the current thread, blocking it, for at most `limit`. A future of this crate waits in the same
+    /// queue as those of tasks, and is no longer queued when this returns.
     ///
     /// # Errors
-    /// [`Elapsed`] if the time was up before the future was done.
+    /// [`Elapsed`] if the future has not completed after `limit`.
     ///
     /// # Examples
     /// ```
@@ -100,11 +118,11 @@ pub trait TimeoutExt: Future + Sized {
     /// ```
     #[cfg(feature = "std")]
     #[doc(alias = "wait_timeout")]
-    fn blocking_timeout(self, limit: core::time::Duration) -> Result<Self::Output, Elapsed> {
+    fn blocking_timeout(self, limit: Duration) -> Result<Self::Output, Elapsed> {
         crate::blocking::block_on_timeout(self, limit).ok_or(Elapsed(()))
     }
 
-    /// [`with_timeout`] with a timer of the crate `async-io`, which needs no particular executor.
+    /// [`with_timeout`] with a timer of the crate `async-io`, which works on any executor.
     ///
     /// # Examples
     /// ```
@@ -117,17 +135,37 @@ pub trait TimeoutExt: Future + Sized {
     /// # });
     /// ```
     #[cfg(feature = "async-io")]
-    fn timeout(self, limit: core::time::Duration) -> WithTimeout<Self, async_io::Timer> {
+    fn timeout(self, limit: Duration) -> WithTimeout<Self, async_io::Timer> {
         with_timeout(self, async_io::Timer::after(limit))
+    }
+
+    /// Never compiles. It is here for its error message.
+    #[cfg(not(feature = "async-io"))]
+    #[doc(hidden)]
+    fn timeout(self, _limit: Duration) -> WithTimeout<Self, core::future::Pending<()>>
+    where
+        Self: missing::FeatureAsyncIo,
+    {
+        with_timeout(self, core::future::pending())
     }
 }
 
 impl<F: Future> TimeoutExt for F {}
 
+#[cfg(not(feature = "async-io"))]
+mod missing {
+    #[diagnostic::on_unimplemented(
+        message = "`timeout` needs the feature `async-io` of fairgate",
+        label = "this method is not available without the feature",
+        note = "enable it with `cargo add fairgate --features async-io`, or call `with_timeout` with a timer of your executor"
+    )]
+    pub trait FeatureAsyncIo {}
+}
+
 /// The future of [`with_timeout`].
 #[must_use = "futures do nothing unless polled or awaited"]
 pub struct WithTimeout<F, D> {
-    /// `None` once done or let go.
+    /// `None` once the adapter has completed.
     future: Option<F>,
     deadline: D,
 }
@@ -142,28 +180,28 @@ impl<F: Future, D: Future> Future for WithTimeout<F, D> {
             let this = self.get_unchecked_mut();
             (Pin::new_unchecked(&mut this.future), Pin::new_unchecked(&mut this.deadline))
         };
-        let mut hold = LetGo(future);
-        let future = hold.0.as_mut().as_pin_mut().expect("polled again after completion");
+        let mut guard = DropFuture(future);
+        let future = guard.0.as_mut().as_pin_mut().expect("polled again after completion");
         let output = match future.poll(cx) {
             Poll::Ready(output) => Ok(output),
             Poll::Pending => match deadline.poll(cx) {
                 Poll::Ready(_) => Err(Elapsed(())),
                 Poll::Pending => {
-                    core::mem::forget(hold);
+                    core::mem::forget(guard);
                     return Poll::Pending;
                 }
             },
         };
-        // Let go of the future before the caller hears of it: it must not stand in line any longer.
-        drop(hold);
+        // The future is dropped before the caller learns of the result, so that it is no longer queued then.
+        drop(guard);
         Poll::Ready(output)
     }
 }
 
-/// Drops the future where it lies, also when it or the deadline panics.
-struct LetGo<'a, F>(Pin<&'a mut Option<F>>);
+/// Drops the future in place, also if it or the deadline panics.
+struct DropFuture<'a, F>(Pin<&'a mut Option<F>>);
 
-impl<F> Drop for LetGo<'_, F> {
+impl<F> Drop for DropFuture<'_, F> {
     fn drop(&mut self) {
         self.0.set(None);
     }
@@ -171,6 +209,6 @@ impl<F> Drop for LetGo<'_, F> {
 
 impl<F, D> fmt::Debug for WithTimeout<F, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WithTimeout").field("done", &self.future.is_none()).finish_non_exhaustive()
+        f.debug_struct("WithTimeout").field("is_completed", &self.future.is_none()).finish_non_exhaustive()
     }
 }

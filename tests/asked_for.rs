@@ -11,8 +11,8 @@ use std::thread;
 use std::time::Duration;
 
 use fairgate::{
-    Acquire, AcquireError, AcquireOwned, BoundedAcquireError, Lock, MappedMutexGuard, Mutex, MutexGuard,
-    OwnedMappedMutexGuard, OwnedMutexGuard, OwnedSemaphorePermit, Handle, PollSemaphore, Semaphore,
+    Acquire, AcquireError, AcquireOwned, BoundedAcquireError, Handle, Lock, MappedMutexGuard, Mutex,
+    MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard, OwnedSemaphorePermit, PollSemaphore, Semaphore,
     TimeoutExt,
 };
 use futures_lite::future::block_on;

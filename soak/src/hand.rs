@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fairgate::{
-    AcquireError, BoundedAcquireError, Elapsed, Guard, Mutex, Handle, Permit, Semaphore, TimeoutExt,
+    AcquireError, BoundedAcquireError, Elapsed, Guard, Handle, Mutex, Permit, Semaphore, TimeoutExt,
 };
 use smol::future::{block_on, yield_now};
 

@@ -80,17 +80,17 @@ fn a_future_may_be_looked_at_between_polls() {
     let semaphore = Semaphore::new(0);
     let mut future = pin!(semaphore.acquire_many(2));
     let look = |future: &Acquire<'_>| (format!("{future:?}"), future.is_granted(), future.num_permits());
-    let told = |phase| format!("AcquireFrom {{ ask: Ask {{ least: 2, most: 2 }}, phase: {phase} }}");
-    assert_eq!(look(&future), (told("Idle"), false, 2));
+    let told = |phase| format!("AcquireFrom {{ permits: 2, progress: {phase}, .. }}");
+    assert_eq!(look(&future), (told("New"), false, 2));
     assert!(poll(future.as_mut()).is_pending());
-    assert_eq!(look(&future), (told("Waiting"), false, 2));
+    assert_eq!(look(&future), (told("Queued"), false, 2));
     let neighbour = pin!(semaphore.acquire());
     assert!(poll(neighbour).is_pending());
-    assert_eq!(look(&future), (told("Waiting"), false, 2));
+    assert_eq!(look(&future), (told("Queued"), false, 2));
     semaphore.add_permits(2);
     assert_eq!(look(&future), (told("Granted"), true, 2));
     assert!(poll(future.as_mut()).is_ready());
-    assert_eq!(look(&future), (told("Done"), false, 2));
+    assert_eq!(look(&future), (told("Completed"), false, 2));
 }
 
 /// P17: the reference is another thread's, while a third grants.

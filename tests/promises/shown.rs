@@ -35,14 +35,14 @@ fn a_request_shows_what_it_is_at() {
     let mutex = Mutex::new(());
     let guard = mutex.try_lock().unwrap();
     let mut lock = pin!(mutex.lock());
-    assert_eq!(debug(&*lock), "LockFrom { phase: Idle }");
+    assert_eq!(debug(&*lock), "LockFrom { progress: New }");
     assert!(lock.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-    assert_eq!(debug(&*lock), "LockFrom { phase: Waiting }");
+    assert_eq!(debug(&*lock), "LockFrom { progress: Queued }");
     drop(guard);
-    assert_eq!(debug(&*lock), "LockFrom { phase: Granted }");
+    assert_eq!(debug(&*lock), "LockFrom { progress: Granted }");
     assert!(lock.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
-    assert_eq!(debug(&*lock), "LockFrom { phase: Done }");
-    assert_eq!(debug(with_timeout(pending::<()>(), pending::<()>())), "WithTimeout { done: false, .. }");
+    assert_eq!(debug(&*lock), "LockFrom { progress: Completed }");
+    assert_eq!(debug(with_timeout(pending::<()>(), pending::<()>())), "WithTimeout { is_completed: false, .. }");
 }
 
 #[test]

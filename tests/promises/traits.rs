@@ -9,8 +9,8 @@ use std::rc::Rc;
 use std::sync::{Arc, MutexGuard as StdGuard};
 
 use fairgate::{
-    Acquire, AcquireError, AcquireOwned, AcquireFrom, BoundedAcquireError, BoundedAcquire, Elapsed,
-    AcquireUpTo, Guard, Lock, LockOwned, LockFrom, MappedGuard, MappedMutexGuard, Mutex, MutexGuard,
+    Acquire, AcquireError, AcquireFrom, AcquireOwned, AcquireUpTo, BoundedAcquire, BoundedAcquireError,
+    Elapsed, Guard, Lock, LockFrom, LockOwned, MappedGuard, MappedMutexGuard, Mutex, MutexGuard,
     OwnedMappedMutexGuard, OwnedMutexGuard, OwnedSemaphorePermit, Permit, PollSemaphore, Semaphore,
     SemaphorePermit, TryAcquireError, TryLockError, WithTimeout,
 };
@@ -94,7 +94,7 @@ table! {
     LockOwned<SendOnly>:                       Send Sync -     -;
     LockOwned<SyncOnly>:                       -    -    -     -;
     LockOwned<Neither>:                        -    -    -     -;
-    LockFrom<Rc<Mutex<Both>>>:                  -    -    -     -;
+    LockFrom<Both, Rc<Mutex<Both>>>:                  -    -    -     -;
 
     // A guard is sent as its value is, and shared as its value is; since it leads back to its mutex, whoever
     // shares it also needs to send the value.
@@ -106,7 +106,7 @@ table! {
     OwnedMutexGuard<SendOnly>:                 Send -    Unpin -;
     OwnedMutexGuard<SyncOnly>:                 -    -    Unpin -;
     OwnedMutexGuard<Neither>:                  -    -    Unpin -;
-    Guard<Rc<Mutex<Both>>>:                    -    -    Unpin -;
+    Guard<Both, Rc<Mutex<Both>>>:                    -    -    Unpin -;
 
     // A part of a borrowed value knows nothing of the whole.
     MappedMutexGuard<'static, Both>:           Send Sync Unpin UnwindSafe;
@@ -158,12 +158,12 @@ macro_rules! sizes {
 sizes! {
     Semaphore:                               16;
     Mutex<()>:                               16;
-    Acquire<'static>:                        48;
-    AcquireOwned:                            48;
-    BoundedAcquire<Borrowed>:              56;
-    AcquireUpTo<Borrowed>:               56;
-    Lock<'static, ()>:                       48;
-    LockOwned<()>:                           48;
+    Acquire<'static>:                        56;
+    AcquireOwned:                            56;
+    BoundedAcquire<Borrowed>:              64;
+    AcquireUpTo<Borrowed>:               64;
+    Lock<'static, ()>:                       56;
+    LockOwned<()>:                           56;
     SemaphorePermit<'static>:                16;
     OwnedSemaphorePermit:                    16;
     Option<SemaphorePermit<'static>>:        16;
@@ -171,7 +171,7 @@ sizes! {
     OwnedMutexGuard<()>:                      8;
     Option<MutexGuard<'static, ()>>:          8;
     MappedMutexGuard<'static, ()>:           16;
-    OwnedMappedMutexGuard<(), ()>:           16;
+    OwnedMappedMutexGuard<(), ()>:           24;
     PollSemaphore:                           16;
     AcquireError:                             0;
     TryAcquireError:                          1;

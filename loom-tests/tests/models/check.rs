@@ -15,7 +15,7 @@ use crate::request::with_wakers;
 pub const PREEMPTIONS: usize = 2;
 
 /// How many executions a model may spend on higher bounds than its least.
-const QUICK: usize = 8_000;
+const QUICK: usize = 2_000;
 const DEEP: usize = 100_000;
 
 /// Explores `model` and prints how many executions that took.

@@ -3,11 +3,11 @@
 
 use core::fmt;
 
-use crate::handle::{Leads, Handle};
-use crate::semaphore::Semaphore;
-use crate::state::MAX_PERMITS;
+use super::Semaphore;
+use crate::handle::Handle;
+use crate::raw::AsRaw;
 
-/// Permits of the semaphore that `O` leads to, given back when dropped.
+/// One or more permits of the semaphore that the handle `H` leads to. Dropping it releases them.
 ///
 /// # Examples
 /// ```
@@ -16,45 +16,46 @@ use crate::state::MAX_PERMITS;
 /// let one = all.split(1).expect("it has three");
 /// drop(all);
 /// assert_eq!(semaphore.available_permits(), 2);
-/// one.forget(); // the semaphore has one less, for good
+/// one.forget(); // the semaphore now has two permits in all
 /// assert_eq!(semaphore.available_permits(), 2);
 /// # Ok::<(), fairgate::TryAcquireError>(())
 /// ```
-#[must_use = "permits are given back when dropped"]
-pub struct Permit<O: Handle<Target = Semaphore>> {
-    owner: O,
+#[must_use = "permits are released when dropped"]
+pub struct Permit<H: Handle<Target = Semaphore>> {
+    handle: H,
     n: usize,
 }
 
-/// Permits of a borrowed semaphore, given back when dropped.
+/// Permits of a borrowed semaphore. Dropping it releases them.
 #[doc(alias = "SemaphoreGuard")]
 pub type SemaphorePermit<'a> = Permit<&'a Semaphore>;
 
-/// Permits of a shared semaphore, given back when dropped.
+/// Permits of a semaphore in an `Arc`. Dropping it releases them.
 #[cfg(feature = "alloc")]
 #[doc(alias = "SemaphoreGuardArc")]
 pub type OwnedSemaphorePermit = Permit<alloc::sync::Arc<Semaphore>>;
 
-impl<O: Handle<Target = Semaphore>> Permit<O> {
+impl<H: Handle<Target = Semaphore>> Permit<H> {
     #[inline]
-    pub(crate) const fn new(owner: O, n: usize) -> Self {
-        Self { owner, n }
+    pub(super) const fn new(handle: H, n: usize) -> Self {
+        Self { handle, n }
     }
 
-    /// How many permits these are.
+    /// The number of permits.
     pub const fn num_permits(&self) -> usize {
         self.n
     }
 
-    /// What leads to the semaphore: the reference, the `Arc`, or whatever the permit owns.
-    pub const fn handle(&self) -> &O {
-        &self.owner
+    /// The handle through which the permits are released: the reference, the `Arc`, or a pointer of your own.
+    pub const fn handle(&self) -> &H {
+        &self.handle
     }
 
-    /// Keeps the permits from ever being given back: the semaphore has so many less. `add_permits` makes up for it.
+    /// Drops the permits without releasing them. The semaphore has that many permits less, until
+    /// [`add_permits`](Semaphore::add_permits) adds new ones.
     ///
     /// # Examples
-    /// A token bucket: whoever takes a token does not give it back, a timer does.
+    /// A token bucket: tokens are used up, and a timer adds new ones.
     /// ```
     /// let tokens = fairgate::Semaphore::new(1);
     /// tokens.try_acquire()?.forget();
@@ -67,7 +68,7 @@ impl<O: Handle<Target = Semaphore>> Permit<O> {
         self.n = 0;
     }
 
-    /// Takes in the permits of another.
+    /// Adds the permits of `other` to this one.
     ///
     /// # Examples
     /// ```
@@ -79,21 +80,21 @@ impl<O: Handle<Target = Semaphore>> Permit<O> {
     /// ```
     ///
     /// # Panics
-    /// If they are of different semaphores, or together more than [`Semaphore::MAX_PERMITS`]. These are then as
-    /// they were, and the others are given back.
+    /// If the permits belong to different semaphores, or if there are more than [`Semaphore::MAX_PERMITS`] in all. Then
+    /// this one is unchanged, and the permits of `other` are released.
     #[track_caller]
     pub fn merge(&mut self, mut other: Self) {
         assert!(
-            core::ptr::eq(self.owner.semaphore(), other.owner.semaphore()),
+            core::ptr::eq::<Semaphore>(&*self.handle, &*other.handle),
             "permits of different semaphores cannot be merged"
         );
-        assert!(self.n <= MAX_PERMITS - other.n, "a permit holds at most MAX_PERMITS permits");
+        assert!(self.n <= Semaphore::MAX_PERMITS - other.n, "a permit holds at most MAX_PERMITS permits");
         self.n += core::mem::take(&mut other.n);
     }
 }
 
-impl<O: Handle<Target = Semaphore> + Clone> Permit<O> {
-    /// Parts `n` permits from these, or none if there are fewer.
+impl<H: Handle<Target = Semaphore> + Clone> Permit<H> {
+    /// Splits off `n` permits. Returns `None`, and changes nothing, if there are fewer.
     ///
     /// # Examples
     /// ```
@@ -106,41 +107,41 @@ impl<O: Handle<Target = Semaphore> + Clone> Permit<O> {
     /// ```
     pub fn split(&mut self, n: usize) -> Option<Self> {
         let left = self.n.checked_sub(n)?;
-        let parted = Self { owner: self.owner.clone(), n };
+        let split = Self { handle: self.handle.clone(), n };
         self.n = left;
-        Some(parted)
+        Some(split)
     }
 }
 
 impl<'a> SemaphorePermit<'a> {
-    /// The semaphore these permits are of.
+    /// The semaphore that the permits belong to.
     pub const fn semaphore(&self) -> &'a Semaphore {
-        self.owner
+        self.handle
     }
 }
 
 #[cfg(feature = "alloc")]
 impl OwnedSemaphorePermit {
-    /// The semaphore these permits are of.
+    /// The semaphore that the permits belong to.
     pub const fn semaphore(&self) -> &alloc::sync::Arc<Semaphore> {
-        &self.owner
+        &self.handle
     }
 }
 
-impl<O: Handle<Target = Semaphore>> Drop for Permit<O> {
+impl<H: Handle<Target = Semaphore>> Drop for Permit<H> {
     #[inline]
     fn drop(&mut self) {
         if self.n > 0 {
-            self.owner.semaphore().release(self.n);
+            self.handle.as_raw().release(self.n);
         }
     }
 }
 
-impl<O: Handle<Target = Semaphore>> fmt::Debug for Permit<O> {
+impl<H: Handle<Target = Semaphore>> fmt::Debug for Permit<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SemaphorePermit")
             .field("permits", &self.n)
-            .field("semaphore", self.owner.semaphore())
+            .field("semaphore", &*self.handle)
             .finish()
     }
 }

@@ -1,5 +1,5 @@
 #![forbid(unsafe_code)]
-//! A semaphore for those who write `poll_ready` by hand.
+//! A semaphore for code that polls by hand.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -8,15 +8,13 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
-use crate::acquire::AcquireOwned;
+use super::{AcquireOwned, OwnedSemaphorePermit, Semaphore};
 use crate::error::AcquireError;
-use crate::permit::OwnedSemaphorePermit;
-use crate::semaphore::Semaphore;
 
-/// A [`Semaphore`] with one request in the making, for services and streams that are polled by hand.
+/// A [`Semaphore`] with a slot for one pending request, for services and streams that implement `poll` methods.
 ///
-/// The request's memory is allocated once and used again. Unlike a future it can be kept while it is idle,
-/// and [`cancel`](Self::cancel) lets go of its place when the caller loses interest.
+/// The memory of the request is allocated once and used again. Without a pending request the value holds no place in the
+/// queue. [`cancel`](Self::cancel) drops a pending request: call it when the caller no longer waits for the permit.
 ///
 /// # Examples
 /// ```
@@ -40,13 +38,13 @@ pub struct PollSemaphore {
 }
 
 impl PollSemaphore {
-    /// Makes one with no request.
+    /// Creates a `PollSemaphore` without a pending request.
     #[must_use]
     pub fn new(semaphore: Arc<Semaphore>) -> Self {
         Self { semaphore, request: Box::pin(None) }
     }
 
-    /// Polls for one permit: asks for it if no request is in the making.
+    /// Polls for one permit. Starts a request if none is pending.
     ///
     /// # Errors
     /// [`AcquireError`] if the semaphore is closed.
@@ -57,7 +55,7 @@ impl PollSemaphore {
         self.poll_acquire_many(cx, 1)
     }
 
-    /// Polls for `n` permits. A request for another number is given up first, with its place.
+    /// Polls for `n` permits. A pending request for another number is cancelled, and loses its place in the queue.
     ///
     /// # Errors
     /// [`AcquireError`] if the semaphore is closed.
@@ -70,18 +68,19 @@ impl PollSemaphore {
         cx: &mut Context<'_>,
         n: usize,
     ) -> Poll<Result<OwnedSemaphorePermit, AcquireError>> {
-        let asked = self.request.as_ref().as_pin_ref().map(|request| request.num_permits());
-        if asked != Some(n) {
+        let pending = self.request.as_ref().as_pin_ref().map(|request| request.num_permits());
+        if pending != Some(n) {
             let request = self.semaphore.clone().acquire_many_owned(n);
             self.request.set(Some(request));
         }
-        let request = self.request.as_mut().as_pin_mut().expect("a request is in the making");
-        let served = ready!(request.poll(cx));
+        let request = self.request.as_mut().as_pin_mut().expect("the request was just set");
+        let result = ready!(request.poll(cx));
         self.request.set(None);
-        Poll::Ready(served)
+        Poll::Ready(result)
     }
 
-    /// Lets go of the place in line, and passes on what was granted there. The next poll asks anew.
+    /// Cancels the pending request, if there is one. Permits that were granted to it go to the next request. The next poll
+    /// starts a new one.
     pub fn cancel(&mut self) {
         self.request.set(None);
     }
@@ -93,7 +92,7 @@ impl PollSemaphore {
         &self.semaphore
     }
 
-    /// Gives up the request and returns the semaphore.
+    /// Cancels the pending request and returns the semaphore.
     #[must_use]
     pub fn into_inner(self) -> Arc<Semaphore> {
         self.semaphore
@@ -101,7 +100,7 @@ impl PollSemaphore {
 }
 
 impl Clone for PollSemaphore {
-    /// The clone has no request yet, whatever the original waits for.
+    /// The clone has no pending request.
     fn clone(&self) -> Self {
         Self::new(self.semaphore.clone())
     }

@@ -1,0 +1,357 @@
+//! The guards: access to a mutex's value, or to a part of it, while its permit is held.
+//!
+//! * **G1 (held)** A guard holds the permit of its mutex until it is dropped or turned into another guard. So it has
+//!   exclusive access to the value (M1).
+//! * **G2 (alive)** The value of a mapped guard, and the mutex that it unlocks, are borrowed for the lifetime in `K`, or
+//!   kept alive by `K`, which is dropped last.
+
+#[cfg(feature = "alloc")]
+use alloc::{rc::Rc, sync::Arc};
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
+use core::ops::{Deref, DerefMut};
+use core::ptr::{self, NonNull};
+
+use super::Mutex;
+use crate::handle::Handle;
+use crate::raw::{AsRaw, RawSemaphore};
+
+/// Exclusive access to the value of the mutex that the handle `M` leads to: an RAII guard, dropping it unlocks the mutex.
+///
+/// It may be held across an `.await`, and dropped on another thread. Methods that could shadow one of the value are
+/// associated functions: `MutexGuard::map(guard, ...)`.
+///
+/// # Examples
+/// ```
+/// # futures_lite::future::block_on(async {
+/// let names = fairgate::Mutex::new(vec!["b", "a"]);
+/// let mut guard = names.lock().await;
+/// guard.sort();
+/// assert_eq!(guard[0], "a");
+/// # });
+/// ```
+#[must_use = "the mutex is unlocked when its guard is dropped"]
+pub struct Guard<T: ?Sized, M: Handle<Target = Mutex<T>>> {
+    handle: M,
+    /// Makes the guard invariant in `T`, and neither Send nor Sync: both are implemented below.
+    _value: PhantomData<*mut T>,
+}
+
+/// The guard of a borrowed mutex.
+pub type MutexGuard<'a, T> = Guard<T, &'a Mutex<T>>;
+
+/// The guard of a mutex in an `Arc`.
+#[cfg(feature = "alloc")]
+#[doc(alias = "MutexGuardArc")]
+pub type OwnedMutexGuard<T> = Guard<T, Arc<Mutex<T>>>;
+
+// SAFETY: the guard consists of its handle and a `&mut T`.
+unsafe impl<T: ?Sized + Send, M: Handle<Target = Mutex<T>> + Send> Send for Guard<T, M> {}
+// SAFETY: a shared guard gives access to a `&T`, and to a `&Mutex<T>` that outlives it, through which another thread may
+// move the `T` out.
+unsafe impl<T: ?Sized + Send + Sync> Sync for Guard<T, &Mutex<T>> {}
+// SAFETY: a shared guard gives access to a `&T`, and to an `Arc` whose clone may drop the `T` on another thread.
+#[cfg(feature = "alloc")]
+unsafe impl<T: ?Sized + Send + Sync> Sync for Guard<T, Arc<Mutex<T>>> {}
+
+impl<T: ?Sized, M: Handle<Target = Mutex<T>>> Guard<T, M> {
+    /// # Safety
+    /// The caller has acquired the permit of the mutex, and passes it on to the guard.
+    #[inline]
+    pub(super) const unsafe fn new(handle: M) -> Self {
+        Self { handle, _value: PhantomData }
+    }
+
+    /// The handle to the mutex: the reference, the `Arc`, or a pointer of your own.
+    pub const fn handle(this: &Self) -> &M {
+        &this.handle
+    }
+
+    /// Turns the guard into its handle, without unlocking the mutex.
+    fn into_handle(self) -> M {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: the guard is not dropped, so the field is moved out once.
+        unsafe { ptr::read(&this.handle) }
+    }
+}
+
+impl<'a, T: ?Sized> MutexGuard<'a, T> {
+    /// The mutex of this guard.
+    #[doc(alias = "source")]
+    pub fn mutex(this: &Self) -> &'a Mutex<T> {
+        this.handle
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<T: ?Sized> OwnedMutexGuard<T> {
+    /// The mutex of this guard.
+    #[doc(alias = "source")]
+    pub fn mutex(this: &Self) -> &Arc<Mutex<T>> {
+        &this.handle
+    }
+}
+
+/// A handle whose guards can be mapped: `&Mutex<T>`, `Arc<Mutex<T>>` or `Rc<Mutex<T>>`. This trait is sealed.
+pub trait Erase: Handle + sealed::Sealed {
+    /// What a [`MappedGuard`] keeps of the handle, so that the mutex stays alive (G2): the `Arc` or `Rc`, or only the
+    /// lifetime of a reference. Then the guard no longer names the type of the mutex's value.
+    type Erased;
+
+    #[doc(hidden)]
+    fn erase(self) -> Self::Erased;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+impl<T: ?Sized> sealed::Sealed for &Mutex<T> {}
+impl<'a, T: ?Sized> Erase for &'a Mutex<T> {
+    type Erased = PhantomData<&'a ()>;
+
+    #[inline]
+    fn erase(self) -> Self::Erased {
+        PhantomData
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<T: ?Sized> sealed::Sealed for Arc<Mutex<T>> {}
+#[cfg(feature = "alloc")]
+impl<T: ?Sized> Erase for Arc<Mutex<T>> {
+    type Erased = Self;
+
+    #[inline]
+    fn erase(self) -> Self {
+        self
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<T: ?Sized> sealed::Sealed for Rc<Mutex<T>> {}
+#[cfg(feature = "alloc")]
+impl<T: ?Sized> Erase for Rc<Mutex<T>> {
+    type Erased = Self;
+
+    #[inline]
+    fn erase(self) -> Self {
+        self
+    }
+}
+
+impl<T: ?Sized, M: Handle<Target = Mutex<T>> + Erase> Guard<T, M> {
+    /// Turns the guard into one of a part of the value. Dropping that one unlocks the mutex. If `f` panics, the mutex is
+    /// unlocked.
+    ///
+    /// # Examples
+    /// ```
+    /// use fairgate::{Mutex, MutexGuard};
+    ///
+    /// let pair = Mutex::new((1, "one"));
+    /// let mut number = MutexGuard::map(pair.try_lock()?, |pair| &mut pair.0);
+    /// *number += 1;
+    /// # Ok::<(), fairgate::TryLockError>(())
+    /// ```
+    pub fn map<U, F>(mut this: Self, f: F) -> MappedGuard<M::Erased, U>
+    where
+        U: ?Sized,
+        F: FnOnce(&mut T) -> &mut U,
+    {
+        let value = NonNull::from(f(&mut this));
+        this.with_value(value)
+    }
+
+    /// Turns the guard into one of a part of the value, if there is such a part.
+    ///
+    /// # Errors
+    /// Returns the guard if `f` returns `None`.
+    ///
+    /// # Examples
+    /// ```
+    /// use fairgate::{Mutex, MutexGuard};
+    ///
+    /// let list = Mutex::new(vec![1, 2]);
+    /// let guard = MutexGuard::try_map(list.try_lock()?, |list| list.get_mut(7)).unwrap_err();
+    /// assert_eq!(*guard, [1, 2]);
+    /// # Ok::<(), fairgate::TryLockError>(())
+    /// ```
+    pub fn try_map<U, F>(mut this: Self, f: F) -> Result<MappedGuard<M::Erased, U>, Self>
+    where
+        U: ?Sized,
+        F: FnOnce(&mut T) -> Option<&mut U>,
+    {
+        match f(&mut this).map(NonNull::from) {
+            Some(value) => Ok(this.with_value(value)),
+            None => Err(this),
+        }
+    }
+
+    /// The mapped guard with access to a part of the value.
+    fn with_value<U: ?Sized>(self, value: NonNull<U>) -> MappedGuard<M::Erased, U> {
+        let raw = NonNull::from(self.handle.as_raw());
+        MappedGuard { raw, value, kept: self.into_handle().erase(), _value: PhantomData }
+    }
+}
+
+impl<T: ?Sized, M: Handle<Target = Mutex<T>>> Deref for Guard<T, M> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: the guard has access to the value (G1).
+        unsafe { &*self.handle.value.get() }
+    }
+}
+
+impl<T: ?Sized, M: Handle<Target = Mutex<T>>> DerefMut for Guard<T, M> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: the guard has exclusive access to the value (G1), and is itself borrowed exclusively.
+        unsafe { &mut *self.handle.value.get() }
+    }
+}
+
+impl<T: ?Sized, M: Handle<Target = Mutex<T>>> Drop for Guard<T, M> {
+    #[inline]
+    fn drop(&mut self) {
+        self.handle.as_raw().release(1);
+    }
+}
+
+/// Exclusive access to a part of a mutex's value: an RAII guard, dropping it unlocks the mutex.
+///
+/// It is made by [`Guard::map`]. `K` is what it keeps of the first guard's handle, see [`Erase::Erased`].
+///
+/// # Examples
+/// ```
+/// use fairgate::{MappedMutexGuard, Mutex, MutexGuard};
+///
+/// fn first_name(people: &Mutex<Vec<(String, u8)>>) -> Option<MappedMutexGuard<'_, str>> {
+///     let people = people.try_lock().ok()?;
+///     let first = MutexGuard::try_map(people, |people| people.first_mut()).ok()?;
+///     Some(MappedMutexGuard::map(first, |(name, _age)| name.as_mut_str()))
+/// }
+/// let people = Mutex::new(vec![("ada".to_owned(), 36)]);
+/// first_name(&people).unwrap().make_ascii_uppercase();
+/// assert_eq!(people.into_inner()[0].0, "ADA");
+/// ```
+#[must_use = "the mutex is unlocked when its guard is dropped"]
+pub struct MappedGuard<K, U: ?Sized> {
+    raw: NonNull<RawSemaphore>,
+    value: NonNull<U>,
+    kept: K,
+    /// Makes the guard invariant in `U`, and neither Send nor Sync: both are implemented below.
+    _value: PhantomData<*mut U>,
+}
+
+/// The guard of a part of a borrowed mutex's value.
+pub type MappedMutexGuard<'a, U> = MappedGuard<PhantomData<&'a ()>, U>;
+
+/// The guard of a part of the value of a mutex in an `Arc`.
+#[cfg(feature = "alloc")]
+pub type OwnedMappedMutexGuard<T, U = T> = MappedGuard<Arc<Mutex<T>>, U>;
+
+// SAFETY: the guard consists of a reference to a semaphore, which is Sync, a `&mut U`, and what it keeps.
+unsafe impl<K: Send, U: ?Sized + Send> Send for MappedGuard<K, U> {}
+// SAFETY: a shared guard gives access to a `&U`, and to nothing else of the mutex.
+unsafe impl<U: ?Sized + Sync> Sync for MappedGuard<PhantomData<&()>, U> {}
+// SAFETY: a shared guard gives access to a `&U`, and to an `Arc` whose clone may drop the `T` on another thread.
+#[cfg(feature = "alloc")]
+unsafe impl<T: ?Sized + Send + Sync, U: ?Sized + Sync> Sync for MappedGuard<Arc<Mutex<T>>, U> {}
+
+impl<K, U: ?Sized> MappedGuard<K, U> {
+    /// Turns the guard into one of a part of its part. Dropping that one unlocks the mutex. If `f` panics, the mutex is
+    /// unlocked.
+    pub fn map<V, F>(mut this: Self, f: F) -> MappedGuard<K, V>
+    where
+        V: ?Sized,
+        F: FnOnce(&mut U) -> &mut V,
+    {
+        let value = NonNull::from(f(&mut this));
+        this.with_value(value)
+    }
+
+    /// Turns the guard into one of a part of its part, if there is such a part.
+    ///
+    /// # Errors
+    /// Returns the guard if `f` returns `None`.
+    pub fn try_map<V, F>(mut this: Self, f: F) -> Result<MappedGuard<K, V>, Self>
+    where
+        V: ?Sized,
+        F: FnOnce(&mut U) -> Option<&mut V>,
+    {
+        match f(&mut this).map(NonNull::from) {
+            Some(value) => Ok(this.with_value(value)),
+            None => Err(this),
+        }
+    }
+
+    /// The same guard with access to a part of its value.
+    fn with_value<V: ?Sized>(self, value: NonNull<V>) -> MappedGuard<K, V> {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: the guard is not dropped, so the field is moved out once.
+        let kept = unsafe { ptr::read(&this.kept) };
+        MappedGuard { raw: this.raw, value, kept, _value: PhantomData }
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<T: ?Sized, U: ?Sized> OwnedMappedMutexGuard<T, U> {
+    /// The mutex of this guard.
+    pub fn mutex(this: &Self) -> &Arc<Mutex<T>> {
+        &this.kept
+    }
+}
+
+impl<K, U: ?Sized> Deref for MappedGuard<K, U> {
+    type Target = U;
+
+    #[inline]
+    fn deref(&self) -> &U {
+        // SAFETY: the guard has access to the value (G1), which is alive (G2).
+        unsafe { self.value.as_ref() }
+    }
+}
+
+impl<K, U: ?Sized> DerefMut for MappedGuard<K, U> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut U {
+        // SAFETY: the guard has exclusive access to the value (G1), which is alive (G2), and is itself borrowed
+        // exclusively.
+        unsafe { self.value.as_mut() }
+    }
+}
+
+impl<K, U: ?Sized> Drop for MappedGuard<K, U> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: the mutex is alive (G2).
+        unsafe { self.raw.as_ref() }.release(1);
+    }
+}
+
+impl<T: ?Sized + fmt::Debug, M: Handle<Target = Mutex<T>>> fmt::Debug for Guard<T, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T: ?Sized + fmt::Display, M: Handle<Target = Mutex<T>>> fmt::Display for Guard<T, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<K, U: ?Sized + fmt::Debug> fmt::Debug for MappedGuard<K, U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<K, U: ?Sized + fmt::Display> fmt::Display for MappedGuard<K, U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}

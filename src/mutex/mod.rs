@@ -1,0 +1,281 @@
+//! The mutex: a [`RawSemaphore`] of one permit around a value. Whoever holds the permit has exclusive access to the value:
+//!
+//! ```
+//! # futures_lite::future::block_on(async {
+//! use fairgate::Semaphore;
+//! use std::cell::Cell;
+//!
+//! let (permit, value) = (Semaphore::new(1), Cell::new(0));
+//! let guard = permit.acquire().await?; // lock
+//! value.set(value.get() + 1);
+//! drop(guard); // unlock
+//! # Ok::<(), fairgate::AcquireError>(()) }).unwrap();
+//! ```
+//!
+//! * **M1 (exclusive)** The semaphore has one permit, and only this folder uses it: no permit is added, and none is split.
+//!   So at most one guard exists, and it has exclusive access to the value.
+
+mod guard;
+mod lock;
+
+#[cfg(feature = "alloc")]
+use alloc::sync::Arc;
+use core::cell::UnsafeCell;
+use core::fmt;
+
+pub use self::guard::{Erase, Guard, MappedGuard, MappedMutexGuard, MutexGuard};
+#[cfg(feature = "alloc")]
+pub use self::guard::{OwnedMappedMutexGuard, OwnedMutexGuard};
+#[cfg(feature = "alloc")]
+pub use self::lock::LockOwned;
+pub use self::lock::{Lock, LockFrom};
+use crate::error::TryLockError;
+use crate::handle::Handle;
+use crate::raw::{AsRaw, RawSemaphore, Request};
+use crate::sync::const_fn;
+
+/// An asynchronous mutex that is locked strictly in the order of the requests.
+///
+/// It is a [`Semaphore`](crate::Semaphore) of one permit around a value. What is said there about order, cancellation,
+/// memory ordering and wakers holds here, too. The guard may be held across an `.await`.
+///
+/// There is no poisoning: if a task panics while it holds the guard, the mutex is unlocked, and the next task finds the
+/// value as the panic left it.
+///
+/// # Fairness
+/// Requests that have to wait get the lock in the order of their first poll that returned `Pending`. While requests are
+/// queued, no other one gets it, not even that of a task that has just unlocked the mutex.
+///
+/// # When not to use this
+/// If nothing is awaited while the mutex is locked, a `std::sync::Mutex` is the better choice: it never hands the lock to
+/// a task that is not running.
+///
+/// # Examples
+/// ```
+/// # futures_lite::future::block_on(async {
+/// use fairgate::Mutex;
+///
+/// let log = Mutex::new(Vec::new());
+/// log.lock().await.push("first");
+/// log.lock().await.push("second");
+/// assert_eq!(log.into_inner(), ["first", "second"]);
+/// # });
+/// ```
+#[doc(alias = "Lock")]
+pub struct Mutex<T: ?Sized> {
+    raw: RawSemaphore,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: one thread at a time has access to the value (M1).
+unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
+// SAFETY: see above.
+unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
+
+impl<T: ?Sized> AsRaw for Mutex<T> {
+    #[inline]
+    fn as_raw(&self) -> &RawSemaphore {
+        &self.raw
+    }
+}
+
+impl<T> Mutex<T> {
+    const_fn! {
+        /// Creates an unlocked mutex.
+        ///
+        /// # Examples
+        /// ```
+        /// use fairgate::Mutex;
+        /// static COUNT: Mutex<u64> = Mutex::new(0);
+        /// ```
+        #[must_use]
+        pub const fn new(value: T) -> Self {
+            Self { raw: RawSemaphore::new(1), value: UnsafeCell::new(value) }
+        }
+    }
+
+    const_fn! {
+        /// The same as [`new`](Self::new), under the name it has in tokio.
+        #[must_use]
+        pub const fn const_new(value: T) -> Self {
+            Self::new(value)
+        }
+    }
+
+    /// Returns the value.
+    ///
+    /// # Examples
+    /// ```
+    /// assert_eq!(fairgate::Mutex::new(7).into_inner(), 7);
+    /// ```
+    pub fn into_inner(self) -> T {
+        self.value.into_inner()
+    }
+}
+
+impl<T: ?Sized> Mutex<T> {
+    /// Waits for the lock.
+    ///
+    /// # Cancel safety
+    /// Dropping the future removes the request from the queue. A lock that was granted to it goes to the next request.
+    ///
+    /// # Panics
+    /// The future panics if it is polled after completion.
+    ///
+    /// # Examples
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let count = fairgate::Mutex::new(1);
+    /// *count.lock().await += 1;
+    /// assert_eq!(*count.lock().await, 2);
+    /// # });
+    /// ```
+    #[inline]
+    pub const fn lock(&self) -> Lock<'_, T> {
+        LockFrom::new(self)
+    }
+
+    /// Locks the mutex if that is possible without waiting. Fails only if the mutex is locked or another request is queued.
+    ///
+    /// # Errors
+    /// [`TryLockError`] if the mutex is locked or another request is queued.
+    ///
+    /// # Examples
+    /// ```
+    /// let mutex = fairgate::Mutex::new(5);
+    /// let guard = mutex.try_lock()?;
+    /// assert!(mutex.try_lock().is_err());
+    /// # Ok::<(), fairgate::TryLockError>(())
+    /// ```
+    #[doc(alias = "locked")]
+    #[inline]
+    pub fn try_lock(&self) -> Result<MutexGuard<'_, T>, TryLockError> {
+        Self::try_lock_from(self)
+    }
+
+    /// Waits for the lock, blocking the current thread. Threads and tasks wait in the same queue. In a task this blocks the
+    /// executor's thread.
+    ///
+    /// # Examples
+    /// ```
+    /// let count = fairgate::Mutex::new(0);
+    /// std::thread::scope(|scope| {
+    ///     scope.spawn(|| *count.blocking_lock() += 1);
+    ///     scope.spawn(|| *count.blocking_lock() += 1);
+    /// });
+    /// assert_eq!(count.into_inner(), 2);
+    /// ```
+    #[cfg(feature = "std")]
+    #[doc(alias = "lock_blocking")]
+    pub fn blocking_lock(&self) -> MutexGuard<'_, T> {
+        crate::blocking::block_on(self.lock())
+    }
+
+    /// Like [`lock`](Self::lock), with a guard that keeps any [`Handle`] to the mutex: an `Rc` for tasks that stay on one
+    /// thread, or a smart pointer of your own.
+    ///
+    /// # Examples
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use fairgate::Mutex;
+    /// use std::rc::Rc;
+    ///
+    /// let local = Rc::new(Mutex::new(1));
+    /// let guard = Mutex::lock_from(local.clone()).await;
+    /// assert_eq!(*guard, 1);
+    /// # });
+    /// ```
+    #[inline]
+    pub const fn lock_from<M: Handle<Target = Self>>(handle: M) -> LockFrom<T, M> {
+        LockFrom::new(handle)
+    }
+
+    /// Like [`try_lock`](Self::try_lock), with a guard that keeps any [`Handle`] to the mutex.
+    ///
+    /// # Errors
+    /// Like [`try_lock`](Self::try_lock).
+    #[inline]
+    pub fn try_lock_from<M: Handle<Target = Self>>(handle: M) -> Result<Guard<T, M>, TryLockError> {
+        if handle.raw.try_acquire_fast(1) || handle.raw.try_acquire(Request::exactly(1)).is_ok() {
+            // SAFETY: the guard holds the permit that was just acquired.
+            return Ok(unsafe { Guard::new(handle) });
+        }
+        Err(TryLockError(()))
+    }
+
+    /// A mutable reference to the value. The mutex need not be locked: `&mut self` proves exclusive access.
+    ///
+    /// # Examples
+    /// ```
+    /// let mut mutex = fairgate::Mutex::new(1);
+    /// *mutex.get_mut() = 2;
+    /// assert_eq!(mutex.into_inner(), 2);
+    /// ```
+    pub fn get_mut(&mut self) -> &mut T {
+        self.value.get_mut()
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<T: ?Sized> Mutex<T> {
+    /// Like [`lock`](Self::lock), with a guard that holds an `Arc` to the mutex.
+    ///
+    /// # Examples
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use std::sync::Arc;
+    ///
+    /// let count = Arc::new(fairgate::Mutex::new(0));
+    /// let mut guard = count.clone().lock_owned().await;
+    /// std::thread::spawn(move || *guard += 1).join().unwrap();
+    /// assert_eq!(*count.lock().await, 1);
+    /// # });
+    /// ```
+    #[doc(alias = "lock_arc")]
+    #[inline]
+    pub const fn lock_owned(self: Arc<Self>) -> LockOwned<T> {
+        LockFrom::new(self)
+    }
+
+    /// Like [`try_lock`](Self::try_lock), with a guard that holds an `Arc` to the mutex.
+    ///
+    /// # Errors
+    /// Like [`try_lock`](Self::try_lock).
+    #[doc(alias = "try_lock_arc")]
+    #[inline]
+    pub fn try_lock_owned(self: Arc<Self>) -> Result<OwnedMutexGuard<T>, TryLockError> {
+        Self::try_lock_from(self)
+    }
+
+    /// Like [`lock_owned`](Self::lock_owned), blocking the current thread.
+    #[cfg(feature = "std")]
+    #[doc(alias = "lock_arc_blocking")]
+    pub fn blocking_lock_owned(self: Arc<Self>) -> OwnedMutexGuard<T> {
+        crate::blocking::block_on(self.lock_owned())
+    }
+}
+
+impl<T: Default> Default for Mutex<T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+impl<T> From<T> for Mutex<T> {
+    fn from(value: T) -> Self {
+        Self::new(value)
+    }
+}
+
+/// Shows the value, or `<locked>`. Formatting locks the mutex with [`try_lock`](Mutex::try_lock), so it unlocks it
+/// afterwards, and that may call the waker of a request that was queued in between.
+impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Mutex");
+        match self.try_lock() {
+            Ok(guard) => debug.field("data", &&*guard),
+            Err(TryLockError(())) => debug.field("data", &format_args!("<locked>")),
+        };
+        debug.finish()
+    }
+}

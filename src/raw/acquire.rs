@@ -1,0 +1,303 @@
+#![allow(unsafe_code)]
+//! The future behind all waiting futures of the crate. Poll and drop, each from top to bottom: the fast path, then one cold
+//! function.
+//!
+//! * **A1 (same queue)** If the node was enqueued, then in the queue of the semaphore that `handle` leads to.
+//!   [`Handle`] promises that this is always the same one.
+//! * **A2 (unfinished)** While `handle` is `Some` and the node was enqueued, the node is queued, claimed, or has an outcome
+//!   that no poll has returned. Then dropping the future must take care of it. Once the future has completed,
+//!   `handle` is `None`.
+
+use core::marker::PhantomPinned;
+use core::mem;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+
+use super::node::{Enqueued, Node, PinnedNode};
+use super::queue::QueueGuard;
+use super::state::{Outcome, Request, State};
+use super::{AsRaw, RawSemaphore, Unavailable};
+use crate::handle::Handle;
+use crate::sync::{Ordering, contain_panic};
+
+/// A request for permits that waits if it must.
+pub(crate) struct RawAcquire<H: Handle<Target: AsRaw>> {
+    handle: Option<H>,
+    node: Node,
+    _pinned: PhantomPinned,
+}
+
+// SAFETY: through the future another thread reaches the handle, which is Send, and its node, whose fields other threads
+// access under the queue lock or as atomics (Q2, Q4).
+unsafe impl<H: Handle<Target: AsRaw> + Send> Send for RawAcquire<H> {}
+// SAFETY: a shared future gives access to the handle, which is Sync, and to the node's outcome, which is atomic. Everything
+// else takes `Pin<&mut _>`.
+unsafe impl<H: Handle<Target: AsRaw> + Sync> Sync for RawAcquire<H> {}
+
+/// Why a request failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rejected {
+    /// The semaphore is closed.
+    Closed,
+    /// At least `max_waiters` requests are queued.
+    QueueFull,
+}
+
+/// How far a request has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// No poll has had to wait.
+    New,
+    Queued,
+    Granted,
+    Closed,
+    Completed,
+}
+
+impl<H: Handle<Target: AsRaw>> RawAcquire<H> {
+    #[inline]
+    pub(crate) const fn new(handle: H, min: usize) -> Self {
+        Self { handle: Some(handle), node: Node::new(min), _pinned: PhantomPinned }
+    }
+
+    /// The permits the request needs.
+    pub(crate) fn min(&self) -> usize {
+        self.node.min()
+    }
+
+    /// The parts of a future that was not polled yet.
+    pub(crate) fn into_parts(mut self) -> (H, usize) {
+        (take_handle(&mut self.handle), self.node.min())
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        match (&self.handle, self.node.enqueued()) {
+            (None, _) => Progress::Completed,
+            (Some(_), None) => Progress::New,
+            (Some(_), Some(node)) => match node.outcome() {
+                None => Progress::Queued,
+                Some(Outcome::Granted(_)) => Progress::Granted,
+                Some(Outcome::Closed) => Progress::Closed,
+            },
+        }
+    }
+
+    /// Ready with the handle and the number of permits, which the caller then owns. The request takes up to `max` permits, and
+    /// fails if it would have to wait and `max_waiters` are queued. Both arguments are the same in every poll.
+    #[inline]
+    pub(crate) fn poll(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        max: usize,
+        max_waiters: Option<usize>,
+    ) -> Poll<Result<(H, usize), Rejected>> {
+        // SAFETY: the node is not moved. The handle may be (A1).
+        let this = unsafe { self.get_unchecked_mut() };
+        let Some(handle) = &this.handle else { polled_after_completion() };
+        let (semaphore, request) = (handle.as_raw(), Request { min: this.node.min(), max });
+        let polled = match this.node.enqueued() {
+            None if request.min == max && semaphore.try_acquire_fast(max) => Poll::Ready(Ok(max)),
+            enqueued => {
+                // SAFETY: the node is pinned as part of the future.
+                let node = PinnedNode::new(unsafe { Pin::new_unchecked(&this.node) });
+                match enqueued {
+                    None => semaphore.poll_new(node, request, max_waiters, cx.waker()),
+                    // SAFETY: A1, and this thread polls the future, so it is the node's owner.
+                    Some(enqueued) => unsafe { semaphore.poll_enqueued(node, enqueued, cx.waker()) },
+                }
+            }
+        };
+        match polled {
+            Poll::Ready(Ok(n)) => Poll::Ready(Ok((take_handle(&mut this.handle), n))),
+            Poll::Ready(Err(rejected)) => {
+                this.handle = None;
+                Poll::Ready(Err(rejected))
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl<H: Handle<Target: AsRaw>> Drop for RawAcquire<H> {
+    #[inline]
+    fn drop(&mut self) {
+        if let (Some(enqueued), Some(handle)) = (self.node.enqueued(), &self.handle) {
+            // SAFETY: a node that was enqueued is pinned until it is dropped, and it is not moved here.
+            let node = PinnedNode::new(unsafe { Pin::new_unchecked(&self.node) });
+            // SAFETY: A1, and this thread drops the future, so it is the node's owner.
+            unsafe { handle.as_raw().cancel(node, enqueued) };
+        }
+        self.node.check_unshared();
+    }
+}
+
+#[inline]
+fn take_handle<H>(handle: &mut Option<H>) -> H {
+    handle.take().unwrap_or_else(|| polled_after_completion())
+}
+
+#[cold]
+#[inline(never)]
+#[track_caller]
+fn polled_after_completion() -> ! {
+    panic!("polled again after completion");
+}
+
+impl RawSemaphore {
+    /// The first poll, if the fast path has failed: takes permits after all, fails, or enqueues the node.
+    #[cold]
+    #[inline(never)]
+    fn poll_new(
+        &self,
+        node: PinnedNode<'_>,
+        request: Request,
+        max_waiters: Option<usize>,
+        waker: &Waker,
+    ) -> Poll<Result<usize, Rejected>> {
+        let mut cloned = None;
+        loop {
+            let state = match self.try_acquire(request) {
+                Ok(n) => {
+                    let acquired = Acquired { semaphore: self, n };
+                    drop(cloned);
+                    mem::forget(acquired);
+                    return Poll::Ready(Ok(n));
+                }
+                Err(Unavailable::Closed) => return Poll::Ready(Err(Rejected::Closed)),
+                Err(Unavailable::MustWait(_)) if max_waiters == Some(0) => {
+                    return Poll::Ready(Err(Rejected::QueueFull));
+                }
+                Err(Unavailable::MustWait(state)) => state,
+            };
+            // Cloning is foreign code, so it comes before the lock (F4). Locking fails if the state has changed since.
+            let waker = cloned.take().unwrap_or_else(|| waker.clone());
+            let Some(mut queue) = self.try_lock_to_enqueue(state) else {
+                cloned = Some(waker);
+                self.queue.wait_for_state(State::is_editable);
+                continue;
+            };
+            if max_waiters.is_some_and(|max| queue.len() >= max) {
+                self.unlock(queue);
+                return Poll::Ready(Err(Rejected::QueueFull));
+            }
+            // SAFETY: the node is new, and dropping the future removes it or waits for its outcome (A2).
+            let enqueued = unsafe { queue.push_back(node, request.max, waker) };
+            self.unlock(queue);
+            return self.poll_outcome(enqueued);
+        }
+    }
+
+    #[inline]
+    fn try_lock_to_enqueue(&self, state: State) -> Option<QueueGuard<'_>> {
+        if !state.is_editable() {
+            return None;
+        }
+        // ORDERING: Acquire is enough: the state holds nothing that this thread has written.
+        self.queue.try_lock(state, state, Ordering::Acquire).ok()
+    }
+
+    /// A later poll: returns the outcome, or makes sure that the node holds a waker of the current task.
+    ///
+    /// # Safety
+    /// The node was enqueued in the queue of this semaphore, and the caller is its owner.
+    #[cold]
+    #[inline(never)]
+    unsafe fn poll_enqueued(
+        &self,
+        node: PinnedNode<'_>,
+        enqueued: Enqueued<'_>,
+        waker: &Waker,
+    ) -> Poll<Result<usize, Rejected>> {
+        if enqueued.outcome().is_none() && !enqueued.will_wake(waker) {
+            // SAFETY: guaranteed by the caller.
+            unsafe { self.replace_waker(node, enqueued, waker) };
+        }
+        self.poll_outcome(enqueued)
+    }
+
+    /// Gives a queued node another waker. If the node was claimed, the claiming thread calls the old waker; then waits for
+    /// the outcome.
+    ///
+    /// # Safety
+    /// The node was enqueued in the queue of this semaphore, and the caller is its owner.
+    #[inline(never)]
+    unsafe fn replace_waker(&self, node: PinnedNode<'_>, enqueued: Enqueued<'_>, waker: &Waker) {
+        // Cloning is foreign code, so it comes before the lock (F4). If it panics, nothing has changed.
+        let waker = waker.clone();
+        if let Some(mut queue) = self.queue.lock() {
+            // SAFETY: guaranteed by the caller.
+            let replaced = unsafe { queue.replace_waker(node, waker) };
+            self.unlock(queue);
+            // Dropping the waker that is not needed is foreign code, so it comes after the unlock (F4).
+            if replaced.is_ok() {
+                return;
+            }
+        }
+        self.queue.wait_for_outcome(enqueued);
+    }
+
+    fn poll_outcome(&self, enqueued: Enqueued<'_>) -> Poll<Result<usize, Rejected>> {
+        let Some((outcome, was_peeked)) = enqueued.stored_outcome() else { return Poll::Pending };
+        if was_peeked {
+            self.queue.wait_for_peek();
+        }
+        Poll::Ready(match outcome {
+            Outcome::Granted(n) => Ok(n),
+            Outcome::Closed => Err(Rejected::Closed),
+        })
+    }
+
+    /// Removes the node of a future that is dropped, or releases what was granted to it.
+    ///
+    /// # Safety
+    /// The node was enqueued in the queue of this semaphore, and the caller is its owner.
+    #[cold]
+    #[inline(never)]
+    unsafe fn cancel(&self, node: PinnedNode<'_>, enqueued: Enqueued<'_>) {
+        if enqueued.outcome().is_none() {
+            if let Some(mut queue) = self.queue.lock() {
+                // SAFETY: guaranteed by the caller.
+                if let Some(_waker) = unsafe { queue.remove(node) } {
+                    // The waker is dropped after the unlock (F4).
+                    return self.unlock(queue);
+                }
+                let claimed = Claimed { semaphore: self, enqueued };
+                self.unlock(queue);
+                mem::forget(claimed);
+            }
+        }
+        self.release_outcome(enqueued);
+    }
+
+    /// Waits for the outcome of a node that is not queued, and releases what was granted to it.
+    fn release_outcome(&self, enqueued: Enqueued<'_>) {
+        if let Outcome::Granted(n) = self.queue.wait_for_outcome(enqueued) {
+            self.release(n);
+        }
+    }
+}
+
+/// Permits of a request whose waker is dropped. If that panics, the permits are released.
+struct Acquired<'a> {
+    semaphore: &'a RawSemaphore,
+    n: usize,
+}
+
+impl Drop for Acquired<'_> {
+    fn drop(&mut self) {
+        contain_panic(|| self.semaphore.release(self.n));
+    }
+}
+
+/// A claimed node whose future is dropped while other wakers are called. If one of them panics, the node still gets its
+/// outcome before it is freed.
+struct Claimed<'a> {
+    semaphore: &'a RawSemaphore,
+    enqueued: Enqueued<'a>,
+}
+
+impl Drop for Claimed<'_> {
+    fn drop(&mut self) {
+        contain_panic(|| self.semaphore.release_outcome(self.enqueued));
+    }
+}

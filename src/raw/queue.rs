@@ -1,0 +1,490 @@
+#![allow(unsafe_code)]
+//! The queue of waiters: a doubly linked list of nodes that live inside their own futures. No other file follows a
+//! pointer to a node.
+//!
+//! A `VecDeque` would allocate, and removing a waiter from its middle would mean a search. The usual list has two
+//! pointers, to the front and to the back. In it the front's `prev` and the back's `next` are unused; here the first
+//! leads to the back and the second counts the queue. So a semaphore needs one pointer, and appending, removing and
+//! counting each take a few steps, however long the queue is.
+//!
+//! ```text
+//!   queue ──▶ front ◀──prev── node ◀──prev── back
+//!               │ ──next──▶        ──next──▶   │ next: 3, the length
+//!               └──────────────prev──────────▶─┘
+//! ```
+//!
+//! * **Q1 (alive)** The pointers in the queue and in its nodes lead to nodes that are queued and pinned (N1).
+//! * **Q2 (exclusive)** These pointers, and the links of queued nodes, are written only through [`QueueGuard`], of which
+//!   there is one at a time: it exists while the state says LOCKED.
+//! * **Q3 (linked)** `a.next` is `b` exactly if `b.prev` is `a`, except at the ends: the front's `prev` is the back, the
+//!   back's `next` is the length.
+//! * **Q4 (peeked)** While the state says PEEKED, nodes are only removed from the front, by claiming them, and their
+//!   owners do not free them (N6). So the thread that set PEEKED may read the nodes without the lock, and the back stays
+//!   the back.
+
+use core::mem::{self, MaybeUninit};
+use core::ptr;
+use core::task::Waker;
+
+use super::node::{self, CLAIMED, CLOSED, Enqueued, GRANTED, Links, Node, PEEKED, PinnedNode};
+use super::state::{AtomicState, Outcome, Request, State};
+use super::wake_list::WakeList;
+use crate::sync::{self, AtomicPtr, Backoff, Ordering, SharedPtr, UnsafeCell, const_fn};
+
+/// The state word, and the queue that its LOCKED flag guards.
+pub(super) struct WaitQueue {
+    state: AtomicState,
+    front: SharedPtr<Node>,
+    backoff: Backoff,
+}
+
+// SAFETY: nodes are accessed under the queue lock (Q2) or through atomics (Q4), and wakers are Send and Sync.
+unsafe impl Send for WaitQueue {}
+// SAFETY: see above.
+unsafe impl Sync for WaitQueue {}
+
+impl WaitQueue {
+    const_fn! {
+        pub(super) const fn new(permits: usize) -> Self {
+            Self {
+                state: AtomicState::new(permits),
+                front: SharedPtr::new(ptr::null_mut()),
+                backoff: Backoff::new(),
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn state(&self) -> &AtomicState {
+        &self.state
+    }
+
+    /// Waits until a state satisfies `is_ready`, and returns it.
+    pub(super) fn wait_for_state(&self, is_ready: impl Fn(State) -> bool) -> State {
+        let mut round = 0;
+        loop {
+            // ORDERING: Acquire, with the Release in `QueueGuard::unlock`: a thread that no longer finds its node in
+            // the queue sees that it was claimed; with the Release in `peek`: a thread that frees a node does so after
+            // the last read of it; and with the Release that set CLOSED.
+            let state = self.state.load(Ordering::Acquire);
+            if is_ready(state) {
+                return state;
+            }
+            self.backoff.wait(round, || !is_ready(self.state.newest()));
+            round += 1;
+        }
+    }
+
+    /// Waits until a claimed node has its outcome and may be freed, and returns the outcome.
+    pub(super) fn wait_for_outcome(&self, node: Enqueued<'_>) -> Outcome {
+        let mut round = 0;
+        loop {
+            if let Some((outcome, was_peeked)) = node.stored_outcome() {
+                if was_peeked {
+                    self.wait_for_peek();
+                }
+                return outcome;
+            }
+            self.backoff.wait(round, || node.is_claimed_now());
+            round += 1;
+        }
+    }
+
+    /// Waits until a node whose outcome was stored while a thread peeked may be freed (N6).
+    #[cold]
+    pub(super) fn wait_for_peek(&self) {
+        self.wait_for_state(|state| !state.is_peeked());
+    }
+
+    /// Locks the queue in the same step as the state changes from `current`, which is unlocked, to `new`.
+    pub(super) fn try_lock(
+        &self,
+        current: State,
+        new: State,
+        order: Ordering,
+    ) -> Result<QueueGuard<'_>, State> {
+        debug_assert!(!current.is_locked());
+        let state = new.lock();
+        // ORDERING: the success ordering is the caller's. At least Acquire, with the Release in `QueueGuard::unlock`: the
+        // queue is as the last lock holder left it; and with the Release of the threads that released the permits in
+        // the word: a request that is granted them sees what these threads wrote.
+        // Relaxed on failure: the caller looks again.
+        self.state.compare_exchange(current, state, order, Ordering::Relaxed)?;
+        Ok(QueueGuard { queue: self, state })
+    }
+
+    /// Locks the queue for the owner of a queued node. Waits for other threads that hold the lock or peek. Returns `None`
+    /// if no node is queued.
+    pub(super) fn lock(&self) -> Option<QueueGuard<'_>> {
+        loop {
+            let state = self.wait_for_state(State::is_editable);
+            if !state.is_queued() {
+                return None;
+            }
+            // ORDERING: Acquire is enough: the state holds nothing that this thread has written.
+            if let Ok(guard) = self.try_lock(state, state, Ordering::Acquire) {
+                return Some(guard);
+            }
+        }
+    }
+
+    /// Reads the length of the queue, and the permits that the front needs, without locking it. Each value was true at
+    /// some moment during the call.
+    pub(super) fn peek(&self) -> (usize, Option<usize>) {
+        loop {
+            let state = self.wait_for_state(State::is_editable);
+            if !state.is_queued() {
+                return (0, None);
+            }
+            // ORDERING: Acquire, with the Release in `QueueGuard::unlock`: the queue is as the last lock holder left it.
+            // Relaxed on failure: looks again.
+            let peeked =
+                self.state.compare_exchange(state, state.peek(), Ordering::Acquire, Ordering::Relaxed);
+            if peeked.is_ok() {
+                break;
+            }
+        }
+        let seen = sync::peeking(|| self.read_ends());
+        // ORDERING: Release, with the Acquire in `wait_for_state`: nodes are freed after they were read.
+        self.state.end_peek(Ordering::Release);
+        self.backoff.notify();
+        seen
+    }
+
+    /// The length of the queue and the permits that the front needs, for the thread that has set PEEKED.
+    fn read_ends(&self) -> (usize, Option<usize>) {
+        loop {
+            let front = self.front.peek();
+            if front.is_null() {
+                return (0, None);
+            }
+            // SAFETY: the front was queued after PEEKED was set, so it and the back are not freed (Q4).
+            unsafe {
+                // ORDERING: Acquire, with the Release in `claim_front`: if the front was claimed, the next round sees the
+                // node behind it. (That `prev` leads to the back was stored before the node became the front, and
+                // `front` was read with Acquire.)
+                let back = node::links(front).prev.load(Ordering::Acquire);
+                if !node::is_claimed_or_later(back) {
+                    return (node::links(back).next.peek().addr(), Some(node::min(front)));
+                }
+            }
+        }
+    }
+}
+
+/// The queue lock. Unlocking takes a look at the front (F3), so there is no `Drop`: [`QueueGuard::unlock`] must be called.
+#[must_use]
+pub(super) struct QueueGuard<'a> {
+    queue: &'a WaitQueue,
+    state: State,
+}
+
+impl<'a> QueueGuard<'a> {
+    /// The number of nodes in the queue.
+    pub(super) fn len(&self) -> usize {
+        let front = self.queue.front.get();
+        if front.is_null() {
+            return 0;
+        }
+        // SAFETY: both ends are in the queue (Q1), whose lock is held (Q2).
+        unsafe { length(back(front)) }
+    }
+
+    /// Puts a node at the back.
+    ///
+    /// # Safety
+    /// The node is new, and the caller is its owner and keeps N1: it removes the node or waits for its outcome before
+    /// the node is freed.
+    #[inline]
+    pub(super) unsafe fn push_back<'n>(
+        &mut self,
+        node: PinnedNode<'n>,
+        max: usize,
+        waker: Waker,
+    ) -> Enqueued<'n> {
+        let (this, front) = (node.as_ptr(), self.queue.front.get());
+        let (back, length) = match front.is_null() {
+            true => (this, 0),
+            // SAFETY: both ends are in the queue (Q1), whose lock is held (Q2).
+            false => unsafe { (back(front), length(back(front))) },
+        };
+        let links = Links {
+            prev: AtomicPtr::new(back),
+            next: SharedPtr::new(ptr::without_provenance_mut(length + 1)),
+            amount: UnsafeCell::new(max),
+            waker: UnsafeCell::new(MaybeUninit::new(waker)),
+        };
+        // SAFETY: guaranteed by the caller; the lock is held.
+        let enqueued = unsafe { node.enqueue(links) };
+        if front.is_null() {
+            self.queue.front.set(this);
+        } else {
+            // SAFETY: both ends are in the queue (Q1), whose lock is held (Q2).
+            unsafe {
+                set_next(back, this);
+                set_prev(front, this);
+            }
+        }
+        enqueued
+    }
+
+    /// Whether the request at the front can complete with what the state holds besides the permits of `claims`.
+    #[inline]
+    pub(super) fn can_claim(&self, claims: &Claims) -> bool {
+        self.front_outcome(claims).is_some()
+    }
+
+    #[inline]
+    fn front_outcome(&self, claims: &Claims) -> Option<Outcome> {
+        let (state, front) = (self.state.minus(claims.permits), self.queue.front.get());
+        if !state.can_serve() || front.is_null() {
+            return None;
+        }
+        // SAFETY: the front is in the queue (Q1), whose lock is held (Q2).
+        state.outcome_of_front(unsafe { Request { min: node::min(front), max: amount(front) } })
+    }
+
+    /// Claims the front if it can complete (N3). Returns whether it could.
+    #[inline]
+    pub(super) fn claim_front(&mut self, claims: &mut Claims) -> bool {
+        let Some(outcome) = self.front_outcome(claims) else { return false };
+        let front = self.queue.front.get();
+        // SAFETY: the front is in the queue (Q1), whose lock is held (Q2).
+        unsafe {
+            self.unlink(front);
+            if let Outcome::Granted(n) = outcome {
+                set_amount(front, n);
+                claims.permits += n;
+            }
+            // ORDERING: Release, with the Acquire in `read_ends`: a thread that peeks sees the new front.
+            node::links(front).prev.store(CLAIMED, Ordering::Release);
+        }
+        if claims.count == 0 {
+            claims.first = front;
+        }
+        claims.count += 1;
+        true
+    }
+
+    /// Removes a node for its owner, and returns its waker; `None` if the node was claimed.
+    ///
+    /// # Safety
+    /// The node was enqueued in this queue, and the caller is its owner.
+    pub(super) unsafe fn remove(&mut self, node: PinnedNode<'_>) -> Option<Waker> {
+        let node = node.as_ptr();
+        // SAFETY: guaranteed by the caller. A node that is not claimed is in the queue, whose lock is held (Q2).
+        unsafe {
+            if was_claimed(node) {
+                return None;
+            }
+            self.unlink(node);
+            Some(take_waker(node))
+        }
+    }
+
+    /// Replaces the waker of a node for its owner, and returns the old one; or the new one as an error if the node was
+    /// claimed.
+    ///
+    /// # Safety
+    /// The node was enqueued in this queue, and the caller is its owner.
+    pub(super) unsafe fn replace_waker(
+        &mut self,
+        node: PinnedNode<'_>,
+        waker: Waker,
+    ) -> Result<Waker, Waker> {
+        let node = node.as_ptr();
+        // SAFETY: guaranteed by the caller. A node that is not claimed is in the queue, whose lock is held (Q2), and
+        // holds a waker (N4).
+        unsafe {
+            if was_claimed(node) {
+                return Err(waker);
+            }
+            Ok(node::links(node).waker.with_mut(|own| mem::replace((*own).assume_init_mut(), waker)))
+        }
+    }
+
+    /// Unlocks the queue in the same step as the permits of `claims` leave the state (F5). If the state has changed,
+    /// returns the lock with the state as it is now. Returns the state at the moment of unlocking.
+    pub(super) fn unlock(mut self, claims: &Claims) -> Result<State, Self> {
+        // A semaphore that was closed before this step grants nothing more (F5).
+        let spent = if self.state.is_closed() { 0 } else { claims.permits };
+        let is_empty = self.queue.front.get().is_null();
+        let new = self.state.minus(spent).unlock(is_empty);
+        // ORDERING: Release, with the Acquire in `try_lock`, `wait_for_state` and `peek`: the queue is as this thread
+        // leaves it.
+        // Acquire on failure, with the Release of the threads that released permits or closed the semaphore in the
+        // meantime: a request that is granted these permits, or fails, sees what these threads wrote.
+        let unlocked =
+            self.queue.state.compare_exchange(self.state, new, Ordering::Release, Ordering::Acquire);
+        match unlocked {
+            Ok(()) => {
+                self.queue.backoff.notify();
+                Ok(new)
+            }
+            Err(actual) => {
+                self.state = actual;
+                Err(self)
+            }
+        }
+    }
+
+    /// Takes a node out of the list (Q3).
+    ///
+    /// # Safety
+    /// The node is in the queue.
+    unsafe fn unlink(&mut self, node: *mut Node) {
+        let front = self.queue.front.get();
+        // SAFETY: the node, its neighbours and both ends are in the queue (Q1), whose lock is held (Q2).
+        unsafe {
+            let back = back(front);
+            let length = length(back) - 1;
+            let (before, after) = (prev(node), next(node));
+            if node == front && node == back {
+                self.queue.front.set(ptr::null_mut());
+            } else if node == front {
+                // In this order, so that a thread that peeks and sees the new front finds the back behind its `prev`.
+                set_prev(after, back);
+                set_length(back, length);
+                self.queue.front.set(after);
+            } else if node == back {
+                set_prev(front, before);
+                set_length(before, length);
+            } else {
+                set_next(before, after);
+                set_prev(after, before);
+                set_length(back, length);
+            }
+        }
+    }
+}
+
+/// Nodes that were claimed in one critical section, linked by `next`. The claiming thread must complete them once it has
+/// unlocked the queue.
+#[must_use]
+pub(super) struct Claims {
+    first: *mut Node,
+    count: usize,
+    permits: usize,
+}
+
+impl Claims {
+    pub(super) const fn new() -> Self {
+        Self { first: ptr::null_mut(), count: 0, permits: 0 }
+    }
+
+    #[inline]
+    pub(super) const fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Stores the outcomes, and collects the wakers. `unlocked` is the state with which the queue was unlocked.
+    #[inline]
+    pub(super) fn complete(self, queue: &WaitQueue, unlocked: State, wakers: &mut WakeList) {
+        let outcome = if unlocked.is_closed() { CLOSED } else { GRANTED };
+        let outcome = if unlocked.is_peeked() { outcome.map_addr(|addr| addr | PEEKED) } else { outcome };
+        let mut node = self.first;
+        for _ in 0..self.count {
+            // SAFETY: the node is claimed by this thread, and not freed before its outcome is stored (N1, N3).
+            unsafe {
+                let following = next(node);
+                wakers.push(take_waker(node));
+                // ORDERING: Release, with the Acquire in `Enqueued::outcome`. The last access to the node (N3).
+                node::links(node).prev.store(outcome, Ordering::Release);
+                node = following;
+            }
+        }
+        queue.backoff.notify();
+    }
+}
+
+// Accessors of the links, by what they hold.
+//
+// # Safety, of each
+// The node is in a queue whose lock the caller holds (Q2), or it is claimed by the caller (N3). So it is not freed (N1), its
+// links are initialized (N2), and no other thread writes them. `prev` is an atomic because owners and peeking threads
+// load it without the lock; under the lock, Relaxed is enough.
+
+/// # Safety
+/// See above.
+unsafe fn prev(node: *mut Node) -> *mut Node {
+    // SAFETY: guaranteed by the caller.
+    unsafe { node::links(node) }.prev.load(Ordering::Relaxed)
+}
+
+/// # Safety
+/// See above.
+unsafe fn set_prev(node: *mut Node, prev: *mut Node) {
+    // SAFETY: guaranteed by the caller.
+    unsafe { node::links(node) }.prev.store(prev, Ordering::Relaxed);
+}
+
+/// # Safety
+/// See above.
+unsafe fn next(node: *mut Node) -> *mut Node {
+    // SAFETY: guaranteed by the caller.
+    unsafe { node::links(node) }.next.get()
+}
+
+/// # Safety
+/// See above.
+unsafe fn set_next(node: *mut Node, next: *mut Node) {
+    // SAFETY: guaranteed by the caller.
+    unsafe { node::links(node) }.next.set(next);
+}
+
+/// The back of the queue, by its front.
+///
+/// # Safety
+/// See above; and the node is the front.
+unsafe fn back(front: *mut Node) -> *mut Node {
+    // SAFETY: guaranteed by the caller.
+    unsafe { prev(front) }
+}
+
+/// The length of the queue, by its back.
+///
+/// # Safety
+/// See above; and the node is the back.
+unsafe fn length(back: *mut Node) -> usize {
+    // SAFETY: guaranteed by the caller.
+    unsafe { next(back) }.addr()
+}
+
+/// # Safety
+/// See above; and the node is the back.
+unsafe fn set_length(back: *mut Node, length: usize) {
+    // SAFETY: guaranteed by the caller.
+    unsafe { set_next(back, ptr::without_provenance_mut(length)) };
+}
+
+/// # Safety
+/// See above.
+unsafe fn amount(node: *mut Node) -> usize {
+    // SAFETY: guaranteed by the caller.
+    unsafe { node::links(node).amount.with(|amount| *amount) }
+}
+
+/// # Safety
+/// See above.
+unsafe fn set_amount(node: *mut Node, n: usize) {
+    // SAFETY: guaranteed by the caller.
+    unsafe { node::links(node).amount.with_mut(|amount| *amount = n) }
+}
+
+/// Whether a node was claimed. It may have its outcome by now.
+///
+/// # Safety
+/// The caller is the node's owner, and holds the lock of the queue in which it was enqueued.
+unsafe fn was_claimed(node: *mut Node) -> bool {
+    // SAFETY: guaranteed by the caller.
+    node::is_claimed_or_later(unsafe { prev(node) })
+}
+
+/// Moves the waker out of a node. By a read, because the owner may be comparing it (N4).
+///
+/// # Safety
+/// See above; the node holds a waker (N4), and is no longer in the queue.
+unsafe fn take_waker(node: *mut Node) -> Waker {
+    // SAFETY: guaranteed by the caller.
+    unsafe { node::links(node).waker.with(|waker| (*waker).assume_init_read()) }
+}

@@ -1,0 +1,308 @@
+#![forbid(unsafe_code)]
+//! The state word: the permits and four flags in one atomic, and every decision that one look at it allows.
+//!
+//! ```text
+//!    bit  63 .............................. 4     3        2        1        0
+//!        ┌────────────────────────────────────┬────────┬────────┬────────┬────────┐
+//!        │ available permits; < 0: a deficit  │ CLOSED │ PEEKED │ LOCKED │ QUEUED │
+//!        └────────────────────────────────────┴────────┴────────┴────────┴────────┘
+//! ```
+//!
+//! * QUEUED: the queue is not empty, or is about to be. New requests must not take permits.
+//! * LOCKED: a thread edits the queue. Other threads may still add and take permits.
+//! * PEEKED: a thread reads the queue without editing it. Until it has finished, no node is added to the queue or
+//!   removed by its owner; the front may still be granted its permits.
+//! * CLOSED: every acquire fails. Never cleared.
+
+use crate::sync::{AtomicUsize, Ordering, const_fn};
+
+const QUEUED: usize = 0b0001;
+const LOCKED: usize = 0b0010;
+const PEEKED: usize = 0b0100;
+const CLOSED: usize = 0b1000;
+const SHIFT: u32 = 4;
+
+/// The most permits there may be: the largest number that the signed field above the flags holds.
+pub(crate) const MAX_PERMITS: usize = usize::MAX >> (SHIFT + 1);
+
+pub(crate) const TOO_MANY_PERMITS: &str = "a semaphore holds at most MAX_PERMITS permits";
+pub(crate) const DEFICIT_TOO_LARGE: &str = "a semaphore owes at most MAX_PERMITS permits";
+
+/// The most permits that are released without a check against [`MAX_PERMITS`].
+const MAX_UNCHECKED: usize = MAX_PERMITS >> 15;
+
+/// How many permits a request needs, and how many it takes if they are available.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Request {
+    pub(crate) min: usize,
+    pub(crate) max: usize,
+}
+
+impl Request {
+    pub(crate) const fn exactly(n: usize) -> Self {
+        Self { min: n, max: n }
+    }
+}
+
+/// What a queued request comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The request owns this many permits, whatever happens to the semaphore afterwards.
+    Granted(usize),
+    /// The semaphore was closed.
+    Closed,
+}
+
+/// A value of the state word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct State(usize);
+
+impl State {
+    const fn new(permits: usize) -> Self {
+        Self(permits << SHIFT)
+    }
+
+    pub(crate) const fn is_queued(self) -> bool {
+        self.0 & QUEUED != 0
+    }
+
+    pub(crate) const fn is_locked(self) -> bool {
+        self.0 & LOCKED != 0
+    }
+
+    pub(crate) const fn is_peeked(self) -> bool {
+        self.0 & PEEKED != 0
+    }
+
+    /// Whether a thread may lock the queue to add a node or to remove its own: no thread edits or peeks.
+    #[inline]
+    pub(crate) const fn is_editable(self) -> bool {
+        self.0 & (LOCKED | PEEKED) == 0
+    }
+
+    pub(crate) const fn is_closed(self) -> bool {
+        self.0 & CLOSED != 0
+    }
+
+    /// The available permits; negative if the semaphore has a deficit.
+    pub(crate) const fn permits(self) -> isize {
+        self.0 as isize >> SHIFT
+    }
+
+    /// The permits that no thread or task holds.
+    pub(crate) const fn available(self) -> usize {
+        if self.permits() < 0 { 0 } else { self.permits() as usize }
+    }
+
+    /// The permits that have to be released before one is available again.
+    pub(crate) const fn owed(self) -> usize {
+        if self.permits() < 0 { self.permits().unsigned_abs() } else { 0 }
+    }
+
+    /// The state after a new request has taken `n` permits, or `None` if it must wait or fail.
+    // FAIRNESS: while QUEUED is set, a new request takes no permit, however many are available (F1).
+    #[inline]
+    pub(crate) const fn try_take(self, n: usize) -> Option<Self> {
+        if self.0 & (QUEUED | CLOSED) == 0 && self.permits() >= n as isize {
+            Some(self.minus(n))
+        } else {
+            None
+        }
+    }
+
+    /// How many permits a new request takes at once, or `None` if it must wait. The semaphore is not closed.
+    // FAIRNESS: as in `try_take`. A request that needs no permit does not wait, but takes none from the front either.
+    pub(crate) const fn share_of_new(self, request: Request) -> Option<usize> {
+        match self.share(request) {
+            Some(n) if !self.is_queued() => Some(n),
+            _ if request.min == 0 => Some(0),
+            _ => None,
+        }
+    }
+
+    /// How many permits a request takes when it is its turn, or `None` if too few are available.
+    const fn share(self, request: Request) -> Option<usize> {
+        if self.permits() < request.min as isize {
+            None
+        } else if self.permits() < request.max as isize {
+            Some(self.permits() as usize)
+        } else {
+            Some(request.max)
+        }
+    }
+
+    /// Whether any queued request could complete: each of them needs at least one permit. Saves reading the front,
+    /// which is probably not in the cache.
+    pub(crate) const fn can_serve(self) -> bool {
+        self.permits() > 0 || self.is_closed()
+    }
+
+    /// The outcome of the request at the front, or `None` if it must keep waiting.
+    pub(crate) const fn outcome_of_front(self, request: Request) -> Option<Outcome> {
+        if self.is_closed() {
+            return Some(Outcome::Closed);
+        }
+        match self.share(request) {
+            Some(n) => Some(Outcome::Granted(n)),
+            None => None,
+        }
+    }
+
+    /// The state after `n` permits were added, or `None` if there would be more than [`MAX_PERMITS`].
+    pub(crate) const fn add(self, n: usize) -> Option<Self> {
+        if n <= MAX_PERMITS && self.permits() <= (MAX_PERMITS - n) as isize {
+            Some(self.plus(n))
+        } else {
+            None
+        }
+    }
+
+    /// Whether `n` permits can be added to a word with no further check than this one, although other threads may
+    /// have added permits since it was read. To reach the limit, half of [`MAX_PERMITS`] would have to be released
+    /// in between, by more than 16,000 threads that are all between these two steps.
+    #[inline]
+    pub(crate) const fn can_add_unchecked(self, n: usize) -> bool {
+        self.0 & QUEUED == 0 && n <= MAX_UNCHECKED && self.permits() <= (MAX_PERMITS / 2) as isize
+    }
+
+    /// The state after `n` permits were taken away, or `None` if the deficit would be more than [`MAX_PERMITS`].
+    pub(crate) const fn reduce(self, n: usize) -> Option<Self> {
+        if n <= MAX_PERMITS && self.permits() >= n as isize - MAX_PERMITS as isize {
+            Some(self.minus(n))
+        } else {
+            None
+        }
+    }
+
+    pub(crate) const fn plus(self, n: usize) -> Self {
+        Self(self.0.wrapping_add(n << SHIFT))
+    }
+
+    pub(crate) const fn minus(self, n: usize) -> Self {
+        Self(self.0.wrapping_sub(n << SHIFT))
+    }
+
+    pub(crate) const fn close(self) -> Self {
+        Self(self.0 | CLOSED)
+    }
+
+    /// The state with the queue locked. The lock holder leaves a node in the queue, or clears QUEUED as it unlocks.
+    pub(crate) const fn lock(self) -> Self {
+        Self(self.0 | LOCKED | QUEUED)
+    }
+
+    /// The state with the queue unlocked, and empty or not.
+    pub(crate) const fn unlock(self, is_empty: bool) -> Self {
+        Self(self.0 & if is_empty { !(LOCKED | QUEUED) } else { !LOCKED })
+    }
+
+    pub(crate) const fn peek(self) -> Self {
+        Self(self.0 | PEEKED)
+    }
+}
+
+/// The atomic cell that holds a [`State`].
+#[derive(Debug)]
+pub(crate) struct AtomicState(AtomicUsize);
+
+impl AtomicState {
+    const_fn! {
+        pub(crate) const fn new(permits: usize) -> Self {
+            Self(AtomicUsize::new(State::new(permits).0))
+        }
+    }
+
+    #[inline]
+    pub(crate) fn load(&self, order: Ordering) -> State {
+        State(self.0.load(order))
+    }
+
+    #[inline]
+    pub(crate) fn compare_exchange(
+        &self,
+        current: State,
+        new: State,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<(), State> {
+        match self.0.compare_exchange(current.0, new.0, success, failure) {
+            Ok(_) => Ok(()),
+            Err(actual) => Err(State(actual)),
+        }
+    }
+
+    /// Adds permits without a check; returns the previous state.
+    #[inline]
+    pub(crate) fn fetch_add(&self, n: usize, order: Ordering) -> State {
+        State(self.0.fetch_add(n << SHIFT, order))
+    }
+
+    /// Clears PEEKED.
+    pub(crate) fn end_peek(&self, order: Ordering) {
+        self.0.fetch_and(!PEEKED, order);
+    }
+
+    /// The newest state, also under loom, whose loads may return an old one. Orders nothing.
+    pub(crate) fn newest(&self) -> State {
+        State(self.0.fetch_or(0, Ordering::Relaxed))
+    }
+}
+
+// The truth table, checked at compile time.
+const _: () = {
+    const fn state(permits: isize, flags: usize) -> State {
+        State(((permits as usize) << SHIFT) | flags)
+    }
+    const MAX: isize = MAX_PERMITS as isize;
+    const TWO: Request = Request::exactly(2);
+    const TWO_TO_FOUR: Request = Request { min: 2, max: 4 };
+    const UP_TO_FOUR: Request = Request { min: 0, max: 4 };
+
+    // A new request.
+    assert!(state(2, 0).try_take(2).is_some());
+    assert!(state(2, PEEKED).try_take(2).is_some());
+    assert!(state(1, 0).try_take(2).is_none()); // too few
+    assert!(state(9, QUEUED).try_take(1).is_none()); // enough, but another request is queued
+    assert!(state(9, QUEUED | LOCKED).try_take(1).is_none());
+    assert!(state(9, CLOSED).try_take(1).is_none());
+    assert!(state(-1, 0).try_take(1).is_none()); // a deficit
+    assert!(state(MAX, 0).try_take(MAX_PERMITS).is_some());
+    assert!(matches!(state(3, 0).share_of_new(TWO_TO_FOUR), Some(3))); // all that are available
+    assert!(matches!(state(9, 0).share_of_new(TWO_TO_FOUR), Some(4))); // no more than its maximum
+    assert!(state(1, 0).share_of_new(TWO_TO_FOUR).is_none());
+    assert!(state(3, QUEUED).share_of_new(TWO_TO_FOUR).is_none());
+    assert!(matches!(state(3, QUEUED).share_of_new(UP_TO_FOUR), Some(0))); // does not wait, takes nothing
+    assert!(matches!(state(-1, 0).share_of_new(UP_TO_FOUR), Some(0)));
+    assert!(matches!(state(3, 0).share_of_new(UP_TO_FOUR), Some(3)));
+
+    // The request at the front.
+    assert!(matches!(state(3, QUEUED).outcome_of_front(TWO), Some(Outcome::Granted(2))));
+    assert!(matches!(state(3, QUEUED).outcome_of_front(TWO_TO_FOUR), Some(Outcome::Granted(3))));
+    assert!(matches!(state(9, QUEUED).outcome_of_front(TWO_TO_FOUR), Some(Outcome::Granted(4))));
+    assert!(state(1, QUEUED).outcome_of_front(TWO).is_none()); // and the requests behind it wait, too
+    assert!(matches!(state(9, QUEUED | CLOSED).outcome_of_front(TWO), Some(Outcome::Closed)));
+    assert!(state(1, QUEUED).can_serve() && state(0, QUEUED | CLOSED).can_serve());
+    assert!(!state(0, QUEUED).can_serve() && !state(-1, QUEUED).can_serve());
+
+    // Adding and taking away.
+    assert!(state(MAX, 0).permits() == MAX && state(MAX, 0).available() == MAX_PERMITS);
+    assert!(state(-MAX, LOCKED | QUEUED | CLOSED).permits() == -MAX);
+    assert!(state(-3, 0).available() == 0 && state(-3, 0).owed() == 3 && state(3, 0).owed() == 0);
+    assert!(state(MAX - 1, 0).add(1).is_some());
+    assert!(state(MAX, 0).add(1).is_none());
+    assert!(state(0, 0).add(MAX_PERMITS + 1).is_none());
+    assert!(state(0, 0).add(usize::MAX).is_none());
+    assert!(state(-1, 0).add(MAX_PERMITS).is_some()); // pays one owed permit
+    assert!(state(0, 0).reduce(MAX_PERMITS).is_some());
+    assert!(state(-1, 0).reduce(MAX_PERMITS).is_none());
+    assert!(state(5, 0).reduce(usize::MAX).is_none());
+    assert!(state(MAX - 1, CLOSED).plus(1).minus(1).0 == state(MAX - 1, CLOSED).0); // the flags stay as they are
+    assert!(state(0, 0).can_add_unchecked(1) && state(-MAX, CLOSED).can_add_unchecked(1));
+    assert!(!state(0, QUEUED).can_add_unchecked(1) && !state(MAX, 0).can_add_unchecked(1));
+    assert!(!state(0, 0).can_add_unchecked(MAX_PERMITS));
+
+    // The lock.
+    assert!(state(3, CLOSED).lock().is_closed() && state(3, CLOSED).lock().is_queued());
+    assert!(state(3, QUEUED | LOCKED | CLOSED).unlock(true).0 == state(3, CLOSED).0);
+    assert!(state(3, QUEUED | LOCKED | PEEKED).unlock(false).0 == state(3, QUEUED | PEEKED).0);
+};

@@ -1,0 +1,647 @@
+#![deny(unsafe_code)]
+//! The semaphore: documentation and types for users, on top of [`RawSemaphore`].
+
+#[allow(unsafe_code)]
+mod acquire;
+mod permit;
+#[cfg(feature = "alloc")]
+mod poll;
+
+#[cfg(feature = "alloc")]
+use alloc::sync::Arc;
+use core::fmt;
+
+#[cfg(feature = "alloc")]
+pub use self::acquire::AcquireOwned;
+pub use self::acquire::{Acquire, AcquireFrom, AcquireUpTo, BoundedAcquire};
+use self::acquire::{assert_can_be_met, assert_range};
+#[cfg(feature = "alloc")]
+pub use self::permit::OwnedSemaphorePermit;
+pub use self::permit::{Permit, SemaphorePermit};
+#[cfg(feature = "alloc")]
+pub use self::poll::PollSemaphore;
+#[cfg(feature = "std")]
+use crate::blocking::block_on;
+#[cfg(feature = "std")]
+use crate::error::AcquireError;
+use crate::error::TryAcquireError;
+use crate::handle::Handle;
+use crate::raw::{self, AsRaw, RawSemaphore, Request, Unavailable};
+use crate::sync::const_fn;
+
+/// An asynchronous counting semaphore that grants permits strictly in the order of the requests.
+///
+/// A semaphore has a number of permits. A request acquires one or more of them, and waits, as a task or as a thread, until
+/// they are available. Acquiring an available permit is one compare-and-swap, releasing it is one atomic addition. Nothing
+/// is allocated, however many requests wait.
+///
+/// # Fairness
+/// Requests that have to wait are granted in the order of their first poll that returned `Pending`. No request is
+/// overtaken: not by a smaller one, not by [`try_acquire`](Self::try_acquire), and not by a task that polls at the right
+/// moment. While requests are queued, released permits go to the front of the queue only. A large request at the front
+/// collects permits until it has enough.
+///
+/// # Cancel safety
+/// Dropping a future cancels its request. That removes it from the queue in constant time. Permits that were granted to it
+/// go to the next request at once, and if it was at the front, the new front is examined. Both may call wakers.
+///
+/// A future that is neither polled nor dropped keeps its place, and all requests behind it wait. This is known as
+/// *futurelock* ([Oxide's RFD 609](https://rfd.shared.oxide.computer/rfd/0609)). Do not keep a future that you no longer
+/// poll: in `select!`, pass futures by value, or drop them when another branch has won.
+///
+/// # Memory ordering
+/// What a thread wrote before it released a permit is visible to the request that acquires it, and so is everything
+/// written before earlier releases. The same is visible to a thread that finds the permits available with
+/// [`available_permits`](Self::available_permits), takes them away with [`forget_permits`](Self::forget_permits) or
+/// [`reduce_permits`](Self::reduce_permits), or finds a request granted with
+/// [`is_granted`](AcquireFrom::is_granted). What was written before [`close`](Self::close) is visible to a request that
+/// fails because of it, and to a thread for which [`is_closed`](Self::is_closed) returns `true`. That a request has to
+/// wait or fails with [`NoPermits`](TryAcquireError::NoPermits), and the value of [`waiters`](Self::waiters), order
+/// nothing.
+///
+/// # Wakers
+/// Wakers are cloned, called and dropped without a lock, so a waker may call any method of the same semaphore. If a waker
+/// panics, no permit is lost, and the other wakers are called before the panic resumes. Without the feature `std` a
+/// second panic among them aborts the process, because no panic can be caught there.
+///
+/// A waker may drop a task that holds permits or waits for them, and that calls the next waker, and so on. Such a chain
+/// recurses: a stack of 2 MiB is enough for a chain of 500 tasks.
+///
+/// # When not to use this
+/// For work that does not await anything while it holds a permit, a blocking semaphore or a plain mutex is enough. Where
+/// throughput under contention matters more than order, a semaphore that allows barging grants more permits per second. In an
+/// interrupt handler call only [`try_acquire`](Self::try_acquire) and its variants, [`add_permits`](Self::add_permits),
+/// [`close`](Self::close), [`available_permits`](Self::available_permits) and [`is_closed`](Self::is_closed), or drop a
+/// permit: everything else may wait for the thread that was interrupted. In a signal handler call none of them.
+///
+/// # Examples
+/// ```
+/// # futures_lite::future::block_on(async {
+/// use fairgate::Semaphore;
+///
+/// static DOWNLOADS: Semaphore = Semaphore::new(5);
+///
+/// async fn fetch(id: u32) -> String {
+///     let _permit = DOWNLOADS.acquire().await.expect("never closed");
+///     format!("post {id}") // at most five tasks are here at once
+/// }
+/// assert_eq!(fetch(1).await, "post 1");
+/// # });
+/// ```
+#[doc(alias = "BoundedSemaphore")]
+#[doc(alias = "Sem")]
+pub struct Semaphore {
+    raw: RawSemaphore,
+}
+
+impl AsRaw for Semaphore {
+    #[inline]
+    fn as_raw(&self) -> &RawSemaphore {
+        &self.raw
+    }
+}
+
+/// Creating and inspecting.
+impl Semaphore {
+    /// The most permits that may be available, and the most that may be owed: `usize::MAX >> 5`.
+    ///
+    /// Permits that are held do not count, so with [`add_permits`](Self::add_permits) more than this can exist. A release
+    /// that would make more than `MAX_PERMITS` available panics, and its permits are lost. Of several releases at the same
+    /// time, each one panics or not as if they came one after the other.
+    pub const MAX_PERMITS: usize = raw::MAX_PERMITS;
+
+    const_fn! {
+        /// Creates a semaphore with `permits` permits.
+        ///
+        /// # Panics
+        /// If `permits` is more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+        ///
+        /// # Examples
+        /// ```
+        /// use fairgate::Semaphore;
+        /// static POOL: Semaphore = Semaphore::new(3);
+        /// assert_eq!(POOL.available_permits(), 3);
+        /// ```
+        #[must_use]
+        #[track_caller]
+        pub const fn new(permits: usize) -> Self {
+            assert!(permits <= Self::MAX_PERMITS, "{}", raw::TOO_MANY_PERMITS);
+            Self { raw: RawSemaphore::new(permits) }
+        }
+    }
+
+    const_fn! {
+        /// The same as [`new`](Self::new), under the name it has in tokio.
+        ///
+        /// # Panics
+        /// Like [`new`](Self::new).
+        #[must_use]
+        #[track_caller]
+        pub const fn const_new(permits: usize) -> Self {
+            Self::new(permits)
+        }
+    }
+
+    /// The number of permits that no task or thread holds.
+    ///
+    /// They need not be available to a new request: the front of the queue may be waiting for more than these. While
+    /// permits are owed (see [`reduce_permits`](Self::reduce_permits)) the number is 0.
+    ///
+    /// # Examples
+    /// ```
+    /// let semaphore = fairgate::Semaphore::new(3);
+    /// let two = semaphore.try_acquire_many(2)?;
+    /// assert_eq!(semaphore.available_permits(), 1);
+    /// # Ok::<(), fairgate::TryAcquireError>(())
+    /// ```
+    #[must_use]
+    pub fn available_permits(&self) -> usize {
+        self.raw.state().available()
+    }
+
+    /// The number of permits that are owed: released permits pay them before one becomes available again.
+    ///
+    /// Permits are owed after [`reduce_permits`](Self::reduce_permits) or [`resize`](Self::resize) have taken away more
+    /// than were available.
+    ///
+    /// # Examples
+    /// ```
+    /// let semaphore = fairgate::Semaphore::new(3);
+    /// let all = semaphore.try_acquire_many(3)?;
+    /// semaphore.resize(3, 1);
+    /// assert_eq!(semaphore.permits_owed(), 2);
+    /// drop(all);
+    /// assert_eq!((semaphore.permits_owed(), semaphore.available_permits()), (0, 1));
+    /// # Ok::<(), fairgate::TryAcquireError>(())
+    /// ```
+    #[must_use]
+    pub fn permits_owed(&self) -> usize {
+        self.raw.state().owed()
+    }
+
+    /// The number of queued requests.
+    ///
+    /// It was right at some moment during the call. Calls no waker, but may wait for a thread that edits the queue.
+    ///
+    /// # Examples
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use futures_lite::future::poll_once;
+    ///
+    /// let semaphore = fairgate::Semaphore::new(0);
+    /// let mut request = std::pin::pin!(semaphore.acquire());
+    /// assert!(poll_once(&mut request).await.is_none());
+    /// assert_eq!(semaphore.waiters(), 1);
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn waiters(&self) -> usize {
+        self.raw.peek().0
+    }
+}
+
+/// Acquiring permits.
+impl Semaphore {
+    /// Waits for one permit.
+    ///
+    /// # Fairness
+    /// The request is queued by the first poll that has to wait. A future that was never polled has no place in the queue.
+    ///
+    /// # Cancel safety
+    /// Dropping the future removes the request from the queue. A permit that was granted to it goes to the next request.
+    ///
+    /// # Errors
+    /// [`AcquireError`] if the semaphore is closed before the permit is granted. A permit that was granted before stays
+    /// granted.
+    ///
+    /// # Panics
+    /// The future panics if it is polled after completion.
+    ///
+    /// # Examples
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let semaphore = fairgate::Semaphore::new(2);
+    /// let permit = semaphore.acquire().await?;
+    /// assert_eq!(semaphore.available_permits(), 1);
+    /// drop(permit);
+    /// assert_eq!(semaphore.available_permits(), 2);
+    /// # Ok::<(), fairgate::AcquireError>(()) }).unwrap();
+    /// ```
+    #[inline]
+    pub const fn acquire(&self) -> Acquire<'_> {
+        AcquireFrom::new(self, 1)
+    }
+
+    /// Waits for `n` permits, and acquires them all at once.
+    ///
+    /// A request for 0 permits never waits. It fails if the semaphore is closed.
+    ///
+    /// # Fairness
+    /// Like [`acquire`](Self::acquire). Small requests do not starve a large one: when it is at the front, it collects the
+    /// permits that are released, and no request behind it is granted before it.
+    ///
+    /// # Cancel safety
+    /// Like [`acquire`](Self::acquire). The permits collected so far go to the requests behind it.
+    ///
+    /// # Errors
+    /// Like [`acquire`](Self::acquire).
+    ///
+    /// # Panics
+    /// If `n` is more than [`MAX_PERMITS`](Self::MAX_PERMITS), and like [`acquire`](Self::acquire).
+    ///
+    /// # Examples
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let memory = fairgate::Semaphore::new(1 << 30); // one permit per byte
+    /// let page = memory.acquire_many(4096).await?;
+    /// assert_eq!(page.num_permits(), 4096);
+    /// # Ok::<(), fairgate::AcquireError>(()) }).unwrap();
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub const fn acquire_many(&self, n: usize) -> Acquire<'_> {
+        AcquireFrom::new(self, n)
+    }
+
+    /// Like [`acquire_many`](Self::acquire_many), with permits that keep any [`Handle`] to the semaphore: an `Rc` for tasks
+    /// that stay on one thread, or a smart pointer of your own.
+    ///
+    /// # Errors
+    /// Like [`acquire`](Self::acquire).
+    ///
+    /// # Panics
+    /// Like [`acquire_many`](Self::acquire_many).
+    ///
+    /// # Examples
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use fairgate::Semaphore;
+    /// use std::rc::Rc;
+    ///
+    /// let local = Rc::new(Semaphore::new(1));
+    /// let permit = Semaphore::acquire_from(local.clone(), 1).await?;
+    /// # Ok::<(), fairgate::AcquireError>(()) }).unwrap();
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub const fn acquire_from<H: Handle<Target = Self>>(handle: H, n: usize) -> AcquireFrom<H> {
+        AcquireFrom::new(handle, n)
+    }
+
+    /// Acquires one permit if that is possible without waiting.
+    ///
+    /// Fails only if no permit is available, another request is queued, or the semaphore is closed. Never waits for another
+    /// thread, so it may be called in an interrupt handler.
+    ///
+    /// # Fairness
+    /// No request is overtaken: while requests are queued this fails, however many permits are available.
+    ///
+    /// # Errors
+    /// [`TryAcquireError::Closed`] if the semaphore is closed, otherwise [`TryAcquireError::NoPermits`].
+    ///
+    /// # Examples
+    /// ```
+    /// use fairgate::{Semaphore, TryAcquireError};
+    ///
+    /// let semaphore = Semaphore::new(1);
+    /// let permit = semaphore.try_acquire()?;
+    /// assert_eq!(semaphore.try_acquire().unwrap_err(), TryAcquireError::NoPermits);
+    /// # Ok::<(), TryAcquireError>(())
+    /// ```
+    #[doc(alias = "locked")]
+    #[inline]
+    pub fn try_acquire(&self) -> Result<SemaphorePermit<'_>, TryAcquireError> {
+        self.try_acquire_many(1)
+    }
+
+    /// Acquires `n` permits if that is possible without waiting, like [`try_acquire`](Self::try_acquire). A request for 0
+    /// permits fails only if the semaphore is closed.
+    ///
+    /// # Errors
+    /// Like [`try_acquire`](Self::try_acquire).
+    ///
+    /// # Panics
+    /// If `n` is more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+    #[inline]
+    #[track_caller]
+    pub fn try_acquire_many(&self, n: usize) -> Result<SemaphorePermit<'_>, TryAcquireError> {
+        Self::try_acquire_from(self, n)
+    }
+
+    /// Acquires between `min` and `max` permits, as many as are available, if that is possible without waiting. The waiting
+    /// form is [`acquire_many(min).up_to(max)`](AcquireFrom::up_to).
+    ///
+    /// # Fairness
+    /// Like [`try_acquire`](Self::try_acquire). While requests are queued this fails, or acquires 0 permits if `min` is 0.
+    ///
+    /// # Errors
+    /// Like [`try_acquire`](Self::try_acquire).
+    ///
+    /// # Panics
+    /// If `min` is more than `max`, or `max` is more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+    ///
+    /// # Examples
+    /// ```
+    /// let tokens = fairgate::Semaphore::new(5);
+    /// let batch = tokens.try_acquire_up_to(1, 100)?;
+    /// assert_eq!(batch.num_permits(), 5);
+    /// # Ok::<(), fairgate::TryAcquireError>(())
+    /// ```
+    #[track_caller]
+    pub fn try_acquire_up_to(
+        &self,
+        min: usize,
+        max: usize,
+    ) -> Result<SemaphorePermit<'_>, TryAcquireError> {
+        assert_range(min, max);
+        match self.raw.try_acquire(Request { min, max }) {
+            Ok(n) => Ok(Permit::new(self, n)),
+            Err(unavailable) => Err(unavailable.into()),
+        }
+    }
+
+    /// Like [`try_acquire_many`](Self::try_acquire_many), with permits that keep any [`Handle`] to the semaphore.
+    ///
+    /// # Errors
+    /// Like [`try_acquire`](Self::try_acquire).
+    ///
+    /// # Panics
+    /// Like [`try_acquire_many`](Self::try_acquire_many).
+    #[inline]
+    #[track_caller]
+    pub fn try_acquire_from<H: Handle<Target = Self>>(
+        handle: H,
+        n: usize,
+    ) -> Result<Permit<H>, TryAcquireError> {
+        assert_can_be_met(n);
+        if !handle.raw.try_acquire_fast(n) {
+            handle.raw.try_acquire(Request::exactly(n))?;
+        }
+        Ok(Permit::new(handle, n))
+    }
+}
+
+impl From<Unavailable> for TryAcquireError {
+    fn from(unavailable: Unavailable) -> Self {
+        match unavailable {
+            Unavailable::Closed => Self::Closed,
+            Unavailable::MustWait(_) => Self::NoPermits,
+        }
+    }
+}
+
+/// Acquiring permits that hold an `Arc` to their semaphore, for tasks that outlive the function that spawns them.
+#[cfg(feature = "alloc")]
+impl Semaphore {
+    /// Like [`acquire`](Self::acquire), with a permit that holds the `Arc`.
+    ///
+    /// # Errors
+    /// Like [`acquire`](Self::acquire).
+    ///
+    /// # Examples
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use std::sync::Arc;
+    ///
+    /// let semaphore = Arc::new(fairgate::Semaphore::new(1));
+    /// let permit = semaphore.clone().acquire_owned().await?;
+    /// std::thread::spawn(move || drop(permit)).join().unwrap();
+    /// assert_eq!(semaphore.available_permits(), 1);
+    /// # Ok::<(), fairgate::AcquireError>(()) }).unwrap();
+    /// ```
+    #[doc(alias = "acquire_arc")]
+    #[inline]
+    pub const fn acquire_owned(self: Arc<Self>) -> AcquireOwned {
+        AcquireFrom::new(self, 1)
+    }
+
+    /// Like [`acquire_many`](Self::acquire_many), with permits that hold the `Arc`.
+    ///
+    /// # Errors
+    /// Like [`acquire`](Self::acquire).
+    ///
+    /// # Panics
+    /// Like [`acquire_many`](Self::acquire_many).
+    ///
+    /// # Examples
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use std::sync::Arc;
+    ///
+    /// let memory = Arc::new(fairgate::Semaphore::new(1024));
+    /// let buffer = memory.clone().acquire_many_owned(512).await?;
+    /// assert_eq!((buffer.num_permits(), memory.available_permits()), (512, 512));
+    /// # Ok::<(), fairgate::AcquireError>(()) }).unwrap();
+    /// ```
+    #[inline]
+    #[track_caller]
+    pub fn acquire_many_owned(self: Arc<Self>, n: usize) -> AcquireOwned {
+        AcquireFrom::new(self, n)
+    }
+
+    /// Like [`try_acquire`](Self::try_acquire), with a permit that holds the `Arc`.
+    ///
+    /// # Errors
+    /// Like [`try_acquire`](Self::try_acquire).
+    #[doc(alias = "try_acquire_arc")]
+    #[inline]
+    pub fn try_acquire_owned(self: Arc<Self>) -> Result<OwnedSemaphorePermit, TryAcquireError> {
+        self.try_acquire_many_owned(1)
+    }
+
+    /// Like [`try_acquire_many`](Self::try_acquire_many), with permits that hold the `Arc`.
+    ///
+    /// # Errors
+    /// Like [`try_acquire`](Self::try_acquire).
+    ///
+    /// # Panics
+    /// Like [`try_acquire_many`](Self::try_acquire_many).
+    #[inline]
+    #[track_caller]
+    pub fn try_acquire_many_owned(
+        self: Arc<Self>,
+        n: usize,
+    ) -> Result<OwnedSemaphorePermit, TryAcquireError> {
+        Self::try_acquire_from(self, n)
+    }
+}
+
+/// Acquiring permits with a thread instead of a task. Threads and tasks wait in the same queue.
+#[cfg(feature = "std")]
+impl Semaphore {
+    /// Like [`acquire`](Self::acquire), blocking the current thread until the permit is granted. With a time limit:
+    /// [`acquire().blocking_timeout(limit)`](crate::TimeoutExt::blocking_timeout).
+    ///
+    /// In a task this blocks the executor's thread. If the permits are held by tasks that run only on that thread, it
+    /// deadlocks. Each thread allocates a waker in its first call, and nothing after that.
+    ///
+    /// # Errors
+    /// Like [`acquire`](Self::acquire).
+    ///
+    /// # Examples
+    /// ```
+    /// let semaphore = fairgate::Semaphore::new(1);
+    /// std::thread::scope(|scope| {
+    ///     scope.spawn(|| drop(semaphore.blocking_acquire()));
+    ///     scope.spawn(|| drop(semaphore.blocking_acquire()));
+    /// });
+    /// assert_eq!(semaphore.available_permits(), 1);
+    /// ```
+    #[doc(alias = "acquire_blocking")]
+    pub fn blocking_acquire(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
+        block_on(self.acquire())
+    }
+
+    /// Like [`acquire_many`](Self::acquire_many), blocking the current thread.
+    ///
+    /// # Errors
+    /// Like [`acquire`](Self::acquire).
+    ///
+    /// # Panics
+    /// Like [`acquire_many`](Self::acquire_many).
+    #[track_caller]
+    pub fn blocking_acquire_many(&self, n: usize) -> Result<SemaphorePermit<'_>, AcquireError> {
+        block_on(self.acquire_many(n))
+    }
+
+    /// Like [`acquire_owned`](Self::acquire_owned), blocking the current thread.
+    ///
+    /// # Errors
+    /// Like [`acquire`](Self::acquire).
+    #[doc(alias = "acquire_arc_blocking")]
+    pub fn blocking_acquire_owned(self: Arc<Self>) -> Result<OwnedSemaphorePermit, AcquireError> {
+        block_on(self.acquire_owned())
+    }
+
+    /// Like [`acquire_many_owned`](Self::acquire_many_owned), blocking the current thread.
+    ///
+    /// # Errors
+    /// Like [`acquire`](Self::acquire).
+    ///
+    /// # Panics
+    /// Like [`acquire_many`](Self::acquire_many).
+    #[track_caller]
+    pub fn blocking_acquire_many_owned(
+        self: Arc<Self>,
+        n: usize,
+    ) -> Result<OwnedSemaphorePermit, AcquireError> {
+        block_on(self.acquire_many_owned(n))
+    }
+}
+
+/// Changing the number of permits, and closing.
+impl Semaphore {
+    /// Adds `n` permits. They pay owed permits first, then go to the queued requests, and the rest becomes available.
+    ///
+    /// A long queue is served in batches of 32 requests; the wakers of one batch are called before the next. No new request
+    /// gets in between. But a [`close`](Self::close), [`forget_permits`](Self::forget_permits) or
+    /// [`reduce_permits`](Self::reduce_permits) between two batches comes before the requests that are still queued.
+    ///
+    /// # Panics
+    /// If more than [`MAX_PERMITS`](Self::MAX_PERMITS) would be available. The semaphore is then unchanged.
+    ///
+    /// # Examples
+    /// ```
+    /// let semaphore = fairgate::Semaphore::new(1);
+    /// semaphore.add_permits(2);
+    /// assert_eq!(semaphore.available_permits(), 3);
+    /// ```
+    #[doc(alias = "release")]
+    #[track_caller]
+    pub fn add_permits(&self, n: usize) {
+        assert!(self.raw.add(n), "{}", raw::TOO_MANY_PERMITS);
+    }
+
+    /// Takes up to `n` available permits away; returns how many. May wait for a thread that edits the queue.
+    ///
+    /// # Examples
+    /// ```
+    /// let semaphore = fairgate::Semaphore::new(3);
+    /// let permit = semaphore.try_acquire()?;
+    /// assert_eq!(semaphore.forget_permits(10), 2);
+    /// # Ok::<(), fairgate::TryAcquireError>(())
+    /// ```
+    pub fn forget_permits(&self, n: usize) -> usize {
+        self.raw.forget(n)
+    }
+
+    /// Takes `n` permits away at once. If fewer are available, the rest is owed: released permits pay the deficit before
+    /// any request gets one. May wait for a thread that edits the queue.
+    ///
+    /// # Panics
+    /// If more than [`MAX_PERMITS`](Self::MAX_PERMITS) would be owed. The semaphore is then unchanged.
+    ///
+    /// # Examples
+    /// ```
+    /// let semaphore = fairgate::Semaphore::new(2);
+    /// let permit = semaphore.try_acquire()?;
+    /// semaphore.reduce_permits(2); // one was available, one is owed
+    /// drop(permit);
+    /// assert_eq!(semaphore.available_permits(), 0);
+    /// # Ok::<(), fairgate::TryAcquireError>(())
+    /// ```
+    #[doc(alias = "reducePermits")]
+    #[track_caller]
+    pub fn reduce_permits(&self, n: usize) {
+        assert!(self.raw.reduce(n), "{}", raw::DEFICIT_TOO_LARGE);
+    }
+
+    /// Changes the limit from `from` to `to` permits, also while permits are held: adds the difference, or takes it away, in
+    /// one step. The semaphore does not know its limit, only the available permits, so the caller passes both.
+    ///
+    /// # Panics
+    /// Like [`add_permits`](Self::add_permits) and [`reduce_permits`](Self::reduce_permits).
+    ///
+    /// # Examples
+    /// ```
+    /// let semaphore = fairgate::Semaphore::new(10);
+    /// let busy = semaphore.try_acquire_many(7)?;
+    /// semaphore.resize(10, 4); // three permits are owed
+    /// drop(busy);
+    /// assert_eq!(semaphore.available_permits(), 4);
+    /// # Ok::<(), fairgate::TryAcquireError>(())
+    /// ```
+    #[track_caller]
+    pub fn resize(&self, from: usize, to: usize) {
+        match to.checked_sub(from) {
+            Some(more) => self.add_permits(more),
+            None => self.reduce_permits(from - to),
+        }
+    }
+
+    /// Closes the semaphore for good: all queued and all future requests fail. Permits that were granted before stay granted.
+    /// Permits can still be released, added and taken away. Closing again changes nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use fairgate::{Semaphore, TryAcquireError};
+    ///
+    /// let semaphore = Semaphore::new(1);
+    /// semaphore.close();
+    /// assert_eq!(semaphore.try_acquire().unwrap_err(), TryAcquireError::Closed);
+    /// ```
+    pub fn close(&self) {
+        self.raw.close();
+    }
+
+    /// Whether the semaphore is closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.raw.state().is_closed()
+    }
+}
+
+/// Shows the available permits (negative if some are owed), the number of waiters, how many permits the front of the queue
+/// needs, and whether the semaphore is closed. Calls no waker. Not a snapshot: the values may be of different moments.
+impl fmt::Debug for Semaphore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (waiters, front) = self.raw.peek();
+        let state = self.raw.state();
+        let mut debug = f.debug_struct("Semaphore");
+        debug.field("permits", &state.permits()).field("waiters", &waiters);
+        if let Some(needed) = front {
+            debug.field("front", &needed);
+        }
+        debug.field("closed", &state.is_closed()).finish()
+    }
+}

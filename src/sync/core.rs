@@ -1,0 +1,152 @@
+//! Atomics and cells from `core` or portable-atomic, threads from `std`.
+
+use core::sync::atomic::Ordering;
+
+#[cfg(feature = "std")]
+pub(crate) use core::sync::atomic::AtomicBool;
+#[cfg(not(feature = "portable-atomic"))]
+pub(crate) use core::sync::atomic::{AtomicPtr, AtomicUsize};
+#[cfg(feature = "portable-atomic")]
+pub(crate) use portable_atomic::{AtomicPtr, AtomicUsize};
+
+/// Threads, for the blocking methods.
+#[cfg(feature = "std")]
+pub(crate) mod thread {
+    pub(crate) use std::thread::{Thread, current, park, park_timeout};
+    pub(crate) use std::thread_local;
+
+    /// Spins until `is_done` returns `true`, but for no longer than parking a thread and waking it takes.
+    pub(crate) fn spin_until(is_done: impl Fn() -> bool) {
+        for _ in 0..SPINS {
+            if is_done() {
+                return;
+            }
+            core::hint::spin_loop();
+        }
+    }
+
+    const SPINS: u32 = 200;
+}
+
+/// [`core::cell::UnsafeCell`] with loom's interface, which lets loom check each access.
+#[derive(Debug)]
+pub(crate) struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
+
+impl<T> UnsafeCell<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(core::cell::UnsafeCell::new(value))
+    }
+
+    #[inline]
+    pub(crate) fn with<R>(&self, read: impl FnOnce(*const T) -> R) -> R {
+        read(self.0.get())
+    }
+
+    #[inline]
+    pub(crate) fn with_mut<R>(&self, write: impl FnOnce(*mut T) -> R) -> R {
+        write(self.0.get())
+    }
+}
+
+/// A pointer that only the holder of the queue lock writes, and that other threads may read at any time.
+#[derive(Debug)]
+pub(crate) struct SharedPtr<T>(AtomicPtr<T>);
+
+impl<T> SharedPtr<T> {
+    pub(crate) const fn new(pointer: *mut T) -> Self {
+        Self(AtomicPtr::new(pointer))
+    }
+
+    /// Reads the pointer. The caller holds the queue lock.
+    #[inline]
+    pub(crate) fn get(&self) -> *mut T {
+        // ORDERING: Relaxed: the queue lock orders the accesses of its holders.
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Writes the pointer. The caller holds the queue lock.
+    #[inline]
+    pub(crate) fn set(&self, pointer: *mut T) {
+        // ORDERING: Release, with the Acquire in `peek`.
+        self.0.store(pointer, Ordering::Release);
+    }
+
+    /// Reads the pointer without the queue lock.
+    #[inline]
+    pub(crate) fn peek(&self) -> *mut T {
+        // ORDERING: Acquire, with the Release in `set`: a thread that sees the pointer sees what was written before.
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Runs a closure that calls [`SharedPtr::peek`]. Loom is told.
+#[inline]
+pub(crate) fn peeking<R>(read: impl FnOnce() -> R) -> R {
+    read()
+}
+
+/// How a thread waits for another one that is within a few steps of what it waits for: that it unlocks the queue, or
+/// stores an outcome. No foreign code runs in between.
+#[derive(Debug)]
+pub(crate) struct Backoff;
+
+impl Backoff {
+    pub(crate) const fn new() -> Self {
+        Self
+    }
+
+    /// Waits for the `round`th time, counted from 0. Loom asks `is_blocked` whether there is still a reason to.
+    #[cold]
+    pub(crate) fn wait(&self, round: u32, _is_blocked: impl FnOnce() -> bool) {
+        match round {
+            0..SPIN_ROUNDS => (0..1 << round).for_each(|_| core::hint::spin_loop()),
+            _ => rest(round - SPIN_ROUNDS),
+        }
+    }
+
+    /// Wakes the threads that loom has put to sleep.
+    #[inline]
+    pub(crate) fn notify(&self) {}
+}
+
+const SPIN_ROUNDS: u32 = 6;
+
+/// The other thread has probably been descheduled. Yields at first. Then sleeps: yielding does not let a thread of
+/// lower priority run.
+#[cfg(feature = "std")]
+fn rest(round: u32) {
+    match round {
+        0..10 => std::thread::yield_now(),
+        _ => std::thread::sleep(core::time::Duration::from_micros(20 << (round - 10).min(5))),
+    }
+}
+
+#[cfg(not(feature = "std"))]
+fn rest(_round: u32) {
+    (0..1 << SPIN_ROUNDS).for_each(|_| core::hint::spin_loop());
+}
+
+#[cfg(all(test, feature = "std", target_os = "linux"))]
+mod tests {
+    use super::Backoff;
+
+    /// The number of times this thread has left its core voluntarily.
+    fn voluntary_switches() -> usize {
+        let status = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+        let mut lines = status.lines();
+        lines
+            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap()
+    }
+
+    /// A thread of high priority that only spun or yielded would keep a lock holder of lower priority from running.
+    #[test]
+    fn a_long_wait_sleeps() {
+        let (backoff, before) = (Backoff::new(), voluntary_switches());
+        (0..40).for_each(|round| backoff.wait(round, || true));
+        assert!(voluntary_switches() - before >= 20);
+    }
+}
