@@ -13,9 +13,9 @@ use core::mem;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
-use super::node::{Enqueued, Node, PinnedNode};
+use super::node::{Enqueued, Node, Outcome, PinnedNode};
 use super::queue::QueueGuard;
-use super::state::{Outcome, Request, State};
+use super::state::{Request, State};
 use super::{AsRaw, RawSemaphore, Unavailable};
 use crate::handle::Handle;
 use crate::sync::{Ordering, contain_panic};
@@ -35,7 +35,9 @@ unsafe impl<H: Handle<Target: AsRaw> + Send> Send for RawAcquire<H> {}
 unsafe impl<H: Handle<Target: AsRaw> + Sync> Sync for RawAcquire<H> {}
 
 /// Why a request failed.
+// As wide as the number of permits, so that a result is returned in two registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
 pub(crate) enum Rejected {
     /// The semaphore is closed.
     Closed,
@@ -156,7 +158,7 @@ impl RawSemaphore {
     ) -> Poll<Result<usize, Rejected>> {
         let mut cloned = None;
         loop {
-            let state = match self.try_acquire(request) {
+            let state = match self.take_share(request) {
                 Ok(n) => {
                     let acquired = Acquired { semaphore: self, n };
                     drop(cloned);
@@ -208,11 +210,12 @@ impl RawSemaphore {
         enqueued: Enqueued<'_>,
         waker: &Waker,
     ) -> Poll<Result<usize, Rejected>> {
-        if enqueued.outcome().is_none() && !enqueued.will_wake(waker) {
+        match enqueued.stored_outcome() {
+            Some(stored) => self.finish(stored),
+            None if enqueued.will_wake(waker) => Poll::Pending,
             // SAFETY: guaranteed by the caller.
-            unsafe { self.replace_waker(node, enqueued, waker) };
+            None => unsafe { self.replace_waker(node, enqueued, waker) },
         }
-        self.poll_outcome(enqueued)
     }
 
     /// Gives a queued node another waker. If the node was claimed, the claiming thread calls the old waker; then waits for
@@ -221,23 +224,37 @@ impl RawSemaphore {
     /// # Safety
     /// The node was enqueued in the queue of this semaphore, and the caller is its owner.
     #[inline(never)]
-    unsafe fn replace_waker(&self, node: PinnedNode<'_>, enqueued: Enqueued<'_>, waker: &Waker) {
+    unsafe fn replace_waker(
+        &self,
+        node: PinnedNode<'_>,
+        enqueued: Enqueued<'_>,
+        waker: &Waker,
+    ) -> Poll<Result<usize, Rejected>> {
         // Cloning is foreign code, so it comes before the lock (F4). If it panics, nothing has changed.
         let waker = waker.clone();
         if let Some(mut queue) = self.queue.lock() {
             // SAFETY: guaranteed by the caller.
             let replaced = unsafe { queue.replace_waker(node, waker) };
             self.unlock(queue);
-            // Dropping the waker that is not needed is foreign code, so it comes after the unlock (F4).
             if replaced.is_ok() {
-                return;
+                return self.poll_outcome(enqueued);
             }
+            // The waker that is not needed is foreign code, too: it is dropped after the unlock (F4).
         }
-        self.queue.wait_for_outcome(enqueued);
+        self.finish((self.queue.wait_for_outcome(enqueued), false))
     }
 
+    #[inline]
     fn poll_outcome(&self, enqueued: Enqueued<'_>) -> Poll<Result<usize, Rejected>> {
-        let Some((outcome, was_peeked)) = enqueued.stored_outcome() else { return Poll::Pending };
+        match enqueued.stored_outcome() {
+            Some(stored) => self.finish(stored),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Returns an outcome once the node may be freed (N6).
+    #[inline]
+    fn finish(&self, (outcome, was_peeked): (Outcome, bool)) -> Poll<Result<usize, Rejected>> {
         if was_peeked {
             self.queue.wait_for_peek();
         }

@@ -27,7 +27,8 @@
 //! * **F3** Whenever the queue is unlocked, the request at the front cannot complete with what the state holds, or a thread is
 //!   about to look at it again: a thread that has just added permits, or one that has more requests to serve than fit
 //!   into one [`WakeList`]. *No lost wake-up.* Hence the queue is unlocked by [`RawSemaphore::unlock`] and
-//!   [`Serving::complete_front`] only, and both look at the front first.
+//!   [`claim_and_unlock`]
+//!   only, and both look at the front first.
 //! * **F4** Wakers are cloned, called and dropped with the queue unlocked, and after all outcomes of claimed requests have
 //!   been stored. *No deadlock with foreign code.*
 //! * **F5** The step that unlocks the queue takes the permits of the claimed requests out of the word. From then on they
@@ -107,10 +108,15 @@ impl RawSemaphore {
         }
     }
 
-    /// Takes the permits of a request if it need not wait; returns how many.
+    /// Takes the permits of a request if they are available and no request is queued; returns how many.
     #[cold]
     #[inline(never)]
     pub(crate) fn try_acquire(&self, request: Request) -> Result<usize, Unavailable> {
+        self.take_share(request)
+    }
+
+    #[inline]
+    fn take_share(&self, request: Request) -> Result<usize, Unavailable> {
         loop {
             let state = self.state();
             if state.is_closed() {
@@ -176,7 +182,7 @@ impl RawSemaphore {
         while let Some(new) = new(state) {
             let result = if state.is_queued() && !state.is_locked() {
                 // ORDERING: Release as well, as below.
-                self.queue.try_lock(state, new, Ordering::AcqRel).map(|queue| self.unlock(queue))
+                self.queue.try_lock(state, new, Ordering::AcqRel).map(|queue| self.serve(queue))
             } else {
                 // ORDERING: Release, with the Acquire of the threads that take these permits, as in `release`, or find the
                 // semaphore closed. Relaxed on failure: the loop looks again.
@@ -218,7 +224,7 @@ impl RawSemaphore {
     #[inline]
     fn unlock(&self, queue: QueueGuard<'_>) {
         let none = Claims::new();
-        if queue.can_claim(&none) {
+        if queue.servable_front(&none).is_some() {
             return self.serve(queue);
         }
         if let Err(queue) = queue.unlock(&none) {
@@ -231,7 +237,7 @@ impl RawSemaphore {
     #[inline(never)]
     fn serve_if_unlocked(&self) {
         if let Some(queue) = self.try_lock_to_serve() {
-            self.unlock(queue);
+            self.serve(queue);
         }
     }
 
@@ -253,44 +259,78 @@ impl RawSemaphore {
     /// Completes the requests at the front for which there are permits, unlocks the queue and calls their wakers.
     #[inline(never)]
     fn serve(&self, queue: QueueGuard<'_>) {
+        let mut batch = claim_and_unlock(queue);
+        if batch.claims.count() > 1 {
+            return self.serve_many(batch);
+        }
+        // Most often there is one request, or none. Then nothing is left to do if the waker panics.
+        if let Some(waker) = batch.claims.complete_next(&self.queue, batch.unlocked) {
+            waker.wake();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn serve_many(&self, batch: Batch) {
         let mut serving = Serving { semaphore: self, wakers: WakeList::new(), is_unfinished: false };
-        serving.complete_front(queue);
-        serving.wake_and_continue();
+        serving.complete(batch);
+        serving.finish();
     }
 }
 
-/// A thread that serves the queue. Dropping it finishes the work, also if a waker panics.
-struct Serving<'a> {
-    semaphore: &'a RawSemaphore,
-    wakers: WakeList,
-    /// The request at the front can complete, but the wake list is full.
+/// The requests that a thread has claimed in one critical section.
+struct Batch {
+    claims: Claims,
+    /// The state with which the queue was unlocked.
+    unlocked: State,
+    /// The request at the front can complete, but the batch is as large as a wake list.
     is_unfinished: bool,
 }
 
-impl<'a> Serving<'a> {
-    /// Completes as many requests as there are permits and room for wakers, and unlocks the queue.
-    fn complete_front(&mut self, mut queue: QueueGuard<'a>) {
-        let mut claims = Claims::new();
-        let unlocked = loop {
-            while claims.count() < WakeList::CAPACITY && queue.claim_front(&mut claims) {}
-            self.is_unfinished = claims.count() == WakeList::CAPACITY && queue.can_claim(&claims);
-            match queue.unlock(&claims) {
-                Ok(state) => break state,
-                Err(changed) => queue = changed,
+/// Claims the requests at the front for which there are permits, and unlocks the queue.
+#[inline(always)]
+fn claim_and_unlock(mut queue: QueueGuard<'_>) -> Batch {
+    let mut claims = Claims::new();
+    loop {
+        let mut is_unfinished = false;
+        while queue.claim_front(&mut claims) {
+            if claims.count() == WakeList::CAPACITY {
+                is_unfinished = queue.servable_front(&claims).is_some();
+                break;
             }
-        };
-        claims.complete(&self.semaphore.queue, unlocked, &mut self.wakers);
+        }
+        match queue.unlock(&claims) {
+            Ok(unlocked) => return Batch { claims, unlocked, is_unfinished },
+            Err(changed) => queue = changed,
+        }
+    }
+}
+
+/// A thread that serves several requests. Dropping it finishes the work, also if a waker panics.
+struct Serving<'a> {
+    semaphore: &'a RawSemaphore,
+    wakers: WakeList,
+    is_unfinished: bool,
+}
+
+impl Serving<'_> {
+    /// Stores the outcomes, and collects the wakers.
+    fn complete(&mut self, mut batch: Batch) {
+        self.is_unfinished = batch.is_unfinished;
+        while let Some(waker) = batch.claims.complete_next(&self.semaphore.queue, batch.unlocked) {
+            self.wakers.push(waker);
+        }
     }
 
-    /// Calls the wakers, and serves the rest of the queue if one list was not enough.
-    fn wake_and_continue(&mut self) {
+    /// Calls the wakers, and serves the rest of the queue if one batch was not enough.
+    fn finish(&mut self) {
         loop {
             self.wakers.wake_all();
             if !mem::take(&mut self.is_unfinished) {
                 return;
             }
             if let Some(queue) = self.semaphore.try_lock_to_serve() {
-                self.complete_front(queue);
+                self.complete(claim_and_unlock(queue));
             }
         }
     }
@@ -301,7 +341,7 @@ impl Drop for Serving<'_> {
     fn drop(&mut self) {
         // Not empty only if a waker has panicked. The others are called before the panic resumes.
         while self.is_unfinished || !self.wakers.is_empty() {
-            contain_panic(|| self.wake_and_continue());
+            contain_panic(|| self.finish());
         }
     }
 }

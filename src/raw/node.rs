@@ -11,8 +11,8 @@
 //! | at the back | the node before | the length of the queue | the same | the same |
 //! | alone in the queue | itself | 1, the length | the same | the same |
 //! | claimed | `CLAIMED` | the next claimed node | the permits granted to it | its task's |
-//! | granted | `GRANTED`, perhaps with `PEEKED` | unspecified | the permits granted to it | moved out |
-//! | failed | `CLOSED`, perhaps with `PEEKED` | unspecified | unspecified | moved out |
+//! | granted | 0, or PEEKED | unspecified | the permits granted to it | moved out |
+//! | failed | CLOSED, perhaps with PEEKED | unspecified | unspecified | moved out |
 //! | removed by its owner | unspecified | unspecified | unspecified | moved out |
 //!
 //! Invariants. The *owner* of a node is the thread that polls or drops its future.
@@ -34,7 +34,7 @@
 //!   another reference. No `&mut Node` and no `&mut Links` exists from then on; the links are initialized through a raw
 //!   pointer, because [`MaybeUninit::write`] returns a unique reference.
 //! * **N6 (peeked)** A thread that peeks (Q4) may read the `min`, `prev` and `next` of a node after it was claimed. If the state
-//!   says PEEKED when the queue is unlocked, the outcome is stored with the flag [`PEEKED`]; then the owner waits until
+//!   says PEEKED when the queue is unlocked, the outcome is stored with the flag PEEKED; then the owner waits until
 //!   the state no longer says so before it frees the node.
 
 use core::cell::{self, Cell};
@@ -45,7 +45,7 @@ use core::pin::Pin;
 use core::ptr::{self, NonNull};
 use core::task::Waker;
 
-use super::state::Outcome;
+use super::state::{CLOSED, PEEKED};
 use crate::sync::{AtomicPtr, LOOM, Ordering, SharedPtr, UnsafeCell};
 
 /// A waiter's node. The links stay uninitialized until it is enqueued: the fast path does not pay for the stores.
@@ -58,6 +58,15 @@ pub(crate) struct Node {
 /// The node has been in a queue.
 const ENQUEUED: usize = 1 << (usize::BITS - 1);
 
+/// What a queued request comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The request owns this many permits, whatever happens to the semaphore afterwards.
+    Granted(usize),
+    /// The semaphore was closed.
+    Closed,
+}
+
 /// See the table at the top of the file.
 pub(super) struct Links {
     pub(super) prev: AtomicPtr<Node>,
@@ -66,17 +75,16 @@ pub(super) struct Links {
     pub(super) waker: UnsafeCell<MaybeUninit<Waker>>,
 }
 
-// What `prev` holds when the node is no longer queued: addresses at which there is no node.
-pub(super) const GRANTED: *mut Node = ptr::without_provenance_mut(0);
-pub(super) const CLOSED: *mut Node = ptr::without_provenance_mut(1);
-pub(super) const CLAIMED: *mut Node = ptr::without_provenance_mut(2);
-/// Added to an outcome that was stored while a thread peeked (N6).
-pub(super) const PEEKED: usize = 4;
+// What `prev` holds when the node is no longer queued: addresses at which there is no node. The outcome is
+// `State::outcome_flags` of the state with which the queue was unlocked.
+pub(super) const CLAIMED: *mut Node = ptr::without_provenance_mut(1);
+const GRANTED: *mut Node = ptr::null_mut();
+const LAST: usize = CLOSED | PEEKED;
 
 /// Whether `prev` says that the node is no longer queued.
 #[inline]
 pub(super) fn is_claimed_or_later(prev: *mut Node) -> bool {
-    prev.addr() < 2 * PEEKED
+    prev.addr() <= LAST
 }
 
 impl Node {
@@ -128,16 +136,23 @@ impl Enqueued<'_> {
     /// The outcome, and whether it was stored while a thread peeked (N6).
     #[inline]
     pub(super) fn stored_outcome(self) -> Option<(Outcome, bool)> {
-        // ORDERING: Acquire, with the Release in `Claims::complete`: the granted request sees what the thread wrote that
+        // ORDERING: Acquire, with the Release in `Claims::complete_next`: the granted request sees what the thread wrote that
         // released its permits, and its owner may free the node.
-        let prev = self.0.prev.load(Ordering::Acquire).addr();
-        let outcome = match ptr::without_provenance_mut(prev & !PEEKED) {
-            // SAFETY: the outcome is stored, so the node is its owner's (N3), which is the caller.
-            GRANTED => Outcome::Granted(self.0.amount.with(|amount| unsafe { *amount })),
-            CLOSED => Outcome::Closed,
-            _ => return None,
-        };
-        Some((outcome, prev & PEEKED != 0))
+        let prev = self.0.prev.load(Ordering::Acquire);
+        if prev == GRANTED {
+            return Some((self.granted(), false));
+        }
+        if prev == CLAIMED || !is_claimed_or_later(prev) {
+            return None;
+        }
+        let outcome = if prev.addr() & CLOSED != 0 { Outcome::Closed } else { self.granted() };
+        Some((outcome, prev.addr() & PEEKED != 0))
+    }
+
+    #[inline]
+    fn granted(self) -> Outcome {
+        // SAFETY: the outcome is stored, so the node is its owner's (N3), which is the caller.
+        Outcome::Granted(self.0.amount.with(|amount| unsafe { *amount }))
     }
 
     /// Whether the node holds a waker of the same task as `waker`.

@@ -26,9 +26,8 @@ use core::mem::{self, MaybeUninit};
 use core::ptr;
 use core::task::Waker;
 
-use super::node::{self, CLAIMED, CLOSED, Enqueued, GRANTED, Links, Node, PEEKED, PinnedNode};
-use super::state::{AtomicState, Outcome, Request, State};
-use super::wake_list::WakeList;
+use super::node::{self, CLAIMED, Enqueued, Links, Node, Outcome, PinnedNode};
+use super::state::{AtomicState, Request, State};
 use crate::sync::{self, AtomicPtr, Backoff, Ordering, SharedPtr, UnsafeCell, const_fn};
 
 /// The state word, and the queue that its LOCKED flag guards.
@@ -97,6 +96,7 @@ impl WaitQueue {
     }
 
     /// Locks the queue in the same step as the state changes from `current`, which is unlocked, to `new`.
+    #[inline]
     pub(super) fn try_lock(
         &self,
         current: State,
@@ -228,34 +228,39 @@ impl<'a> QueueGuard<'a> {
         enqueued
     }
 
-    /// Whether the request at the front can complete with what the state holds besides the permits of `claims`.
+    /// The front and the permits it takes, if it can complete with what the state holds besides the permits of `claims`.
     #[inline]
-    pub(super) fn can_claim(&self, claims: &Claims) -> bool {
-        self.front_outcome(claims).is_some()
-    }
-
-    #[inline]
-    fn front_outcome(&self, claims: &Claims) -> Option<Outcome> {
-        let (state, front) = (self.state.minus(claims.permits), self.queue.front.get());
-        if !state.can_serve() || front.is_null() {
+    pub(super) fn servable_front(&self, claims: &Claims) -> Option<(*mut Node, usize)> {
+        let state = self.state.minus(claims.permits);
+        if !state.can_serve() {
+            return None;
+        }
+        let front = self.queue.front.get();
+        if front.is_null() {
             return None;
         }
         // SAFETY: the front is in the queue (Q1), whose lock is held (Q2).
-        state.outcome_of_front(unsafe { Request { min: node::min(front), max: amount(front) } })
+        let request = unsafe { Request { min: node::min(front), max: amount(front) } };
+        Some((front, state.share_of_front(request)?))
     }
 
     /// Claims the front if it can complete (N3). Returns whether it could.
     #[inline]
     pub(super) fn claim_front(&mut self, claims: &mut Claims) -> bool {
-        let Some(outcome) = self.front_outcome(claims) else { return false };
-        let front = self.queue.front.get();
-        // SAFETY: the front is in the queue (Q1), whose lock is held (Q2).
+        let Some((front, n)) = self.servable_front(claims) else { return false };
+        // SAFETY: both ends and the node behind the front are in the queue (Q1), whose lock is held (Q2).
         unsafe {
-            self.unlink(front);
-            if let Outcome::Granted(n) = outcome {
-                set_amount(front, n);
-                claims.permits += n;
+            let back = back(front);
+            if front == back {
+                self.queue.front.set(ptr::null_mut());
+            } else {
+                // In this order, so that a thread that peeks and sees the new front finds the back behind its `prev`.
+                let after = next(front);
+                set_prev(after, back);
+                set_length(back, length(back) - 1);
+                self.queue.front.set(after);
             }
+            set_amount(front, n);
             // ORDERING: Release, with the Acquire in `read_ends`: a thread that peeks sees the new front.
             node::links(front).prev.store(CLAIMED, Ordering::Release);
         }
@@ -263,6 +268,7 @@ impl<'a> QueueGuard<'a> {
             claims.first = front;
         }
         claims.count += 1;
+        claims.permits += n;
         true
     }
 
@@ -305,6 +311,7 @@ impl<'a> QueueGuard<'a> {
 
     /// Unlocks the queue in the same step as the permits of `claims` leave the state (F5). If the state has changed,
     /// returns the lock with the state as it is now. Returns the state at the moment of unlocking.
+    #[inline]
     pub(super) fn unlock(mut self, claims: &Claims) -> Result<State, Self> {
         // A semaphore that was closed before this step grants nothing more (F5).
         let spent = if self.state.is_closed() { 0 } else { claims.permits };
@@ -328,7 +335,7 @@ impl<'a> QueueGuard<'a> {
         }
     }
 
-    /// Takes a node out of the list (Q3).
+    /// Takes a node out of the list for its owner (Q3). No thread peeks.
     ///
     /// # Safety
     /// The node is in the queue.
@@ -339,20 +346,22 @@ impl<'a> QueueGuard<'a> {
             let back = back(front);
             let length = length(back) - 1;
             let (before, after) = (prev(node), next(node));
-            if node == front && node == back {
-                self.queue.front.set(ptr::null_mut());
-            } else if node == front {
-                // In this order, so that a thread that peeks and sees the new front finds the back behind its `prev`.
-                set_prev(after, back);
-                set_length(back, length);
-                self.queue.front.set(after);
-            } else if node == back {
-                set_prev(front, before);
-                set_length(before, length);
-            } else {
-                set_next(before, after);
-                set_prev(after, before);
-                set_length(back, length);
+            match (node == front, node == back) {
+                (true, true) => self.queue.front.set(ptr::null_mut()),
+                (true, false) => {
+                    self.queue.front.set(after);
+                    set_prev(after, back);
+                    set_length(back, length);
+                }
+                (false, true) => {
+                    set_prev(front, before);
+                    set_length(before, length);
+                }
+                (false, false) => {
+                    set_next(before, after);
+                    set_prev(after, before);
+                    set_length(back, length);
+                }
             }
         }
     }
@@ -377,23 +386,23 @@ impl Claims {
         self.count
     }
 
-    /// Stores the outcomes, and collects the wakers. `unlocked` is the state with which the queue was unlocked.
+    /// Stores the outcome of the next claimed node, and returns its waker. `unlocked` is the state with which the queue was
+    /// unlocked.
     #[inline]
-    pub(super) fn complete(self, queue: &WaitQueue, unlocked: State, wakers: &mut WakeList) {
-        let outcome = if unlocked.is_closed() { CLOSED } else { GRANTED };
-        let outcome = if unlocked.is_peeked() { outcome.map_addr(|addr| addr | PEEKED) } else { outcome };
-        let mut node = self.first;
-        for _ in 0..self.count {
-            // SAFETY: the node is claimed by this thread, and not freed before its outcome is stored (N1, N3).
-            unsafe {
-                let following = next(node);
-                wakers.push(take_waker(node));
-                // ORDERING: Release, with the Acquire in `Enqueued::outcome`. The last access to the node (N3).
-                node::links(node).prev.store(outcome, Ordering::Release);
-                node = following;
-            }
-        }
+    pub(super) fn complete_next(&mut self, queue: &WaitQueue, unlocked: State) -> Option<Waker> {
+        self.count = self.count.checked_sub(1)?;
+        let node = self.first;
+        let outcome = ptr::without_provenance_mut(unlocked.outcome_flags());
+        // SAFETY: the node is claimed by this thread, and not freed before its outcome is stored (N1, N3).
+        let waker = unsafe {
+            self.first = next(node);
+            let waker = take_waker(node);
+            // ORDERING: Release, with the Acquire in `Enqueued::stored_outcome`. The last access to the node (N3).
+            node::links(node).prev.store(outcome, Ordering::Release);
+            waker
+        };
         queue.backoff.notify();
+        Some(waker)
     }
 }
 

@@ -18,8 +18,8 @@ use crate::sync::{AtomicUsize, Ordering, const_fn};
 
 const QUEUED: usize = 0b0001;
 const LOCKED: usize = 0b0010;
-const PEEKED: usize = 0b0100;
-const CLOSED: usize = 0b1000;
+pub(super) const PEEKED: usize = 0b0100;
+pub(super) const CLOSED: usize = 0b1000;
 const SHIFT: u32 = 4;
 
 /// The most permits there may be: the largest number that the signed field above the flags holds.
@@ -42,15 +42,6 @@ impl Request {
     pub(crate) const fn exactly(n: usize) -> Self {
         Self { min: n, max: n }
     }
-}
-
-/// What a queued request comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// The request owns this many permits, whatever happens to the semaphore afterwards.
-    Granted(usize),
-    /// The semaphore was closed.
-    Closed,
 }
 
 /// A value of the state word.
@@ -131,21 +122,23 @@ impl State {
         }
     }
 
+    /// What a request comes to that was claimed before the queue was unlocked with this state: nothing for a grant, CLOSED if
+    /// it fails. PEEKED says that a thread may still read its node.
+    #[inline]
+    pub(crate) const fn outcome_flags(self) -> usize {
+        self.0 & (CLOSED | PEEKED)
+    }
+
     /// Whether any queued request could complete: each of them needs at least one permit. Saves reading the front,
     /// which is probably not in the cache.
     pub(crate) const fn can_serve(self) -> bool {
         self.permits() > 0 || self.is_closed()
     }
 
-    /// The outcome of the request at the front, or `None` if it must keep waiting.
-    pub(crate) const fn outcome_of_front(self, request: Request) -> Option<Outcome> {
-        if self.is_closed() {
-            return Some(Outcome::Closed);
-        }
-        match self.share(request) {
-            Some(n) => Some(Outcome::Granted(n)),
-            None => None,
-        }
+    /// How many permits the request at the front takes, or `None` if it must keep waiting. If the semaphore is closed, the
+    /// request can complete: it fails, and takes none.
+    pub(crate) const fn share_of_front(self, request: Request) -> Option<usize> {
+        if self.is_closed() { Some(0) } else { self.share(request) }
     }
 
     /// The state after `n` permits were added, or `None` if there would be more than [`MAX_PERMITS`].
@@ -276,11 +269,11 @@ const _: () = {
     assert!(matches!(state(3, 0).share_of_new(UP_TO_FOUR), Some(3)));
 
     // The request at the front.
-    assert!(matches!(state(3, QUEUED).outcome_of_front(TWO), Some(Outcome::Granted(2))));
-    assert!(matches!(state(3, QUEUED).outcome_of_front(TWO_TO_FOUR), Some(Outcome::Granted(3))));
-    assert!(matches!(state(9, QUEUED).outcome_of_front(TWO_TO_FOUR), Some(Outcome::Granted(4))));
-    assert!(state(1, QUEUED).outcome_of_front(TWO).is_none()); // and the requests behind it wait, too
-    assert!(matches!(state(9, QUEUED | CLOSED).outcome_of_front(TWO), Some(Outcome::Closed)));
+    assert!(matches!(state(3, QUEUED).share_of_front(TWO), Some(2)));
+    assert!(matches!(state(3, QUEUED).share_of_front(TWO_TO_FOUR), Some(3)));
+    assert!(matches!(state(9, QUEUED).share_of_front(TWO_TO_FOUR), Some(4)));
+    assert!(state(1, QUEUED).share_of_front(TWO).is_none()); // and the requests behind it wait, too
+    assert!(matches!(state(9, QUEUED | CLOSED).share_of_front(TWO), Some(0)));
     assert!(state(1, QUEUED).can_serve() && state(0, QUEUED | CLOSED).can_serve());
     assert!(!state(0, QUEUED).can_serve() && !state(-1, QUEUED).can_serve());
 

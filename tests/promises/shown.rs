@@ -42,7 +42,10 @@ fn a_request_shows_what_it_is_at() {
     assert_eq!(debug(&*lock), "LockFrom { progress: Granted }");
     assert!(lock.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
     assert_eq!(debug(&*lock), "LockFrom { progress: Completed }");
-    assert_eq!(debug(with_timeout(pending::<()>(), pending::<()>())), "WithTimeout { is_completed: false, .. }");
+    assert_eq!(
+        debug(with_timeout(pending::<()>(), pending::<()>())),
+        "WithTimeout { is_completed: false, .. }"
+    );
 }
 
 #[test]
