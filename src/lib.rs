@@ -34,7 +34,9 @@ mod refused {}
 
 pub use error::{AcquireError, BoundedAcquireError, Elapsed, TryAcquireError, TryLockError};
 pub use handle::Handle;
-pub use mutex::{Erase, Guard, Lock, LockFrom, MappedGuard, MappedMutexGuard, Mutex, MutexGuard};
+pub use mutex::{
+    Erase, Guard, Lock, LockFrom, MappedGuard, MappedMutexGuard, Mutex, MutexGuard, MutexHandle,
+};
 #[cfg(feature = "alloc")]
 pub use mutex::{LockOwned, OwnedMappedMutexGuard, OwnedMutexGuard};
 pub use semaphore::{

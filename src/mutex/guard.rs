@@ -15,7 +15,26 @@ use core::ptr::{self, NonNull};
 
 use super::Mutex;
 use crate::handle::Handle;
-use crate::raw::{AsRaw, RawSemaphore};
+use crate::raw::RawSemaphore;
+
+/// A [`Handle`] to a [`Mutex`]. Implemented for all of them: `&Mutex<T>`, `Arc<Mutex<T>>`, `Rc<Mutex<T>>`, and handles of
+/// your own.
+pub trait MutexHandle: Handle {
+    /// The type of the mutex's value.
+    type Value: ?Sized;
+
+    #[doc(hidden)]
+    fn as_mutex(&self) -> &Mutex<Self::Value>;
+}
+
+impl<T: ?Sized, M: Handle<Target = Mutex<T>>> MutexHandle for M {
+    type Value = T;
+
+    #[inline]
+    fn as_mutex(&self) -> &Mutex<T> {
+        self
+    }
+}
 
 /// Exclusive access to the value of the mutex that the handle `M` leads to: an RAII guard, dropping it unlocks the mutex.
 ///
@@ -32,35 +51,36 @@ use crate::raw::{AsRaw, RawSemaphore};
 /// # });
 /// ```
 #[must_use = "the mutex is unlocked when its guard is dropped"]
-pub struct Guard<T: ?Sized, M: Handle<Target = Mutex<T>>> {
+pub struct Guard<M: MutexHandle> {
     handle: M,
-    /// Makes the guard invariant in `T`, and neither Send nor Sync: both are implemented below.
-    _value: PhantomData<*mut T>,
+    /// Makes the guard neither Send nor Sync: both are implemented below. (It is invariant in the type of the value because
+    /// of its handle.)
+    _not_send: PhantomData<*mut ()>,
 }
 
 /// The guard of a borrowed mutex.
-pub type MutexGuard<'a, T> = Guard<T, &'a Mutex<T>>;
+pub type MutexGuard<'a, T> = Guard<&'a Mutex<T>>;
 
 /// The guard of a mutex in an `Arc`.
 #[cfg(feature = "alloc")]
 #[doc(alias = "MutexGuardArc")]
-pub type OwnedMutexGuard<T> = Guard<T, Arc<Mutex<T>>>;
+pub type OwnedMutexGuard<T> = Guard<Arc<Mutex<T>>>;
 
 // SAFETY: the guard consists of its handle and a `&mut T`.
-unsafe impl<T: ?Sized + Send, M: Handle<Target = Mutex<T>> + Send> Send for Guard<T, M> {}
+unsafe impl<T: ?Sized + Send, M: Handle<Target = Mutex<T>> + Send> Send for Guard<M> {}
 // SAFETY: a shared guard gives access to a `&T`, and to a `&Mutex<T>` that outlives it, through which another thread may
 // move the `T` out.
-unsafe impl<T: ?Sized + Send + Sync> Sync for Guard<T, &Mutex<T>> {}
+unsafe impl<T: ?Sized + Send + Sync> Sync for Guard<&Mutex<T>> {}
 // SAFETY: a shared guard gives access to a `&T`, and to an `Arc` whose clone may drop the `T` on another thread.
 #[cfg(feature = "alloc")]
-unsafe impl<T: ?Sized + Send + Sync> Sync for Guard<T, Arc<Mutex<T>>> {}
+unsafe impl<T: ?Sized + Send + Sync> Sync for Guard<Arc<Mutex<T>>> {}
 
-impl<T: ?Sized, M: Handle<Target = Mutex<T>>> Guard<T, M> {
+impl<M: MutexHandle> Guard<M> {
     /// # Safety
     /// The caller has acquired the permit of the mutex, and passes it on to the guard.
     #[inline]
     pub(super) const unsafe fn new(handle: M) -> Self {
-        Self { handle, _value: PhantomData }
+        Self { handle, _not_send: PhantomData }
     }
 
     /// The handle to the mutex: the reference, the `Arc`, or a pointer of your own.
@@ -94,7 +114,7 @@ impl<T: ?Sized> OwnedMutexGuard<T> {
 }
 
 /// A handle whose guards can be mapped: `&Mutex<T>`, `Arc<Mutex<T>>` or `Rc<Mutex<T>>`. This trait is sealed.
-pub trait Erase: Handle + sealed::Sealed {
+pub trait Erase: MutexHandle + sealed::Sealed {
     /// What a [`MappedGuard`] keeps of the handle, so that the mutex stays alive (G2): the `Arc` or `Rc`, or only the
     /// lifetime of a reference. Then the guard no longer names the type of the mutex's value.
     type Erased;
@@ -141,7 +161,7 @@ impl<T: ?Sized> Erase for Rc<Mutex<T>> {
     }
 }
 
-impl<T: ?Sized, M: Handle<Target = Mutex<T>> + Erase> Guard<T, M> {
+impl<T: ?Sized, M: Handle<Target = Mutex<T>> + Erase> Guard<M> {
     /// Turns the guard into one of a part of the value. Dropping that one unlocks the mutex. If `f` panics, the mutex is
     /// unlocked.
     ///
@@ -190,12 +210,12 @@ impl<T: ?Sized, M: Handle<Target = Mutex<T>> + Erase> Guard<T, M> {
 
     /// The mapped guard with access to a part of the value.
     fn with_value<U: ?Sized>(self, value: NonNull<U>) -> MappedGuard<M::Erased, U> {
-        let raw = NonNull::from(self.handle.as_raw());
+        let raw = NonNull::from(&self.handle.raw);
         MappedGuard { raw, value, kept: self.into_handle().erase(), _value: PhantomData }
     }
 }
 
-impl<T: ?Sized, M: Handle<Target = Mutex<T>>> Deref for Guard<T, M> {
+impl<T: ?Sized, M: Handle<Target = Mutex<T>>> Deref for Guard<M> {
     type Target = T;
 
     #[inline]
@@ -205,7 +225,7 @@ impl<T: ?Sized, M: Handle<Target = Mutex<T>>> Deref for Guard<T, M> {
     }
 }
 
-impl<T: ?Sized, M: Handle<Target = Mutex<T>>> DerefMut for Guard<T, M> {
+impl<T: ?Sized, M: Handle<Target = Mutex<T>>> DerefMut for Guard<M> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: the guard has exclusive access to the value (G1), and is itself borrowed exclusively.
@@ -213,10 +233,10 @@ impl<T: ?Sized, M: Handle<Target = Mutex<T>>> DerefMut for Guard<T, M> {
     }
 }
 
-impl<T: ?Sized, M: Handle<Target = Mutex<T>>> Drop for Guard<T, M> {
+impl<M: MutexHandle> Drop for Guard<M> {
     #[inline]
     fn drop(&mut self) {
-        self.handle.as_raw().release(1);
+        self.handle.as_mutex().raw.release(1);
     }
 }
 
@@ -332,13 +352,13 @@ impl<K, U: ?Sized> Drop for MappedGuard<K, U> {
     }
 }
 
-impl<T: ?Sized + fmt::Debug, M: Handle<Target = Mutex<T>>> fmt::Debug for Guard<T, M> {
+impl<T: ?Sized + fmt::Debug, M: Handle<Target = Mutex<T>>> fmt::Debug for Guard<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }
 }
 
-impl<T: ?Sized + fmt::Display, M: Handle<Target = Mutex<T>>> fmt::Display for Guard<T, M> {
+impl<T: ?Sized + fmt::Display, M: Handle<Target = Mutex<T>>> fmt::Display for Guard<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }

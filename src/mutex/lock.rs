@@ -4,13 +4,11 @@
 use alloc::sync::Arc;
 use core::fmt;
 use core::future::Future;
-use core::marker::PhantomData;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use super::{Guard, Mutex};
-use crate::handle::Handle;
-use crate::raw::{Progress, RawAcquire};
+use super::{Guard, Mutex, MutexHandle};
+use crate::raw::{Progress, RawAcquire, RawHandle, RawSemaphore};
 
 /// The future of [`Mutex::lock_from`]: waits for the lock of the mutex that the handle `M` leads to.
 ///
@@ -29,24 +27,32 @@ use crate::raw::{Progress, RawAcquire};
 /// assert!(waiting[0].is_granted() && !waiting[1].is_granted());
 /// ```
 #[must_use = "futures do nothing unless polled or awaited"]
-pub struct LockFrom<T: ?Sized, M: Handle<Target = Mutex<T>>> {
-    raw: RawAcquire<M>,
-    /// The future owns a handle, no `T`.
-    _value: PhantomData<fn() -> *const T>,
+pub struct LockFrom<M: MutexHandle> {
+    raw: RawAcquire<ToRaw<M>>,
+}
+
+/// A handle to a mutex as one to its semaphore.
+struct ToRaw<M>(M);
+
+impl<M: MutexHandle> RawHandle for ToRaw<M> {
+    #[inline]
+    fn as_raw(&self) -> &RawSemaphore {
+        &self.0.as_mutex().raw
+    }
 }
 
 /// The future of [`Mutex::lock`].
-pub type Lock<'a, T> = LockFrom<T, &'a Mutex<T>>;
+pub type Lock<'a, T> = LockFrom<&'a Mutex<T>>;
 
 /// The future of [`Mutex::lock_owned`].
 #[cfg(feature = "alloc")]
 #[doc(alias = "LockArc")]
-pub type LockOwned<T> = LockFrom<T, Arc<Mutex<T>>>;
+pub type LockOwned<T> = LockFrom<Arc<Mutex<T>>>;
 
-impl<T: ?Sized, M: Handle<Target = Mutex<T>>> LockFrom<T, M> {
+impl<M: MutexHandle> LockFrom<M> {
     #[inline]
     pub(super) const fn new(handle: M) -> Self {
-        Self { raw: RawAcquire::new(handle, 1), _value: PhantomData }
+        Self { raw: RawAcquire::new(ToRaw(handle), 1) }
     }
 
     /// Whether the lock was granted and no poll has returned it yet. If this stays `true`, the task no longer polls the
@@ -56,23 +62,23 @@ impl<T: ?Sized, M: Handle<Target = Mutex<T>>> LockFrom<T, M> {
     }
 }
 
-impl<T: ?Sized, M: Handle<Target = Mutex<T>>> Future for LockFrom<T, M> {
-    type Output = Guard<T, M>;
+impl<M: MutexHandle> Future for LockFrom<M> {
+    type Output = Guard<M>;
 
     #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Guard<T, M>> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Guard<M>> {
         // SAFETY: the `RawAcquire` is pinned with this future, and never moved out.
         let raw = unsafe { self.map_unchecked_mut(|this| &mut this.raw) };
         match raw.poll(cx, 1, None) {
             // SAFETY: the guard holds the permit that was just acquired.
-            Poll::Ready(Ok((handle, _))) => Poll::Ready(unsafe { Guard::new(handle) }),
+            Poll::Ready(Ok((ToRaw(handle), _))) => Poll::Ready(unsafe { Guard::new(handle) }),
             Poll::Ready(Err(_)) => unreachable!("a mutex is never closed"),
             Poll::Pending => Poll::Pending,
         }
     }
 }
 
-impl<T: ?Sized, M: Handle<Target = Mutex<T>>> fmt::Debug for LockFrom<T, M> {
+impl<M: MutexHandle> fmt::Debug for LockFrom<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LockFrom").field("progress", &self.raw.progress()).finish()
     }

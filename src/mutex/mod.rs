@@ -23,7 +23,7 @@ use alloc::sync::Arc;
 use core::cell::UnsafeCell;
 use core::fmt;
 
-pub use self::guard::{Erase, Guard, MappedGuard, MappedMutexGuard, MutexGuard};
+pub use self::guard::{Erase, Guard, MappedGuard, MappedMutexGuard, MutexGuard, MutexHandle};
 #[cfg(feature = "alloc")]
 pub use self::guard::{OwnedMappedMutexGuard, OwnedMutexGuard};
 #[cfg(feature = "alloc")]
@@ -31,7 +31,7 @@ pub use self::lock::LockOwned;
 pub use self::lock::{Lock, LockFrom};
 use crate::error::TryLockError;
 use crate::handle::Handle;
-use crate::raw::{AsRaw, RawSemaphore, Request};
+use crate::raw::{RawSemaphore, Request};
 use crate::sync::const_fn;
 
 /// An asynchronous mutex that is locked strictly in the order of the requests.
@@ -71,13 +71,6 @@ pub struct Mutex<T: ?Sized> {
 unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
 // SAFETY: see above.
 unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
-
-impl<T: ?Sized> AsRaw for Mutex<T> {
-    #[inline]
-    fn as_raw(&self) -> &RawSemaphore {
-        &self.raw
-    }
-}
 
 impl<T> Mutex<T> {
     const_fn! {
@@ -186,7 +179,7 @@ impl<T: ?Sized> Mutex<T> {
     /// # });
     /// ```
     #[inline]
-    pub const fn lock_from<M: Handle<Target = Self>>(handle: M) -> LockFrom<T, M> {
+    pub const fn lock_from<M: Handle<Target = Self>>(handle: M) -> LockFrom<M> {
         LockFrom::new(handle)
     }
 
@@ -195,7 +188,7 @@ impl<T: ?Sized> Mutex<T> {
     /// # Errors
     /// Like [`try_lock`](Self::try_lock).
     #[inline]
-    pub fn try_lock_from<M: Handle<Target = Self>>(handle: M) -> Result<Guard<T, M>, TryLockError> {
+    pub fn try_lock_from<M: Handle<Target = Self>>(handle: M) -> Result<Guard<M>, TryLockError> {
         if handle.raw.try_acquire_fast(1) || handle.raw.try_acquire(Request::exactly(1)).is_ok() {
             // SAFETY: the guard holds the permit that was just acquired.
             return Ok(unsafe { Guard::new(handle) });

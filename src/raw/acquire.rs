@@ -3,7 +3,7 @@
 //! function.
 //!
 //! * **A1 (same queue)** If the node was enqueued, then in the queue of the semaphore that `handle` leads to.
-//!   [`Handle`] promises that this is always the same one.
+//!   [`RawHandle`] promises that this is always the same one.
 //! * **A2 (unfinished)** While `handle` is `Some` and the node was enqueued, the node is queued, claimed, or has an outcome
 //!   that no poll has returned. Then dropping the future must take care of it. Once the future has completed,
 //!   `handle` is `None`.
@@ -16,12 +16,11 @@ use core::task::{Context, Poll, Waker};
 use super::node::{Enqueued, Node, Outcome, PinnedNode};
 use super::queue::QueueGuard;
 use super::state::{Request, State};
-use super::{AsRaw, RawSemaphore, Unavailable};
-use crate::handle::Handle;
+use super::{RawHandle, RawSemaphore, Unavailable};
 use crate::sync::{Ordering, contain_panic};
 
 /// A request for permits that waits if it must.
-pub(crate) struct RawAcquire<H: Handle<Target: AsRaw>> {
+pub(crate) struct RawAcquire<H: RawHandle> {
     handle: Option<H>,
     node: Node,
     _pinned: PhantomPinned,
@@ -29,10 +28,10 @@ pub(crate) struct RawAcquire<H: Handle<Target: AsRaw>> {
 
 // SAFETY: through the future another thread reaches the handle, which is Send, and its node, whose fields other threads
 // access under the queue lock or as atomics (Q2, Q4).
-unsafe impl<H: Handle<Target: AsRaw> + Send> Send for RawAcquire<H> {}
+unsafe impl<H: RawHandle + Send> Send for RawAcquire<H> {}
 // SAFETY: a shared future gives access to the handle, which is Sync, and to the node's outcome, which is atomic. Everything
 // else takes `Pin<&mut _>`.
-unsafe impl<H: Handle<Target: AsRaw> + Sync> Sync for RawAcquire<H> {}
+unsafe impl<H: RawHandle + Sync> Sync for RawAcquire<H> {}
 
 /// Why a request failed.
 // As wide as the number of permits, so that a result is returned in two registers.
@@ -56,7 +55,7 @@ pub(crate) enum Progress {
     Completed,
 }
 
-impl<H: Handle<Target: AsRaw>> RawAcquire<H> {
+impl<H: RawHandle> RawAcquire<H> {
     #[inline]
     pub(crate) const fn new(handle: H, min: usize) -> Self {
         Self { handle: Some(handle), node: Node::new(min), _pinned: PhantomPinned }
@@ -120,7 +119,7 @@ impl<H: Handle<Target: AsRaw>> RawAcquire<H> {
     }
 }
 
-impl<H: Handle<Target: AsRaw>> Drop for RawAcquire<H> {
+impl<H: RawHandle> Drop for RawAcquire<H> {
     #[inline]
     fn drop(&mut self) {
         if let (Some(enqueued), Some(handle)) = (self.node.enqueued(), &self.handle) {

@@ -62,8 +62,9 @@ pub(crate) struct RawSemaphore {
 impl UnwindSafe for RawSemaphore {}
 impl RefUnwindSafe for RawSemaphore {}
 
-/// A type that has a [`RawSemaphore`] inside.
-pub(crate) trait AsRaw {
+/// A handle to a [`RawSemaphore`]: always to the same one, which stays alive and in place as long as the handle is used.
+/// (That is what [`Handle`](crate::Handle) promises, and all handles are made from one.)
+pub(crate) trait RawHandle {
     fn as_raw(&self) -> &RawSemaphore;
 }
 

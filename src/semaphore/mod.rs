@@ -26,7 +26,7 @@ use crate::blocking::block_on;
 use crate::error::AcquireError;
 use crate::error::TryAcquireError;
 use crate::handle::Handle;
-use crate::raw::{self, AsRaw, RawSemaphore, Request, Unavailable};
+use crate::raw::{self, RawHandle, RawSemaphore, Request, Unavailable};
 use crate::sync::const_fn;
 
 /// An asynchronous counting semaphore that grants permits strictly in the order of the requests.
@@ -94,7 +94,7 @@ pub struct Semaphore {
     raw: RawSemaphore,
 }
 
-impl AsRaw for Semaphore {
+impl<H: Handle<Target = Semaphore>> RawHandle for H {
     #[inline]
     fn as_raw(&self) -> &RawSemaphore {
         &self.raw

@@ -5,7 +5,7 @@ use core::fmt;
 
 use super::Semaphore;
 use crate::handle::Handle;
-use crate::raw::AsRaw;
+use crate::raw::RawHandle;
 
 /// One or more permits of the semaphore that the handle `H` leads to. Dropping it releases them.
 ///

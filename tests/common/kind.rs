@@ -140,7 +140,7 @@ impl Start for Owned {
 #[derive(Clone)]
 pub struct Single<M: Handle<Target = Mutex<()>>> {
     pub mutex: M,
-    kept: Arc<StdMutex<Option<Guard<(), M>>>>,
+    kept: Arc<StdMutex<Option<Guard<M>>>>,
 }
 
 pub type Lock = Single<&'static Mutex<()>>;
@@ -154,7 +154,7 @@ impl<M: Handle<Target = Mutex<()>> + Clone> Single<M> {
 }
 
 impl<M: Handle<Target = Mutex<()>> + Clone> Kind for Single<M> {
-    type Held = Guard<(), M>;
+    type Held = Guard<M>;
     type Request = LockRequest<M>;
 
     fn request(&self, ask: Ask) -> LockRequest<M> {
@@ -162,12 +162,12 @@ impl<M: Handle<Target = Mutex<()>> + Clone> Kind for Single<M> {
         LockRequest(Box::pin(Mutex::lock_from(self.mutex.clone())))
     }
 
-    fn try_take(&self, n: usize) -> Option<Guard<(), M>> {
+    fn try_take(&self, n: usize) -> Option<Guard<M>> {
         assert_eq!(n, 1, "of a mutex one asks for one");
         Mutex::try_lock_from(self.mutex.clone()).ok()
     }
 
-    fn count(_: &Guard<(), M>) -> usize {
+    fn count(_: &Guard<M>) -> usize {
         1
     }
 
@@ -183,10 +183,10 @@ impl<M: Handle<Target = Mutex<()>> + Clone> Kind for Single<M> {
 }
 
 /// A request for a mutex that has its place in memory.
-pub struct LockRequest<M: Handle<Target = Mutex<()>>>(Pin<Box<LockFrom<(), M>>>);
+pub struct LockRequest<M: Handle<Target = Mutex<()>>>(Pin<Box<LockFrom<M>>>);
 
 impl<M: Handle<Target = Mutex<()>>> Future for LockRequest<M> {
-    type Output = Option<Guard<(), M>>;
+    type Output = Option<Guard<M>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.as_mut().poll(cx).map(Some)

@@ -94,7 +94,7 @@ table! {
     LockOwned<SendOnly>:                       Send Sync -     -;
     LockOwned<SyncOnly>:                       -    -    -     -;
     LockOwned<Neither>:                        -    -    -     -;
-    LockFrom<Both, Rc<Mutex<Both>>>:                  -    -    -     -;
+    LockFrom<Rc<Mutex<Both>>>:                  -    -    -     -;
 
     // A guard is sent as its value is, and shared as its value is; since it leads back to its mutex, whoever
     // shares it also needs to send the value.
@@ -106,7 +106,7 @@ table! {
     OwnedMutexGuard<SendOnly>:                 Send -    Unpin -;
     OwnedMutexGuard<SyncOnly>:                 -    -    Unpin -;
     OwnedMutexGuard<Neither>:                  -    -    Unpin -;
-    Guard<Both, Rc<Mutex<Both>>>:                    -    -    Unpin -;
+    Guard<Rc<Mutex<Both>>>:                    -    -    Unpin -;
 
     // A part of a borrowed value knows nothing of the whole.
     MappedMutexGuard<'static, Both>:           Send Sync Unpin UnwindSafe;
