@@ -1,6 +1,6 @@
-//! What things show of themselves: counts and phases, and a value behind its guard as if there were no guard.
+//! `Debug` and `Display` of the public types.
 
-use std::future::{pending, ready};
+use std::future::{Future, pending, ready};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
@@ -8,30 +8,46 @@ use std::task::{Context, Waker};
 use fairgate::{Mutex, MutexGuard, PollSemaphore, Semaphore, with_timeout};
 use futures_lite::future::block_on;
 
-fn debug(what: impl std::fmt::Debug) -> String {
-    format!("{what:?}")
+fn debug(value: impl std::fmt::Debug) -> String {
+    format!("{value:?}")
+}
+
+/// Asserts that the text contains every part.
+#[track_caller]
+fn assert_contains(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "{part:?} is missing in {text:?}");
+    }
 }
 
 #[test]
 fn a_semaphore_shows_its_counts() {
     let semaphore = Semaphore::new(3);
-    assert_eq!(debug(&semaphore), "Semaphore { permits: 3, waiters: 0, closed: false }");
-    semaphore.reduce_permits(5);
-    assert_eq!(debug(&semaphore), "Semaphore { permits: -2, waiters: 0, closed: false }");
+    assert_contains(&debug(&semaphore), &["Semaphore {", "permits: 3", "waiters: 0", "closed: false"]);
+    assert!(!debug(&semaphore).contains("owed"));
     semaphore.close();
     assert_eq!(debug(PollSemaphore::new(semaphore.into())).matches("closed: true").count(), 1);
 }
 
 #[test]
-fn a_permit_shows_how_many_it_is_and_of_what() {
+fn a_semaphore_shows_owed_permits() {
     let semaphore = Semaphore::new(3);
-    let shown = debug(semaphore.try_acquire_many(2).unwrap());
-    let of = "Semaphore { permits: 1, waiters: 0, closed: false }";
-    assert_eq!(shown, format!("SemaphorePermit {{ permits: 2, semaphore: {of} }}"));
+    semaphore.reduce_permits(5);
+    let text = debug(&semaphore);
+    assert!(text.contains("permits: -2") || text.contains("owed: 2"), "{text}");
 }
 
 #[test]
-fn a_request_shows_what_it_is_at() {
+fn a_permit_shows_its_count_and_its_semaphore() {
+    let semaphore = Semaphore::new(3);
+    let shown = debug(semaphore.try_acquire_many(2).unwrap());
+    let (permit, of) = shown.split_once(", semaphore: ").expect("a permit shows its semaphore");
+    assert_eq!(permit, "SemaphorePermit { permits: 2");
+    assert_contains(of, &["Semaphore {", "permits: 1", "waiters: 0", "closed: false"]);
+}
+
+#[test]
+fn a_future_shows_its_phase() {
     let mutex = Mutex::new(());
     let guard = mutex.try_lock().unwrap();
     let mut lock = pin!(mutex.lock());
@@ -46,13 +62,13 @@ fn a_request_shows_what_it_is_at() {
 }
 
 #[test]
-fn what_took_too_long_says_so() {
+fn elapsed_displays_its_message() {
     let elapsed = block_on(with_timeout(pending::<()>(), ready(()))).unwrap_err();
     assert_eq!(elapsed.to_string(), "deadline has elapsed");
 }
 
 #[test]
-fn a_guard_shows_the_value() {
+fn a_guard_shows_the_value_like_the_value_itself() {
     let mutex = Arc::new(Mutex::new(5));
     assert_eq!(debug(&mutex), "Mutex { data: 5 }");
     let guard = mutex.try_lock().unwrap();
