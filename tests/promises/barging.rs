@@ -137,7 +137,7 @@ fn the_order_programs_distinguish_a_barging_semaphore_from_a_fair_one() {
         assert!(textbook_matches(program), "the textbook semaphore does this too: {claim}");
     }
     for (claim, program) in FAIR_SEMAPHORE {
-        assert!(!textbook_matches(program), "this counts nobody waiter barges: {claim}");
+        assert!(!textbook_matches(program), "the textbook semaphore must fail this: {claim}");
     }
     for (claim, program) in ANY_SEMAPHORE.iter().chain(FAIR_SEMAPHORE) {
         assert!(

@@ -135,7 +135,7 @@ fn poll_up_to<F: Future + Unpin>(mut future: F, polls: usize) -> Option<F::Outpu
 
 /// P04, P21, P24, with threads: never are more permits held than exist, and at the end all are available.
 /// Threads release permits whole or split, and often cancel.
-fn threads_neither_lose_nor_duplicate_permits<S: SemaphoreSource + SyncSource>() {
+fn threads_do_not_lose_or_duplicate_permits<S: SemaphoreSource + SyncSource>() {
     let (source, holders) = (S::with_permits(PERMITS), AtomicUsize::new(0));
     let hold = |mut held: S::Permits, rng: &mut Rng| {
         let n = S::count(&held);
@@ -287,7 +287,7 @@ fn available_permits_never_exceeds_the_permits_that_exist() {
 for_each_source! {
     semaphores:
         every_permit_is_accounted_for_after_every_step_of_a_random_program,
-        threads_neither_lose_nor_duplicate_permits,
+        threads_do_not_lose_or_duplicate_permits,
         a_limit_that_is_resized_under_threads_holds,
         growing_pays_owed_permits_first,
         owed_permits_are_paid_on_a_closed_semaphore,

@@ -90,7 +90,7 @@ impl PanicAt {
 }
 
 /// P09, for every source: the waiter whose waker panics keeps its permit, and so does the next.
-fn a_panicking_waker_changes_neither_permits_nor_order<S: NewSource>() {
+fn a_panicking_waker_does_not_change_permits_or_order<S: NewSource>() {
     let mut world = World::<S>::new(0);
     let [first, second] = [(); 2].map(|()| world.acquire_with(1, &panicking_waker()));
     let third = world.acquire(1);
@@ -221,7 +221,7 @@ fn the_payload_of_a_suppressed_panic_is_dropped<S: SyncSource>() {
 
 for_each_source! {
     all:
-        a_panicking_waker_changes_neither_permits_nor_order,
+        a_panicking_waker_does_not_change_permits_or_order,
         a_panic_at_any_waker_event_loses_no_permit;
     semaphores:
         a_large_release_grants_and_wakes_all_if_wakers_panic,

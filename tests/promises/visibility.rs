@@ -1,4 +1,4 @@
-//! What a holder wrote before it released a permit is visible to whoever acquires it next.
+//! What a holder wrote before it released a permit is visible to the next holder.
 //!
 //! loom shows that the orderings suffice. These tests give ThreadSanitizer something to check: plain memory
 //! that only a permit guards. Without it they show mutual exclusion.
