@@ -82,6 +82,15 @@ fn timeout_at_is_a_deadline_at_an_instant() {
     });
 }
 
+/// The arguments of `with_timeout` in tokio's order: `Elapsed` means that the work has completed.
+#[test]
+fn a_deadline_in_the_place_of_the_future_inverts_the_result() {
+    let (work, timer) = (ready(7), std::future::pending::<()>());
+    assert!(block_on(fairgate::with_timeout(timer, work)).is_err());
+    let (work, timer) = (std::future::pending::<()>(), ready(()));
+    assert!(block_on(fairgate::with_timeout(timer, work)).is_ok());
+}
+
 #[test]
 fn a_blocking_method_in_a_task_panics_in_tokio_and_blocks_here() {
     let (theirs, ours) = (tokio::sync::Semaphore::new(1), fairgate::Semaphore::new(1));
