@@ -17,6 +17,7 @@ mod timeout;
 mod reentrancy;
 mod panics;
 mod overflow;
+mod exact;
 mod blocking;
 mod visibility;
 

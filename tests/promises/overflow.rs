@@ -1,14 +1,18 @@
 //! Overflow panics in every build and leaves the count unchanged.
 
 use std::panic::catch_unwind;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Barrier};
+use std::task::{Context, Waker};
 use std::thread;
 
-use fairgate::Semaphore;
+use fairgate::{AcquireOwned, OwnedSemaphorePermit, Semaphore};
 
-use crate::common::panics;
 use crate::common::source::{NewSource, SemaphoreSource, for_each_source};
 use crate::common::step::{Outcome, Request, State};
 use crate::common::world::World;
+use crate::common::{panics, rounds, with_watchdog};
 
 const MAX: usize = Semaphore::MAX_PERMITS;
 const TOO_MANY: [usize; 3] = [MAX + 1, usize::MAX / 2 + 1, usize::MAX];
@@ -115,6 +119,91 @@ fn threads_that_race_past_the_maximum_add_exactly_what_fits() {
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
     assert_eq!((added, semaphore.available_permits()), (3, MAX));
+}
+
+/// P13: without the standard library this release span endlessly while another thread held the queue lock.
+#[test]
+fn adding_far_too_many_panics_at_once_beside_threads_that_enqueue_and_cancel() {
+    with_watchdog("adding usize::MAX permits", || {
+        let (semaphore, stop) = (Semaphore::new(1), AtomicBool::new(false));
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !stop.load(SeqCst) {
+                        let future = pin!(semaphore.acquire_many(2));
+                        assert!(future.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+                    }
+                });
+            }
+            let all_panicked = (0..rounds(300)).all(|_| panics(|| semaphore.add_permits(usize::MAX)));
+            stop.store(true, SeqCst);
+            assert!(all_panicked);
+        });
+        assert_eq!((semaphore.available_permits(), semaphore.waiters()), (1, 0));
+    });
+}
+
+/// A semaphore with `MAX_PERMITS` available permits, a permit that no longer fits, and a future that `close` has failed.
+fn full_with_a_closed_future() -> (Arc<Semaphore>, OwnedSemaphorePermit, Pin<Box<AcquireOwned>>) {
+    let semaphore = Arc::new(Semaphore::new(MAX));
+    let excess = semaphore.clone().try_acquire_owned().unwrap();
+    let rest = semaphore.clone().try_acquire_many_owned(MAX - 1).unwrap();
+    let mut future = Box::pin(semaphore.clone().acquire_owned());
+    assert!(future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    semaphore.close();
+    drop(rest);
+    semaphore.add_permits(1);
+    assert_eq!(semaphore.available_permits(), MAX);
+    (semaphore, excess, future)
+}
+
+/// A future that holds nothing releases nothing.
+#[test]
+fn dropping_a_closed_future_at_the_maximum_does_not_panic() {
+    let (semaphore, excess, future) = full_with_a_closed_future();
+    drop(future);
+    assert_panics(|| drop(excess));
+    assert_eq!(semaphore.available_permits(), MAX);
+}
+
+/// The same while another thread releases past the maximum.
+#[test]
+fn dropping_a_closed_future_beside_a_release_past_the_maximum_does_not_panic() {
+    for _ in 0..rounds(1000) {
+        let (semaphore, excess, future) = full_with_a_closed_future();
+        let start = Barrier::new(2);
+        thread::scope(|scope| {
+            let release = scope.spawn(|| {
+                start.wait();
+                panics(|| drop(excess))
+            });
+            start.wait();
+            assert!(!panics(|| drop(future)), "the future holds nothing");
+            assert!(release.join().unwrap(), "the release does not fit");
+        });
+        assert_eq!(semaphore.available_permits(), MAX);
+    }
+}
+
+/// Two releases at the same time, of which one fits: it succeeds in either order.
+#[test]
+fn a_release_that_fits_succeeds_beside_one_that_does_not() {
+    for _ in 0..rounds(1000) {
+        let (semaphore, start) = (Semaphore::new(MAX), Barrier::new(2));
+        let (large, small) = (semaphore.try_acquire_many(2).unwrap(), semaphore.try_acquire().unwrap());
+        semaphore.add_permits(2);
+        assert_eq!(semaphore.available_permits(), MAX - 1);
+        thread::scope(|scope| {
+            let release = scope.spawn(|| {
+                start.wait();
+                panics(|| drop(large))
+            });
+            start.wait();
+            assert!(!panics(|| drop(small)), "the small release fits");
+            assert!(release.join().unwrap(), "the large release does not fit");
+        });
+        assert_eq!(semaphore.available_permits(), MAX);
+    }
 }
 
 for_each_source! {

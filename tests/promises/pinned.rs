@@ -4,11 +4,13 @@
 
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Barrier, Mutex as StdMutex};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
-use fairgate::{Acquire, Mutex, Semaphore};
+use crate::common::rounds;
+use crate::common::waker::{self, WakerEvent};
+use fairgate::{Acquire, AcquireOwned, Mutex, Semaphore};
 use futures_lite::future::{block_on, or, poll_once, yield_now};
 
 fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
@@ -147,4 +149,62 @@ fn a_combinator_drops_the_losing_future_in_place() {
     drop(either);
     slow.add_permits(1);
     assert_eq!((slow.waiters(), slow.available_permits()), (0, 1));
+}
+
+/// P17: the permits that a release adds are granted in batches, and the wakers of a batch are called before the next.
+/// Such a waker polls a new future. Its first poll writes the node, links it and may also grant it, all through the
+/// pointers of the queue.
+#[test]
+fn a_future_may_be_queued_and_granted_within_its_first_poll() {
+    const LATE_PERMITS: usize = 2;
+    type Late = Arc<StdMutex<Option<Pin<Box<AcquireOwned>>>>>;
+    for (waiters, reentrant) in [(1, 0), (2, 0), (32, 31), (33, 0), (33, 32), (65, 0), (65, 31), (65, 32)] {
+        let (semaphore, late) = (Arc::new(Semaphore::new(0)), Late::default());
+        let waker = waker::on(WakerEvent::Wake, {
+            let (semaphore, late) = (semaphore.clone(), late.clone());
+            move || {
+                let mut future = Box::pin(semaphore.clone().acquire_many_owned(LATE_PERMITS));
+                if let Poll::Ready(permit) = poll(future.as_mut()) {
+                    assert_eq!(permit.unwrap().num_permits(), LATE_PERMITS);
+                } else {
+                    *late.lock().unwrap() = Some(future);
+                }
+            }
+        });
+        let mut queued: Vec<_> = (0..waiters).map(|_| Box::pin(semaphore.acquire())).collect();
+        for (index, future) in queued.iter_mut().enumerate() {
+            let waker = if index == reentrant { &waker } else { Waker::noop() };
+            assert!(future.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
+        }
+        semaphore.add_permits(waiters + LATE_PERMITS + 5);
+        for mut future in queued {
+            let Poll::Ready(permit) = poll(future.as_mut()) else { panic!("every waiter is granted") };
+            permit.unwrap().forget();
+        }
+        if let Some(mut future) = late.lock().unwrap().take() {
+            let Poll::Ready(permit) = poll(future.as_mut()) else { panic!("the late waiter is granted") };
+            assert_eq!(permit.unwrap().num_permits(), LATE_PERMITS);
+        }
+        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, LATE_PERMITS + 5));
+    }
+}
+
+/// P17: the first poll reads its grant from its own node, while another thread adds the permit.
+#[test]
+fn a_future_may_be_granted_by_another_thread_within_its_first_poll() {
+    for _ in 0..rounds(2000) {
+        let (semaphore, start) = (Semaphore::new(0), Barrier::new(2));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                start.wait();
+                semaphore.add_permits(1);
+            });
+            start.wait();
+            let mut future = pin!(semaphore.acquire());
+            while poll(future.as_mut()).is_pending() {
+                thread::yield_now();
+            }
+        });
+        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 1));
+    }
 }
