@@ -8,8 +8,8 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Barrier, Mutex as StdMutex, mpsc};
-use std::task::{Context, Poll, Waker};
-use std::thread;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use fairgate::{Acquire, Mutex, Semaphore, TimeoutExt};
@@ -177,6 +177,60 @@ fn a_blocking_timeout_expires_even_if_the_future_wakes_itself_in_every_poll() {
             Poll::<()>::Pending
         });
         assert!(yields.blocking_timeout(Duration::from_millis(1)).is_err());
+    });
+}
+
+/// An executor whose waker is the park token of its thread, as in the documentation of `std::task::Wake`.
+fn block_on_with_park_token<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+/// P28: a wake-up of the outer executor arrives while its poll blocks. Both wake-ups use the park token of the thread,
+/// and a blocking call that consumes it must not lose the outer wake-up.
+#[test]
+fn a_blocking_acquire_keeps_the_park_token_of_an_outer_executor() {
+    with_watchdog("an outer executor whose wake-up was lost", || {
+        for round in 0..rounds(200) {
+            let (event, permits) = (Semaphore::new(0), Semaphore::new(0));
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    wait_until_queued(&event, 1);
+                    wait_until_queued(&permits, 1);
+                    if round % 2 == 0 {
+                        event.add_permits(1);
+                        permits.add_permits(1);
+                    } else {
+                        permits.add_permits(1);
+                        event.add_permits(1);
+                    }
+                });
+                let (mut acquire, mut blocked) = (Box::pin(event.acquire()), false);
+                let outer = poll_fn(|cx| {
+                    let polled = acquire.as_mut().poll(cx);
+                    if blocked {
+                        return polled.map(|permit| permit.is_ok());
+                    }
+                    blocked = true;
+                    assert!(polled.is_pending());
+                    permits.blocking_acquire().unwrap().forget();
+                    Poll::Pending
+                });
+                assert!(block_on_with_park_token(outer));
+            });
+        }
     });
 }
 

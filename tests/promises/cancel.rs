@@ -4,6 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicPtr;
 use std::task::{Context, Waker};
 use std::thread;
 
@@ -214,6 +215,28 @@ fn a_leaked_future_keeps_its_place_and_its_permits_and_nothing_else<S: NewSource
     assert_eq!(world.woken(), [leaked]);
     assert_eq!(world.poll(last), Outcome::Pending);
     assert_eq!(world.try_acquire(1), Outcome::Failed);
+}
+
+/// A leaked future that borrows the semaphore does not keep it alive, as its borrow has ended. The semaphore is granted
+/// to, closed and dropped over the leaked node.
+#[test]
+fn a_semaphore_may_be_dropped_after_a_queued_future_on_it_is_leaked() {
+    /// Keeps the leaked memory reachable for leak detectors.
+    static LEAKED: Mutex<Vec<AtomicPtr<()>>> = Mutex::new(Vec::new());
+    for granted in [false, true] {
+        let semaphore = Semaphore::new(0);
+        let mut future = Box::pin(semaphore.acquire());
+        assert!(future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        LEAKED.blocking_lock().push(AtomicPtr::new((&raw const *future).cast_mut().cast()));
+        std::mem::forget(future);
+        if granted {
+            semaphore.add_permits(3);
+        }
+        assert_eq!(semaphore.waiters(), usize::from(!granted));
+        semaphore.close();
+        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, if granted { 2 } else { 0 }));
+        drop(semaphore);
+    }
 }
 
 /// A futurelock: one task has two futures and polls only the second. The first, which was granted the permit,

@@ -2,9 +2,9 @@
 //! stays usable.
 
 use std::mem::ManuallyDrop;
-use std::panic::panic_any;
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
 use crate::common::panics;
@@ -219,6 +219,36 @@ fn the_payload_of_a_suppressed_panic_is_dropped<S: SyncSource>() {
     assert_eq!(drops.load(SeqCst), 2);
 }
 
+/// Every waker of a batch panics, and of the batches behind it. All are called; the panic of the first resumes.
+fn every_waker_is_called_and_the_first_panic_resumes<S: SemaphoreSource + SyncSource>() {
+    type Operation<S> = fn(&mut World<S>);
+    // Each operation wakes every waiter behind the front.
+    let operations: [Operation<S>; 3] =
+        [|world| world.source.add(201), |world| world.source.close(), |world| world.cancel(0)];
+    for (waiters, operation) in [2, 3, 32, 33, 100].into_iter().flat_map(|n| operations.map(|run| (n, run)))
+    {
+        let mut world = World::<S>::new(100);
+        let front = world.acquire(101);
+        let called = Arc::new(Mutex::new(Vec::new()));
+        for index in 0..waiters {
+            let called = called.clone();
+            let waker = waker::on(WakerEvent::Wake, move || {
+                called.lock().unwrap().push(index);
+                panic_any(index);
+            });
+            world.acquire_with(1, &waker);
+        }
+        let payload = catch_unwind(AssertUnwindSafe(|| operation(&mut world))).unwrap_err();
+        assert_eq!(payload.downcast_ref(), Some(&0_usize), "{waiters} waiters");
+        assert_eq!(*called.lock().unwrap(), Vec::from_iter(0..waiters));
+        let outcome = if world.state().closed { Outcome::Failed } else { Outcome::Acquired(1) };
+        (1..=waiters).for_each(|waiter| assert_eq!(world.poll(waiter), outcome));
+        let created = if world.woken() == [front] && !world.state().closed { 301 } else { 100 };
+        world.drop_all_waiters();
+        assert_eq!((world.state().available, world.state().waiters), (created, 0));
+    }
+}
+
 for_each_source! {
     all:
         a_panicking_waker_does_not_change_permits_or_order,
@@ -231,4 +261,5 @@ for_each_source! {
         a_panic_at_any_waker_event_loses_nothing_on_a_semaphore,
         a_panic_while_an_unneeded_clone_is_dropped_loses_no_permit,
         the_payload_of_a_suppressed_panic_is_dropped,
+        every_waker_is_called_and_the_first_panic_resumes,
 }

@@ -1,10 +1,12 @@
 //! Wakers are cloned, woken and dropped while the queue is unlocked, so they may call anything on the
 //! semaphore.
 
+use std::fmt::Debug;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Waker};
+use std::task::{Context, Wake, Waker};
+use std::thread;
 
 use crate::common::source::{NewSource, PermitSource, SemaphoreSource, SyncSource, for_each_source};
 use crate::common::step::{Outcome, Request, State};
@@ -300,6 +302,98 @@ fn polling_again_with_the_same_waker_does_not_clone_it<S: NewSource>() {
     assert_eq!(clones.load(SeqCst), 1);
 }
 
+/// Reads everything that can be read. Returns how often a waker ran meanwhile.
+fn wakes_during_reads<S: SemaphoreSource>(source: &S, wakes: &AtomicUsize) -> usize {
+    let permit = source.try_acquire(0);
+    let future = source.acquire_many(5);
+    let before = wakes.load(SeqCst);
+    let _ = (source.waiters(), source.available_permits(), source.is_closed(), future.is_granted());
+    let _ = format!("{:?} {permit:?} {future:?}", **source);
+    wakes.load(SeqCst) - before
+}
+
+/// A waker reads the state while other waiters remain to be granted and woken. The reads call none of their wakers.
+fn reading_the_state_calls_no_waker<S: SemaphoreSource + SyncSource<Permits: Debug>>() {
+    for operation in [|source: &S| source.add(100), |source: &S| source.close()] {
+        let mut world = World::<S>::new(0);
+        let (wakes, during_reads) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
+        for index in 0..100 {
+            let (source, wakes, during_reads) = (world.source.clone(), wakes.clone(), during_reads.clone());
+            let waker = waker::on(WakerEvent::Wake, move || {
+                wakes.fetch_add(1, SeqCst);
+                if index % 33 == 0 {
+                    let count = wakes_during_reads(&source, &wakes);
+                    during_reads.lock().unwrap().push(count);
+                }
+            });
+            world.acquire_with(1, &waker);
+        }
+        operation(&world.source);
+        assert_eq!(wakes.load(SeqCst), 100);
+        assert_eq!(*during_reads.lock().unwrap(), [0; 4]);
+    }
+}
+
+/// A logger formats under its mutex, and the wakers log too. A read that calls a waker deadlocks.
+fn a_logger_may_format_the_state_under_a_lock_that_wakers_take<
+    S: SemaphoreSource + SyncSource<Permits: Debug>,
+>() {
+    with_watchdog("formatting under a lock that wakers take", || {
+        let mut world = World::<S>::new(0);
+        let logger = Arc::new(Mutex::new(String::new()));
+        for _ in 0..100 {
+            let (source, logger) = (world.source.clone(), logger.clone());
+            let waker = waker::on(WakerEvent::Wake, move || {
+                let permit = source.try_acquire(0);
+                let mut line = logger.lock().unwrap();
+                *line = format!("{:?} {permit:?} {} waiters", *source, source.waiters());
+                drop(line);
+            });
+            world.acquire_with(1, &waker);
+        }
+        world.source.add(50);
+        assert!(logger.lock().unwrap().contains("50 waiters"));
+    });
+}
+
+/// A task whose executor is gone: its waker owns the future and drops it when it is woken.
+struct OrphanedTask<F>(Mutex<Option<Pin<Box<F>>>>);
+
+impl<F: Future + Send + 'static> OrphanedTask<F> {
+    fn start(future: F) {
+        let task = Arc::new(Self(Mutex::new(Some(Box::pin(future)))));
+        let waker = Waker::from(task.clone());
+        let mut slot = task.0.lock().unwrap();
+        let future = slot.as_mut().expect("not woken yet");
+        assert!(future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+}
+
+impl<F: Future + Send + 'static> Wake for OrphanedTask<F> {
+    fn wake(self: Arc<Self>) {
+        let future = self.0.lock().unwrap().take();
+        drop(future);
+    }
+}
+
+/// Each wake-up drops a granted future, which passes its permit on and wakes the next. The documented limit of this
+/// recursion is 500 tasks on a stack of 2 MiB.
+fn a_chain_of_500_tasks_owned_by_their_wakers_fits_on_a_thread_stack<S: SemaphoreSource + SyncSource>() {
+    for operation in [|source: &S| source.add(1), |source: &S| source.close()] {
+        let source = S::with_permits(0);
+        for _ in 0..500 {
+            OrphanedTask::start(source.acquire(Request::Exactly(1)));
+        }
+        assert_eq!(source.waiters(), 500);
+        let releasing = source.clone();
+        let thread =
+            thread::Builder::new().stack_size(2 << 20).spawn(move || operation(&releasing)).unwrap();
+        thread.join().unwrap();
+        let available = if source.is_closed() { 0 } else { 1 };
+        assert_eq!(source.counts(), (available, 0));
+    }
+}
+
 for_each_source! {
     all:
         polling_again_with_the_same_waker_does_not_clone_it,
@@ -310,4 +404,7 @@ for_each_source! {
         a_waker_may_call_anything_when_it_is_dropped,
         a_waker_may_call_anything_when_it_is_cloned,
         nothing_barges_between_two_batches_of_wake_ups,
+        reading_the_state_calls_no_waker,
+        a_logger_may_format_the_state_under_a_lock_that_wakers_take,
+        a_chain_of_500_tasks_owned_by_their_wakers_fits_on_a_thread_stack,
 }

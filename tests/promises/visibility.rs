@@ -95,9 +95,68 @@ fn a_failed_acquire_sees_the_writes_before_the_close<S: SemaphoreSource + SyncSo
     }
 }
 
+/// `forget_permits` acquires: who forgets the only permit sees what its last holder wrote.
+fn forgetting_the_only_permit_sees_the_writes_of_its_last_holder<S: SemaphoreSource + SyncSource>() {
+    let (source, counter, acquired) = (S::with_permits(1), Unsynchronized::default(), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (source, counter, acquired) = (&source, &counter, &acquired);
+            scope.spawn(move || {
+                for _ in 0..rounds(3000) {
+                    if thread % 2 == 0 {
+                        if let Some(_permit) = source.try_acquire(1) {
+                            counter.add(1);
+                            acquired.fetch_add(1, Relaxed);
+                        }
+                    } else if source.forget_permits(1) == 1 {
+                        counter.add(1);
+                        acquired.fetch_add(1, Relaxed);
+                        source.add(1);
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(counter.add(0), acquired.into_inner());
+}
+
+/// Other threads remove the permit and add it again, between a release and the next acquire or while it is held. The
+/// next holder sees what the last one wrote.
+fn removing_and_adding_permits_keeps_the_writes_of_a_holder_visible<S: SemaphoreSource + SyncSource>() {
+    let (source, counter, acquired) = (S::with_permits(1), Unsynchronized::default(), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (source, counter, acquired) = (&source, &counter, &acquired);
+            scope.spawn(move || {
+                for _ in 0..rounds(3000) {
+                    match thread {
+                        0 => {
+                            source.reduce_permits(1);
+                            source.add_permits(1);
+                        }
+                        1 => {
+                            source.resize(3, 0);
+                            source.resize(0, 3);
+                        }
+                        _ => {
+                            let _permit = source.blocking_acquire().unwrap();
+                            counter.add(1);
+                            acquired.fetch_add(1, Relaxed);
+                        }
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(counter.add(0), acquired.into_inner());
+    assert_eq!(source.counts(), (1, 0));
+}
+
 for_each_source! {
     all: one_permit_guards_an_unsynchronized_counter;
     semaphores:
         an_acquire_sees_the_writes_of_every_release_it_takes_permits_from,
         a_failed_acquire_sees_the_writes_before_the_close,
+        forgetting_the_only_permit_sees_the_writes_of_its_last_holder,
+        removing_and_adding_permits_keeps_the_writes_of_a_holder_visible,
 }
