@@ -302,7 +302,7 @@ fn polling_again_with_the_same_waker_does_not_clone_it<S: NewSource>() {
     assert_eq!(clones.load(SeqCst), 1);
 }
 
-/// Reads everything that can be read. Returns how often a waker ran meanwhile.
+/// Reads everything that can be read. Returns how many wakers ran during the reads.
 fn wakes_during_reads<S: SemaphoreSource>(source: &S, wakes: &AtomicUsize) -> usize {
     let permit = source.try_acquire(0);
     let future = source.acquire_many(5);

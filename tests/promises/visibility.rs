@@ -95,7 +95,7 @@ fn a_failed_acquire_sees_the_writes_before_the_close<S: SemaphoreSource + SyncSo
     }
 }
 
-/// `forget_permits` acquires: who forgets the only permit sees what its last holder wrote.
+/// `forget_permits` acquires: a thread that forgets the only permit sees what its last holder wrote.
 fn forgetting_the_only_permit_sees_the_writes_of_its_last_holder<S: SemaphoreSource + SyncSource>() {
     let (source, counter, acquired) = (S::with_permits(1), Unsynchronized::default(), AtomicUsize::new(0));
     thread::scope(|scope| {
