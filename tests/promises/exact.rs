@@ -35,7 +35,7 @@ fn beside_threads(disturb: impl Fn() + Sync, mut check: impl FnMut()) {
                 }
             });
         }
-        (0..rounds(20_000)).for_each(|_| check());
+        (0..rounds(10_000)).for_each(|_| check());
     });
 }
 
