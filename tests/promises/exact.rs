@@ -2,7 +2,7 @@
 //! fails only if permits are missing, a waiter is queued or the semaphore is closed; and then it does fail.
 
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
@@ -135,6 +135,49 @@ fn tries_succeed_right_after_a_grant_beside_threads_that_read_the_queue() {
         permit.forget();
         assert_eq!(semaphore.available_permits(), 0);
     });
+}
+
+/// A thread that finds its waiter granted knows that the queue is empty, although the releasing thread may still hold
+/// the queue lock.
+#[test]
+fn tries_succeed_right_after_a_grant_by_another_thread() {
+    /// Ends the releasing thread even if this one panics.
+    struct End<'a>(&'a AtomicUsize);
+    impl Drop for End<'_> {
+        fn drop(&mut self) {
+            self.0.store(usize::MAX, SeqCst);
+        }
+    }
+    let (semaphore, queued) = (Semaphore::new(0), AtomicUsize::new(0));
+    let n = rounds(20_000);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 1..=n {
+                while queued.load(SeqCst) < round {
+                    thread::yield_now();
+                }
+                semaphore.add_permits(3);
+            }
+        });
+        let _end = End(&queued);
+        for round in 1..=n {
+            let mut waiter = pin!(semaphore.acquire());
+            assert!(poll(waiter.as_mut()).is_pending());
+            queued.store(round, SeqCst);
+            let permit = loop {
+                if let Poll::Ready(permit) = poll(waiter.as_mut()) {
+                    break permit.unwrap();
+                }
+                std::hint::spin_loop();
+            };
+            let second = semaphore.try_acquire().expect("two permits are available");
+            let Poll::Ready(Ok(third)) = poll(semaphore.acquire().bounded(0)) else {
+                panic!("one permit is available")
+            };
+            [permit, second, third].map(|permit| permit.forget());
+        }
+    });
+    assert_eq!((semaphore.available_permits(), semaphore.waiters()), (0, 0));
 }
 
 /// The same for a mutex: the guard is dropped with an empty queue, or its waiter is cancelled.
