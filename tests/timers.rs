@@ -110,23 +110,23 @@ fn the_permit_of_work_that_expires_is_released<C: TimerKind>() {
 }
 
 macro_rules! for_each_timer {
-    ($($module:ident $clock:ident)*) => { $(
+    ($($module:ident $timer:ident)*) => { $(
         mod $module {
             use super::*;
 
             #[test]
             fn an_acquire_that_expires_is_cancelled() {
-                super::an_acquire_that_expires_is_cancelled::<$clock>();
+                super::an_acquire_that_expires_is_cancelled::<$timer>();
             }
 
             #[test]
             fn a_permit_granted_before_the_deadline_is_acquired() {
-                super::a_permit_granted_before_the_deadline_is_acquired::<$clock>();
+                super::a_permit_granted_before_the_deadline_is_acquired::<$timer>();
             }
 
             #[test]
             fn the_permit_of_work_that_expires_is_released() {
-                super::the_permit_of_work_that_expires_is_released::<$clock>();
+                super::the_permit_of_work_that_expires_is_released::<$timer>();
             }
         }
     )* };
@@ -244,7 +244,7 @@ fn an_expired_adapter_holds_nothing() {
     let work = {
         let semaphore = semaphore.clone();
         async move {
-            let _none = semaphore.acquire_many(0).await;
+            let _zero = semaphore.acquire_many(0).await;
             yield_now().await;
             pending::<()>().await;
         }

@@ -174,7 +174,7 @@ fn tries_succeed_right_after_a_grant_by_another_thread() {
             let Poll::Ready(Ok(third)) = poll(semaphore.acquire().bounded(0)) else {
                 panic!("one permit is available")
             };
-            [permit, second, third].map(|permit| permit.forget());
+            [permit, second, third].into_iter().for_each(|permit| permit.forget());
         }
     });
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (0, 0));

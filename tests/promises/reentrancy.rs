@@ -10,8 +10,7 @@ use std::thread;
 
 use crate::common::source::{NewSource, PermitSource, SemaphoreSource, SyncSource, for_each_source};
 use crate::common::step::{Outcome, Request, State};
-use crate::common::waker::WakeLog;
-use crate::common::waker::{self, WakerEvent};
+use crate::common::waker::{self, WakeLog, WakerEvent};
 use crate::common::with_watchdog;
 use crate::common::world::World;
 
@@ -24,7 +23,7 @@ struct Queue<S: PermitSource> {
     back: Mutex<Option<S::Future>>,
     /// Permits created so far, less those removed.
     total: AtomicIsize,
-    on_wake: AtomicBool,
+    called: AtomicBool,
 }
 
 type Trigger<S> = fn(&Arc<Queue<S>>, &Waker);
@@ -32,12 +31,12 @@ type Callback<S> = fn(&Queue<S>);
 
 impl<S: SyncSource> Queue<S> {
     /// `(available, front)`: the initial permits, and how many the front requests.
-    fn new((free, need): (usize, usize)) -> Arc<Self> {
-        let source = S::with_permits(free);
+    fn new((available, front): (usize, usize)) -> Arc<Self> {
+        let source = S::with_permits(available);
         let request = |n| Mutex::new(Some(source.acquire(Request::Exactly(n))));
-        let (front, middle, back) = (request(need), request(1), request(1));
-        let total = AtomicIsize::new(free as isize);
-        let queue = Self { front, middle, back, total, on_wake: false.into(), source };
+        let (front, middle, back) = (request(front), request(1), request(1));
+        let total = AtomicIsize::new(available as isize);
+        let queue = Self { front, middle, back, total, called: false.into(), source };
         Arc::new(queue)
     }
 
@@ -45,7 +44,7 @@ impl<S: SyncSource> Queue<S> {
     fn waker(self: &Arc<Self>, on: WakerEvent, callback: Callback<S>) -> Waker {
         let queue = self.clone();
         waker::on(on, move || {
-            if !queue.on_wake.swap(true, SeqCst) {
+            if !queue.called.swap(true, SeqCst) {
                 callback(&queue);
             }
         })
@@ -54,8 +53,8 @@ impl<S: SyncSource> Queue<S> {
     /// Polls a future and drops what it returns.
     fn poll(slot: &Mutex<Option<S::Future>>, waker: &Waker) {
         let mut slot = slot.lock().unwrap();
-        let request = slot.as_mut().expect("not dropped yet");
-        drop(Pin::new(request).poll(&mut Context::from_waker(waker)));
+        let future = slot.as_mut().expect("not dropped yet");
+        drop(Pin::new(future).poll(&mut Context::from_waker(waker)));
     }
 
     /// Polls all three once, the middle with this waker.
@@ -78,10 +77,10 @@ impl<S: SyncSource> Queue<S> {
 
     /// Drops all futures and checks that every permit is available.
     fn drop_all_and_check(&self, case: &str) {
-        assert!(self.on_wake.load(SeqCst), "{case}: the event never happened");
+        assert!(self.called.load(SeqCst), "{case}: the event never happened");
         [&self.front, &self.middle, &self.back].into_iter().for_each(Self::drop_future);
-        let free = self.total.load(SeqCst).max(0) as usize;
-        assert_eq!(self.source.counts(), (free, 0), "{case}");
+        let available = self.total.load(SeqCst).max(0) as usize;
+        assert_eq!(self.source.counts(), (available, 0), "{case}");
     }
 }
 
