@@ -47,7 +47,7 @@ fn a_permit_shows_its_count_and_its_semaphore() {
 }
 
 #[test]
-fn a_future_shows_its_phase() {
+fn a_future_shows_its_progress() {
     let mutex = Mutex::new(());
     let guard = mutex.try_lock().unwrap();
     let mut lock = pin!(mutex.lock());
@@ -58,7 +58,10 @@ fn a_future_shows_its_phase() {
     assert_eq!(debug(&*lock), "LockFrom { progress: Granted }");
     assert!(lock.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
     assert_eq!(debug(&*lock), "LockFrom { progress: Completed }");
-    assert_eq!(debug(with_timeout(pending::<()>(), pending::<()>())), "WithTimeout { is_completed: false, .. }");
+    assert_eq!(
+        debug(with_timeout(pending::<()>(), pending::<()>())),
+        "WithTimeout { is_completed: false, .. }"
+    );
 }
 
 #[test]

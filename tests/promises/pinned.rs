@@ -80,20 +80,20 @@ fn async_blocks_on_the_stack_are_polled_between_releases() {
 fn a_shared_reference_may_read_a_future_between_polls() {
     let semaphore = Semaphore::new(0);
     let mut future = pin!(semaphore.acquire_many(2));
-    let inspect = |future: &Acquire<'_>, phase: &str| {
+    let inspect = |future: &Acquire<'_>, progress: &str| {
         let text = format!("{future:?}");
-        (text.contains(phase) && text.contains('2'), future.is_granted(), future.num_permits())
+        (text.contains(progress) && text.contains('2'), future.is_granted(), future.num_permits())
     };
-    assert_eq!(inspect(&future, "Idle"), (true, false, 2));
+    assert_eq!(inspect(&future, "New"), (true, false, 2));
     assert!(poll(future.as_mut()).is_pending());
-    assert_eq!(inspect(&future, "Waiting"), (true, false, 2));
+    assert_eq!(inspect(&future, "Queued"), (true, false, 2));
     let neighbour = pin!(semaphore.acquire());
     assert!(poll(neighbour).is_pending());
-    assert_eq!(inspect(&future, "Waiting"), (true, false, 2));
+    assert_eq!(inspect(&future, "Queued"), (true, false, 2));
     semaphore.add_permits(2);
     assert_eq!(inspect(&future, "Granted"), (true, true, 2));
     assert!(poll(future.as_mut()).is_ready());
-    assert_eq!(inspect(&future, "Done"), (true, false, 2));
+    assert_eq!(inspect(&future, "Completed"), (true, false, 2));
 }
 
 /// P17: one thread reads while another grants.

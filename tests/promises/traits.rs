@@ -60,80 +60,80 @@ type SendOnly = Cell<u8>;
 type SyncOnly = StdGuard<'static, u8>;
 type NotSendNotSync = Rc<u8>;
 
-type Borrowed = &'static Semaphore;
-type Arced = Arc<Semaphore>;
-type Rced = Rc<Semaphore>;
+type RefHandle = &'static Semaphore;
+type ArcHandle = Arc<Semaphore>;
+type RcHandle = Rc<Semaphore>;
 
 table! {
     // The semaphore, its permits and its futures. The futures must not move once they are pinned.
-    Semaphore:                                 Send Sync Unpin UnwindSafe;
-    SemaphorePermit<'static>:                  Send Sync Unpin UnwindSafe;
-    OwnedSemaphorePermit:                      Send Sync Unpin UnwindSafe;
-    Permit<Rced>:                             -    -    Unpin UnwindSafe;
-    Acquire<'static>:                          Send Sync -     -;
-    AcquireOwned:                              Send Sync -     -;
-    AcquireFrom<Rced>:                          -    -    -     -;
-    BoundedAcquire<Borrowed>:                Send Sync -     -;
-    BoundedAcquire<Arced>:                  Send Sync -     -;
-    BoundedAcquire<Rced>:                   -    -    -     -;
-    AcquireUpTo<Borrowed>:                 Send Sync -     -;
-    AcquireUpTo<Arced>:                   Send Sync -     -;
-    AcquireUpTo<Rced>:                    -    -    -     -;
-    PollSemaphore:                             Send Sync Unpin -;
+    Semaphore:                                       Send Sync Unpin UnwindSafe;
+    SemaphorePermit<'static>:                        Send Sync Unpin UnwindSafe;
+    OwnedSemaphorePermit:                            Send Sync Unpin UnwindSafe;
+    Permit<RcHandle>:                                -    -    Unpin UnwindSafe;
+    Acquire<'static>:                                Send Sync -     -;
+    AcquireOwned:                                    Send Sync -     -;
+    AcquireFrom<RcHandle>:                           -    -    -     -;
+    BoundedAcquire<RefHandle>:                       Send Sync -     -;
+    BoundedAcquire<ArcHandle>:                       Send Sync -     -;
+    BoundedAcquire<RcHandle>:                        -    -    -     -;
+    AcquireUpTo<RefHandle>:                          Send Sync -     -;
+    AcquireUpTo<ArcHandle>:                          Send Sync -     -;
+    AcquireUpTo<RcHandle>:                           -    -    -     -;
+    PollSemaphore:                                   Send Sync Unpin -;
 
     // A mutex moves its value from thread to thread, so it is `Sync` if the value is `Send`.
-    Mutex<SendSync>:                               Send Sync Unpin UnwindSafe;
-    Mutex<SendOnly>:                           Send Sync Unpin UnwindSafe;
-    Mutex<SyncOnly>:                           -    -    Unpin UnwindSafe;
-    Mutex<NotSendNotSync>:                            -    -    Unpin UnwindSafe;
-    Lock<'static, SendSync>:                       Send Sync -     -;
-    Lock<'static, SendOnly>:                   Send Sync -     -;
-    Lock<'static, SyncOnly>:                   -    -    -     -;
-    Lock<'static, NotSendNotSync>:                    -    -    -     -;
-    LockOwned<SendSync>:                           Send Sync -     -;
-    LockOwned<SendOnly>:                       Send Sync -     -;
-    LockOwned<SyncOnly>:                       -    -    -     -;
-    LockOwned<NotSendNotSync>:                        -    -    -     -;
-    LockFrom<Rc<Mutex<SendSync>>>:                  -    -    -     -;
+    Mutex<SendSync>:                                 Send Sync Unpin UnwindSafe;
+    Mutex<SendOnly>:                                 Send Sync Unpin UnwindSafe;
+    Mutex<SyncOnly>:                                 -    -    Unpin UnwindSafe;
+    Mutex<NotSendNotSync>:                           -    -    Unpin UnwindSafe;
+    Lock<'static, SendSync>:                         Send Sync -     -;
+    Lock<'static, SendOnly>:                         Send Sync -     -;
+    Lock<'static, SyncOnly>:                         -    -    -     -;
+    Lock<'static, NotSendNotSync>:                   -    -    -     -;
+    LockOwned<SendSync>:                             Send Sync -     -;
+    LockOwned<SendOnly>:                             Send Sync -     -;
+    LockOwned<SyncOnly>:                             -    -    -     -;
+    LockOwned<NotSendNotSync>:                       -    -    -     -;
+    LockFrom<SendSync, Rc<Mutex<SendSync>>>:         -    -    -     -;
 
     // A guard is `Send` and `Sync` as its value is. It returns its mutex, so `Sync` requires a value that is
     // also `Send`.
-    MutexGuard<'static, SendSync>:                 Send Sync Unpin -;
-    MutexGuard<'static, SendOnly>:             Send -    Unpin -;
-    MutexGuard<'static, SyncOnly>:             -    -    Unpin -;
-    MutexGuard<'static, NotSendNotSync>:              -    -    Unpin -;
-    OwnedMutexGuard<SendSync>:                     Send Sync Unpin -;
-    OwnedMutexGuard<SendOnly>:                 Send -    Unpin -;
-    OwnedMutexGuard<SyncOnly>:                 -    -    Unpin -;
-    OwnedMutexGuard<NotSendNotSync>:                  -    -    Unpin -;
-    Guard<Rc<Mutex<SendSync>>>:                    -    -    Unpin -;
+    MutexGuard<'static, SendSync>:                   Send Sync Unpin -;
+    MutexGuard<'static, SendOnly>:                   Send -    Unpin -;
+    MutexGuard<'static, SyncOnly>:                   -    -    Unpin -;
+    MutexGuard<'static, NotSendNotSync>:             -    -    Unpin -;
+    OwnedMutexGuard<SendSync>:                       Send Sync Unpin -;
+    OwnedMutexGuard<SendOnly>:                       Send -    Unpin -;
+    OwnedMutexGuard<SyncOnly>:                       -    -    Unpin -;
+    OwnedMutexGuard<NotSendNotSync>:                 -    -    Unpin -;
+    Guard<SendSync, Rc<Mutex<SendSync>>>:            -    -    Unpin -;
 
     // A borrowed mapped guard does not know the whole value.
-    MappedMutexGuard<'static, SendSync>:           Send Sync Unpin UnwindSafe;
-    MappedMutexGuard<'static, SendOnly>:       Send -    Unpin -;
-    MappedMutexGuard<'static, SyncOnly>:       -    Sync Unpin UnwindSafe;
-    MappedMutexGuard<'static, NotSendNotSync>:        -    -    Unpin UnwindSafe;
+    MappedMutexGuard<'static, SendSync>:             Send Sync Unpin UnwindSafe;
+    MappedMutexGuard<'static, SendOnly>:             Send -    Unpin -;
+    MappedMutexGuard<'static, SyncOnly>:             -    Sync Unpin UnwindSafe;
+    MappedMutexGuard<'static, NotSendNotSync>:       -    -    Unpin UnwindSafe;
 
     // An owned mapped guard can be the last handle and drop the whole value.
-    OwnedMappedMutexGuard<SendSync, SendSync>:         Send Sync Unpin -;
-    OwnedMappedMutexGuard<SendSync, SendOnly>:     Send -    Unpin -;
-    OwnedMappedMutexGuard<SendSync, SyncOnly>:     -    Sync Unpin -;
-    OwnedMappedMutexGuard<SendSync, NotSendNotSync>:      -    -    Unpin -;
-    OwnedMappedMutexGuard<SendOnly, SendSync>:     Send -    Unpin -;
-    OwnedMappedMutexGuard<SyncOnly, SendSync>:     -    -    Unpin -;
-    OwnedMappedMutexGuard<NotSendNotSync, SendSync>:      -    -    Unpin -;
-    MappedGuard<Rc<Mutex<SendSync>>, SendSync>:        -    -    Unpin -;
+    OwnedMappedMutexGuard<SendSync, SendSync>:       Send Sync Unpin -;
+    OwnedMappedMutexGuard<SendSync, SendOnly>:       Send -    Unpin -;
+    OwnedMappedMutexGuard<SendSync, SyncOnly>:       -    Sync Unpin -;
+    OwnedMappedMutexGuard<SendSync, NotSendNotSync>: -    -    Unpin -;
+    OwnedMappedMutexGuard<SendOnly, SendSync>:       Send -    Unpin -;
+    OwnedMappedMutexGuard<SyncOnly, SendSync>:       -    -    Unpin -;
+    OwnedMappedMutexGuard<NotSendNotSync, SendSync>: -    -    Unpin -;
+    MappedGuard<Rc<Mutex<SendSync>>, SendSync>:      -    -    Unpin -;
 
     // The adapter has the traits of its parts.
-    WithTimeout<SendSync, SendSync>:                   Send Sync Unpin UnwindSafe;
-    WithTimeout<Acquire<'static>, SendSync>:       Send Sync -     -;
-    WithTimeout<SendSync, NotSendNotSync>:                -    -    Unpin UnwindSafe;
+    WithTimeout<SendSync, SendSync>:                 Send Sync Unpin UnwindSafe;
+    WithTimeout<Acquire<'static>, SendSync>:         Send Sync -     -;
+    WithTimeout<SendSync, NotSendNotSync>:           -    -    Unpin UnwindSafe;
 
-    AcquireError:                              Send Sync Unpin UnwindSafe;
-    TryAcquireError:                           Send Sync Unpin UnwindSafe;
-    BoundedAcquireError:                       Send Sync Unpin UnwindSafe;
-    TryLockError:                              Send Sync Unpin UnwindSafe;
-    Elapsed:                                   Send Sync Unpin UnwindSafe;
+    AcquireError:                                    Send Sync Unpin UnwindSafe;
+    TryAcquireError:                                 Send Sync Unpin UnwindSafe;
+    BoundedAcquireError:                             Send Sync Unpin UnwindSafe;
+    TryLockError:                                    Send Sync Unpin UnwindSafe;
+    Elapsed:                                         Send Sync Unpin UnwindSafe;
 }
 
 // A panic never leaves the queue half edited.
@@ -156,24 +156,24 @@ macro_rules! sizes {
 }
 
 sizes! {
-    Semaphore:                               16;
-    Mutex<()>:                               16;
-    Acquire<'static>:                        56;
-    AcquireOwned:                            56;
-    BoundedAcquire<Borrowed>:              64;
-    AcquireUpTo<Borrowed>:               64;
-    Lock<'static, ()>:                       56;
-    LockOwned<()>:                           56;
-    SemaphorePermit<'static>:                16;
-    OwnedSemaphorePermit:                    16;
-    Option<SemaphorePermit<'static>>:        16;
-    MutexGuard<'static, ()>:                  8;
-    OwnedMutexGuard<()>:                      8;
-    Option<MutexGuard<'static, ()>>:          8;
-    MappedMutexGuard<'static, ()>:           16;
-    OwnedMappedMutexGuard<(), ()>:           24;
-    PollSemaphore:                           16;
-    AcquireError:                             0;
-    TryAcquireError:                          1;
-    Elapsed:                                  0;
+    Semaphore:                        16;
+    Mutex<()>:                        16;
+    Acquire<'static>:                 56;
+    AcquireOwned:                     56;
+    BoundedAcquire<RefHandle>:        64;
+    AcquireUpTo<RefHandle>:           64;
+    Lock<'static, ()>:                56;
+    LockOwned<()>:                    56;
+    SemaphorePermit<'static>:         16;
+    OwnedSemaphorePermit:             16;
+    Option<SemaphorePermit<'static>>: 16;
+    MutexGuard<'static, ()>:          8;
+    OwnedMutexGuard<()>:              8;
+    Option<MutexGuard<'static, ()>>:  8;
+    MappedMutexGuard<'static, ()>:    16;
+    OwnedMappedMutexGuard<(), ()>:    24;
+    PollSemaphore:                    16;
+    AcquireError:                     0;
+    TryAcquireError:                  1;
+    Elapsed:                          0;
 }
