@@ -14,7 +14,7 @@ use std::time::Duration;
 use fairgate::{
     Acquire, AcquireError, AcquireOwned, BoundedAcquireError, Handle, Lock, MappedMutexGuard, Mutex,
     MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard, OwnedSemaphorePermit, PollSemaphore, Semaphore,
-    TimeoutExt,
+    TimeoutExt, TryAcquireError,
 };
 use futures_lite::future::block_on;
 use futures_lite::{StreamExt, stream};
@@ -53,6 +53,22 @@ fn growing_pays_owed_permits_and_grants_the_rest() {
     assert!(poll(next.as_mut()).is_ready());
     drop(held);
     assert_eq!(semaphore.available_permits(), 5);
+}
+
+#[test]
+fn owed_permits_are_counted() {
+    let semaphore = Semaphore::new(4);
+    let mut held = semaphore.try_acquire_many(3).unwrap();
+    assert_eq!(semaphore.permits_owed(), 0);
+    semaphore.reduce_permits(3);
+    assert_eq!((semaphore.available_permits(), semaphore.permits_owed()), (0, 2));
+    let mut next = pin!(semaphore.acquire());
+    assert!(poll(next.as_mut()).is_pending());
+    drop(held.split(1));
+    assert_eq!((semaphore.available_permits(), semaphore.permits_owed()), (0, 1));
+    semaphore.close();
+    drop(held);
+    assert_eq!((semaphore.available_permits(), semaphore.permits_owed()), (1, 0));
 }
 
 #[test]
@@ -182,6 +198,34 @@ fn up_to_is_queued_until_its_minimum_is_available() {
     let Poll::Ready(Ok(batch)) = poll(up_to_future.as_mut()) else { panic!("it is granted") };
     assert_eq!(batch.num_permits(), 5, "what the first future left");
     assert!(poll(first.as_mut()).is_ready());
+}
+
+#[test]
+fn try_acquire_up_to_acquires_what_is_available_up_to_its_maximum() {
+    let semaphore = Semaphore::new(5);
+    let first = semaphore.try_acquire_up_to(2, 3).unwrap();
+    let second = semaphore.try_acquire_up_to(1, 100).unwrap();
+    assert_eq!((first.num_permits(), second.num_permits(), semaphore.available_permits()), (3, 2, 0));
+    assert_eq!(semaphore.try_acquire_up_to(1, 3).unwrap_err(), TryAcquireError::NoPermits);
+    assert_eq!(semaphore.try_acquire_up_to(0, 3).unwrap().num_permits(), 0);
+    drop(first);
+    assert_eq!(semaphore.try_acquire_up_to(4, 9).unwrap_err(), TryAcquireError::NoPermits);
+    assert_eq!(semaphore.available_permits(), 3, "a failed try acquires nothing");
+    semaphore.close();
+    assert_eq!(semaphore.try_acquire_up_to(1, 3).unwrap_err(), TryAcquireError::Closed);
+    assert_eq!(semaphore.try_acquire_up_to(0, 0).unwrap_err(), TryAcquireError::Closed);
+}
+
+#[test]
+fn try_acquire_up_to_does_not_overtake_a_waiter() {
+    let semaphore = Semaphore::new(1);
+    let mut front = pin!(semaphore.acquire_many(2));
+    assert!(poll(front.as_mut()).is_pending());
+    assert_eq!(semaphore.try_acquire_up_to(1, 2).unwrap_err(), TryAcquireError::NoPermits);
+    assert_eq!(semaphore.try_acquire_up_to(0, 2).unwrap().num_permits(), 0);
+    semaphore.add_permits(2);
+    assert_eq!(semaphore.try_acquire_up_to(1, 2).unwrap().num_permits(), 1);
+    assert!(poll(front).is_ready());
 }
 
 // Any handle.

@@ -153,7 +153,8 @@ impl Model {
         };
         let (available, waiters) = (self.available.max(0) as usize, self.queue.len());
         let state = Some(State { available, waiters, closed: self.closed });
-        Observation { outcome, woken: std::mem::take(&mut self.woken), state }
+        let owed = Some((-self.available).max(0) as usize);
+        Observation { outcome, woken: std::mem::take(&mut self.woken), state, owed }
     }
 
     fn act(&mut self, action: Action) -> Outcome {
@@ -194,6 +195,15 @@ impl Model {
                 return Outcome::Forgotten(forgotten);
             }
             SemaphoreAction::Resize(from, to) => self.available += to as isize - from as isize,
+            SemaphoreAction::TryAcquireUpTo(min, max) => {
+                let before = self.available;
+                let outcome = match self.first_poll(Request::UpTo(min, max)) {
+                    Phase::Holding(n) => Outcome::Acquired(n),
+                    _ => Outcome::Failed,
+                };
+                self.available = before;
+                return outcome;
+            }
             SemaphoreAction::Close => self.closed = true,
         }
         self.serve_queue();

@@ -36,7 +36,8 @@ pub fn run_actions<S: PermitSource>(
     let steps: Vec<_> = actions.iter().copied().map(Step::Common).collect();
     compare(Model::new(available), &steps, |step| match step {
         Step::Common(action) => {
-            Observation { outcome: world.act(action), woken: world.wake_log.take(), state: None }
+            let outcome = world.act(action);
+            Observation { outcome, woken: world.wake_log.take(), state: None, owed: None }
         }
         Step::Semaphore(_) => unreachable!("all steps are common actions"),
     })
@@ -85,6 +86,7 @@ fn compare(
         );
         let observed = run_step(step);
         specified.state = specified.state.filter(|_| observed.state.is_some());
+        specified.owed = specified.owed.filter(|_| observed.owed.is_some());
         if specified == observed { Ok(()) } else { Err(Box::new(Mismatch { step, specified, observed })) }
     };
     steps.iter().try_for_each(|&step| check(&mut model, step))?;

@@ -68,6 +68,8 @@ pub enum SemaphoreAction {
     ForgetAvailable(usize),
     /// `Resize(from, to)`
     Resize(usize, usize),
+    /// `TryAcquireUpTo(min, max)`: releases at once what it acquires.
+    TryAcquireUpTo(usize, usize),
     Close,
 }
 
@@ -95,6 +97,8 @@ pub struct Observation {
     pub woken: Vec<super::waker::WakeUp>,
     /// `None` for a mutex.
     pub state: Option<State>,
+    /// The permits owed. `None` for a mutex.
+    pub owed: Option<usize>,
 }
 
 /// The public state of a semaphore.

@@ -180,6 +180,10 @@ impl<S: SemaphoreSource> World<S> {
                 return Outcome::Forgotten(self.source.forget_permits(n));
             }
             SemaphoreAction::Resize(from, to) => self.source.resize(from, to),
+            SemaphoreAction::TryAcquireUpTo(min, max) => {
+                let permit = self.source.try_acquire_up_to(min, max);
+                return permit.map_or(Outcome::Failed, |held| Outcome::Acquired(held.num_permits()));
+            }
             SemaphoreAction::Close => self.source.close(),
         }
         Outcome::Done
@@ -207,6 +211,7 @@ impl<S: SemaphoreSource> World<S> {
             Step::Common(action) => self.act(action),
             Step::Semaphore(action) => self.act_on_semaphore(action),
         };
-        Observation { outcome, woken: self.wake_log.take(), state: Some(self.state()) }
+        let (state, owed) = (Some(self.state()), Some(self.source.permits_owed()));
+        Observation { outcome, woken: self.wake_log.take(), state, owed }
     }
 }

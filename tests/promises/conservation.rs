@@ -56,6 +56,9 @@ impl<S: SemaphoreSource + NewSource> RandomProgram<S> {
         if state.available as isize != available.max(0) {
             return Err(TestCaseError::fail(format!("wrong number of available permits: {report}")));
         }
+        if self.world.source.permits_owed() as isize != (-available).max(0) {
+            return Err(TestCaseError::fail(format!("wrong number of owed permits: {report}")));
+        }
         match self.model.front() {
             Some(request) if available >= request.min() as isize => Err(TestCaseError::fail(format!(
                 "the front waits although enough permits are available: {report}"
@@ -230,10 +233,13 @@ fn growing_pays_owed_permits_first<S: SemaphoreSource + NewSource>() {
     let mut world = World::<S>::new(4);
     let all = world.acquire(4);
     world.source.resize(4, 1);
+    assert_eq!(world.source.permits_owed(), 3);
     let waiter = world.acquire(1);
     world.source.resize(1, 3);
+    assert_eq!(world.source.permits_owed(), 1);
     assert_eq!(world.woken(), [], "one permit is still owed");
     world.release(all);
+    assert_eq!(world.source.permits_owed(), 0);
     assert_eq!(world.woken(), [waiter]);
     assert_eq!(world.state(), State { available: 2, waiters: 0, closed: false });
 }

@@ -33,8 +33,22 @@ fn a_semaphore_shows_its_counts() {
 fn a_semaphore_shows_owed_permits() {
     let semaphore = Semaphore::new(3);
     semaphore.reduce_permits(5);
-    let text = debug(&semaphore);
-    assert!(text.contains("permits: -2") || text.contains("owed: 2"), "{text}");
+    assert_contains(&debug(&semaphore), &["permits: 0", "owed: 2", "waiters: 0", "closed: false"]);
+}
+
+/// A request that no other number could be mistaken for.
+#[test]
+fn a_semaphore_shows_what_the_front_of_its_queue_requests() {
+    let semaphore = Semaphore::new(1);
+    assert!(!debug(&semaphore).contains("7777"));
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut front = Box::pin(semaphore.acquire_many(7777));
+    let mut second = pin!(semaphore.acquire_many(8888));
+    assert!(front.as_mut().poll(&mut cx).is_pending() && second.as_mut().poll(&mut cx).is_pending());
+    assert_contains(&debug(&semaphore), &["permits: 1", "waiters: 2", "front", "7777", "closed: false"]);
+    assert!(!debug(&semaphore).contains("8888"));
+    drop(front);
+    assert_contains(&debug(&semaphore), &["waiters: 1", "front", "8888"]);
 }
 
 #[test]

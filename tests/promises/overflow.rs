@@ -57,7 +57,10 @@ fn acquiring_more_than_the_maximum_panics<S: SemaphoreSource + NewSource>() {
         assert_panics(|| drop(world.source.acquire(Request::Exactly(n))));
         assert_panics(|| drop(world.source.acquire(Request::UpTo(1, n))));
         assert_panics(|| drop(world.source.try_acquire(n)));
+        assert_panics(|| drop(world.source.try_acquire_up_to(1, n)));
+        assert_panics(|| drop(world.source.try_acquire_up_to(n, n)));
     }
+    assert_panics(|| drop(world.source.try_acquire_up_to(3, 2)));
     assert_panics(|| drop(world.source.acquire(Request::UpTo(3, 2))));
     assert_eq!(world.state(), State { available: 2, waiters: 0, closed: false });
     let max_permits = world.acquire(MAX);
@@ -102,6 +105,7 @@ fn owing_more_than_the_maximum_panics_and_removes_nothing<S: SemaphoreSource + N
     for n in [2, MAX, MAX + 1, usize::MAX / 2 + 1, usize::MAX] {
         assert_panics(|| world.source.reduce_permits(n));
     }
+    assert_eq!(world.source.permits_owed(), MAX - 1);
     assert_panics(|| world.source.resize(2, 0));
     assert_panics(|| world.source.resize(usize::MAX, 0));
     assert_panics(|| world.source.resize(0, usize::MAX));

@@ -74,7 +74,14 @@ fn all_steps(model: &Model, steps: &mut Vec<Step>) {
         [Action::Create(Request::Exactly(1)), Action::TryAcquire(1), Action::TryAcquire(0)]
             .map(Step::Common),
     );
-    steps.extend([SemaphoreAction::ForgetAvailable(1), SemaphoreAction::Resize(3, 1)].map(Step::Semaphore));
+    steps.extend(
+        [
+            SemaphoreAction::ForgetAvailable(1),
+            SemaphoreAction::Resize(3, 1),
+            SemaphoreAction::TryAcquireUpTo(1, 2),
+        ]
+        .map(Step::Semaphore),
+    );
     for waiter in 0..model.created() {
         steps.push(Step::Common(Action::PollWithNewWaker(waiter)));
         steps.extend(
