@@ -149,7 +149,7 @@ fn tries_succeed_right_after_a_grant_by_another_thread() {
         }
     }
     let (semaphore, queued) = (Semaphore::new(0), AtomicUsize::new(0));
-    let n = rounds(20_000);
+    let n = rounds(5_000);
     thread::scope(|scope| {
         scope.spawn(|| {
             for round in 1..=n {
