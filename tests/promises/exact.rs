@@ -10,7 +10,7 @@ use fairgate::{BoundedAcquireError, Mutex, Semaphore, TryAcquireError};
 
 use crate::common::rounds;
 
-const THREADS: usize = 4;
+const THREADS: usize = 3;
 
 fn poll<F: Future>(future: F) -> Poll<F::Output> {
     pin!(future).poll(&mut Context::from_waker(Waker::noop()))
@@ -35,7 +35,7 @@ fn beside_threads(disturb: impl Fn() + Sync, mut check: impl FnMut()) {
                 }
             });
         }
-        (0..rounds(10_000)).for_each(|_| check());
+        (0..rounds(5_000)).for_each(|_| check());
     });
 }
 
