@@ -1,4 +1,4 @@
-//! The same code on smol, tokio and a bare `block_on`. The scenario and a dozen executors more are in `executors/`.
+//! One scenario on smol, tokio and a plain `block_on`. `executors/` runs it on a dozen more executors.
 #![cfg(not(miri))]
 
 #[expect(unreachable_pub, reason = "a package of its own")]
@@ -21,7 +21,7 @@ use tokio::time::sleep;
 
 const LIMIT: Duration = Duration::from_millis(20);
 
-/// Waits for all that were spawned.
+/// Awaits all tasks.
 async fn all<T: Future>(tasks: Vec<T>) {
     for task in tasks {
         task.await;

@@ -13,19 +13,19 @@ use smol::future::{block_on, poll_once, yield_now};
 use textbook::Textbook;
 
 #[test]
-fn exercise_1_who_goes_first() {
+fn exercise_1_the_order_of_grants() {
     let semaphore = Semaphore::new(5);
-    let mut out = Vec::from([(); 5].map(|()| semaphore.try_acquire().unwrap()));
-    let mut line = [3, 1, 1].map(|n| Box::pin(semaphore.acquire_many(n)));
-    for request in &mut line {
+    let mut held = Vec::from([(); 5].map(|()| semaphore.try_acquire().unwrap()));
+    let mut queue = [3, 1, 1].map(|n| Box::pin(semaphore.acquire_many(n)));
+    for request in &mut queue {
         assert!(block_on(poll_once(request)).is_none());
     }
-    let mut served = Vec::new();
-    while let Some(permit) = out.pop() {
+    let mut granted = Vec::new();
+    while let Some(permit) = held.pop() {
         drop(permit);
-        served.push(line.iter().filter(|request| request.is_granted()).count());
+        granted.push(queue.iter().filter(|request| request.is_granted()).count());
     }
-    assert_eq!(served, [0, 0, 1, 2, 3]);
+    assert_eq!(granted, [0, 0, 1, 2, 3]);
 }
 
 async fn acquire_within(semaphore: &Semaphore, limit: impl IntoFuture) -> Option<SemaphorePermit<'_>> {
@@ -33,86 +33,86 @@ async fn acquire_within(semaphore: &Semaphore, limit: impl IntoFuture) -> Option
 }
 
 #[test]
-fn exercise_2_enough_of_waiting() {
+fn exercise_2_acquire_within() {
     let semaphore = Semaphore::new(1);
     let permit = block_on(acquire_within(&semaphore, pending::<()>())).unwrap();
-    let in_vain = block_on(acquire_within(&semaphore, ready(())));
-    assert!(in_vain.is_none());
+    let expired = block_on(acquire_within(&semaphore, ready(())));
+    assert!(expired.is_none());
     assert_eq!(semaphore.waiters(), 0);
     drop(permit);
     assert_eq!(semaphore.available_permits(), 1);
 }
 
 #[test]
-fn exercise_3_closing_time() {
+fn exercise_3_closing() {
     let semaphore = Semaphore::new(1);
-    let inside = semaphore.try_acquire().unwrap();
-    let mut in_line = pin!(semaphore.acquire());
-    assert!(block_on(poll_once(&mut in_line)).is_none());
+    let held = semaphore.try_acquire().unwrap();
+    let mut queued = pin!(semaphore.acquire());
+    assert!(block_on(poll_once(&mut queued)).is_none());
 
     semaphore.close();
-    assert!(block_on(in_line).is_err());
+    assert!(block_on(queued).is_err());
     assert!(block_on(semaphore.acquire()).is_err());
     assert_eq!(semaphore.try_acquire().unwrap_err(), TryAcquireError::Closed);
-    assert_eq!(inside.num_permits(), 1);
-    drop(inside);
+    assert_eq!(held.num_permits(), 1);
+    drop(held);
     assert_eq!(semaphore.available_permits(), 1);
 }
 
 #[test]
-fn exercise_4_everybody_here() {
-    let gate = Semaphore::new(0);
+fn exercise_4_a_barrier() {
+    let barrier = Semaphore::new(0);
     let arrived = Cell::new(0);
     let walk = async |steps: usize| {
         for _ in 0..steps {
             yield_now().await;
         }
         arrived.set(arrived.get() + 1);
-        gate.add_permits(1);
+        barrier.add_permits(1);
     };
     let executor = LocalExecutor::new();
     for steps in [4, 0, 2, 3, 1] {
         executor.spawn(walk(steps)).detach();
     }
-    block_on(executor.run(gate.acquire_many(5))).unwrap().forget();
+    block_on(executor.run(barrier.acquire_many(5))).unwrap().forget();
     assert_eq!(arrived.get(), 5);
 }
 
 #[test]
-fn exercise_5_fewer_please() {
+fn exercise_5_shrinking_the_limit() {
     let semaphore = Semaphore::new(5);
-    let mut out = Vec::from([(); 5].map(|()| semaphore.try_acquire().unwrap()));
+    let mut held = Vec::from([(); 5].map(|()| semaphore.try_acquire().unwrap()));
     semaphore.reduce_permits(2);
     let mut next = pin!(semaphore.acquire());
-    for still_out in [5, 4, 3] {
-        assert_eq!(out.len(), still_out);
+    for still_held in [5, 4, 3] {
+        assert_eq!(held.len(), still_held);
         assert!(block_on(poll_once(&mut next)).is_none());
-        out.pop();
+        held.pop();
     }
-    assert!(block_on(poll_once(&mut next)).is_some(), "two are out, the third may come in");
+    assert!(block_on(poll_once(&mut next)).is_some(), "two are held, so the third is granted");
 }
 
 #[test]
-fn exercise_6_the_line_is_too_long() {
+fn exercise_6_a_bounded_queue() {
     let semaphore = Semaphore::new(1);
-    let _served = semaphore.try_acquire().unwrap();
-    let mut line = [(); 2].map(|()| Box::pin(semaphore.acquire().bounded(2)));
-    for request in &mut line {
+    let _held = semaphore.try_acquire().unwrap();
+    let mut queue = [(); 2].map(|()| Box::pin(semaphore.acquire().bounded(2)));
+    for request in &mut queue {
         assert!(block_on(poll_once(request)).is_none());
     }
-    let refused = block_on(semaphore.acquire().bounded(2));
-    assert_eq!(refused.unwrap_err(), BoundedAcquireError::QueueFull);
+    let full = block_on(semaphore.acquire().bounded(2));
+    assert_eq!(full.unwrap_err(), BoundedAcquireError::QueueFull);
 }
 
 #[test]
-fn exercise_7_overtaking() {
+fn exercise_7_barging() {
     let textbook = Textbook::new(1);
     let permit = textbook.try_acquire();
     let mut first = pin!(textbook.acquire());
     assert!(block_on(poll_once(&mut first)).is_none());
     drop(permit);
-    let overtaker = textbook.try_acquire();
-    assert!(overtaker.is_some());
+    let barging = textbook.try_acquire();
+    assert!(barging.is_some());
     assert!(block_on(poll_once(&mut first)).is_none());
 
     let fair = Semaphore::new(1);
@@ -124,8 +124,8 @@ fn exercise_7_overtaking() {
     assert!(block_on(poll_once(&mut first)).is_some());
 }
 
-/// Two slow answers keep both slots over a tick, while six requests wait. Then the slots come free: how
-/// many of the six are sent before the next tick?
+/// Two slow answers hold both slots during a tick while six requests wait. Then the slots are released. Returns
+/// how many of the six are sent before the next tick.
 fn sent_in_one_tick(request: impl AsyncFn(&Semaphore, &Semaphore)) -> usize {
     let (slots, tokens, sent) = (Semaphore::new(2), Semaphore::new(3), Cell::new(0));
     let executor = LocalExecutor::new();
@@ -146,16 +146,16 @@ fn sent_in_one_tick(request: impl AsyncFn(&Semaphore, &Semaphore)) -> usize {
 }
 
 #[test]
-fn exercise_8_both_limits() {
+fn exercise_8_two_limits() {
     let slot_first = sent_in_one_tick(async |slots, tokens| {
         let _slot = slots.acquire().await.unwrap();
         tokens.acquire().await.unwrap().forget();
     });
-    assert_eq!(slot_first, 3, "the token is taken when the request is really sent");
+    assert_eq!(slot_first, 3, "the token is acquired when the request is sent");
 
     let token_first = sent_in_one_tick(async |slots, tokens| {
         tokens.acquire().await.unwrap().forget();
         let _slot = slots.acquire().await.unwrap();
     });
-    assert_eq!(token_first, 6, "tokens of an earlier tick were saved up in the line");
+    assert_eq!(token_first, 6, "waiting requests hold tokens of the earlier tick");
 }

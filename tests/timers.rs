@@ -1,4 +1,4 @@
-//! `with_timeout` under every timer that is at hand, and the table of its documentation, line by line.
+//! `with_timeout` with several timers, and the table in its documentation row by row.
 
 use std::future::{Future, pending, poll_fn, ready};
 use std::pin::{Pin, pin};
@@ -12,8 +12,8 @@ use futures_lite::future::{block_on, poll_once, yield_now};
 const SHORT: Duration = Duration::from_millis(5);
 const LONG: Duration = Duration::from_secs(3600);
 
-/// A timer, and what runs it.
-trait Clock {
+/// A timer and an executor that runs it.
+trait TimerKind {
     fn after(limit: Duration) -> impl Future;
 
     fn run<T>(future: impl Future<Output = T>) -> T {
@@ -23,7 +23,7 @@ trait Clock {
 
 struct Smol;
 
-impl Clock for Smol {
+impl TimerKind for Smol {
     fn after(limit: Duration) -> impl Future {
         smol::Timer::after(limit)
     }
@@ -31,8 +31,8 @@ impl Clock for Smol {
 
 struct Tokio;
 
-impl Clock for Tokio {
-    /// tokio's timer wants to be made inside its runtime.
+impl TimerKind for Tokio {
+    /// tokio's timer must be created inside its runtime.
     fn after(limit: Duration) -> impl Future {
         tokio::time::sleep(limit)
     }
@@ -44,39 +44,38 @@ impl Clock for Tokio {
 
 struct FuturesTimer;
 
-impl Clock for FuturesTimer {
+impl TimerKind for FuturesTimer {
     fn after(limit: Duration) -> impl Future {
         futures_timer::Delay::new(limit)
     }
 }
 
-/// Written by hand: a thread that sleeps, and then opens a gate.
+/// A hand-made timer: a thread that sleeps and then adds a permit.
 struct Thread;
 
-impl Clock for Thread {
+impl TimerKind for Thread {
     fn after(limit: Duration) -> impl Future {
-        let gate = Arc::new(Semaphore::new(0));
-        let deadline = gate.clone().acquire_owned();
+        let semaphore = Arc::new(Semaphore::new(0));
+        let deadline = semaphore.clone().acquire_owned();
         std::thread::spawn(move || {
             std::thread::sleep(limit);
-            gate.add_permits(1);
+            semaphore.add_permits(1);
         });
         deadline
     }
 }
 
-/// No timer at all: somebody presses a button. A short limit is one who has pressed it before, a long one is
-/// somebody who never does.
-struct Button;
+/// No timer: a deadline that has expired already if the limit is short, and never expires if it is long.
+struct Manual;
 
-impl Clock for Button {
+impl TimerKind for Manual {
     fn after(limit: Duration) -> impl Future {
-        let pressed = Semaphore::new(usize::from(limit == SHORT));
-        async move { drop(pressed.acquire().await) }
+        let expired = Semaphore::new(usize::from(limit == SHORT));
+        async move { drop(expired.acquire().await) }
     }
 }
 
-fn a_wait_in_vain_ends_at_the_deadline_and_leaves_no_trace<C: Clock>() {
+fn an_acquire_that_expires_is_cancelled<C: TimerKind>() {
     let (semaphore, mutex) = (Semaphore::new(0), Mutex::new(()));
     let _locked = mutex.try_lock().unwrap();
     C::run(async {
@@ -88,18 +87,18 @@ fn a_wait_in_vain_ends_at_the_deadline_and_leaves_no_trace<C: Clock>() {
     assert_eq!(semaphore.available_permits(), 1);
 }
 
-fn a_permit_that_comes_in_time_is_had<C: Clock>() {
+fn a_permit_granted_before_the_deadline_is_acquired<C: TimerKind>() {
     let semaphore = Semaphore::new(0);
     C::run(async {
-        let mut turn = pin!(semaphore.acquire().with_timeout(C::after(LONG)));
-        assert!(poll_once(turn.as_mut()).await.is_none());
+        let mut acquire = pin!(semaphore.acquire().with_timeout(C::after(LONG)));
+        assert!(poll_once(acquire.as_mut()).await.is_none());
         semaphore.add_permits(1);
-        drop(turn.await.expect("in time").expect("open"));
+        drop(acquire.await.expect("before the deadline").expect("not closed"));
     });
     assert_eq!(semaphore.available_permits(), 1);
 }
 
-fn the_slot_of_work_that_is_cut_short_is_free_again<C: Clock>() {
+fn the_permit_of_work_that_expires_is_released<C: TimerKind>() {
     let slots = Semaphore::new(1);
     C::run(async {
         for _ in 0..3 {
@@ -110,32 +109,32 @@ fn the_slot_of_work_that_is_cut_short_is_free_again<C: Clock>() {
     assert_eq!(slots.available_permits(), 1);
 }
 
-macro_rules! each_clock {
-    ($($module:ident $clock:ident)*) => { $(
+macro_rules! for_each_timer {
+    ($($module:ident $timer:ident)*) => { $(
         mod $module {
             use super::*;
 
             #[test]
-            fn a_wait_in_vain_ends_at_the_deadline_and_leaves_no_trace() {
-                super::a_wait_in_vain_ends_at_the_deadline_and_leaves_no_trace::<$clock>();
+            fn an_acquire_that_expires_is_cancelled() {
+                super::an_acquire_that_expires_is_cancelled::<$timer>();
             }
 
             #[test]
-            fn a_permit_that_comes_in_time_is_had() {
-                super::a_permit_that_comes_in_time_is_had::<$clock>();
+            fn a_permit_granted_before_the_deadline_is_acquired() {
+                super::a_permit_granted_before_the_deadline_is_acquired::<$timer>();
             }
 
             #[test]
-            fn the_slot_of_work_that_is_cut_short_is_free_again() {
-                super::the_slot_of_work_that_is_cut_short_is_free_again::<$clock>();
+            fn the_permit_of_work_that_expires_is_released() {
+                super::the_permit_of_work_that_expires_is_released::<$timer>();
             }
         }
     )* };
 }
 
-each_clock! { smol_timer Smol  tokio_sleep Tokio  futures_timer_delay FuturesTimer  thread Thread  button Button }
+for_each_timer! { smol_timer Smol  tokio_sleep Tokio  futures_timer_delay FuturesTimer  thread Thread  manual Manual }
 
-/// The ready-made timer.
+/// The built-in timer of the feature `async-io`.
 #[cfg(feature = "async-io")]
 #[test]
 fn timeout_takes_a_duration() {
@@ -153,37 +152,37 @@ fn timeout_takes_a_duration() {
 // The table in the documentation of `with_timeout`.
 
 #[test]
-fn a_result_that_is_ready_wins_over_a_deadline_that_is_ready() {
+fn a_ready_result_wins_over_a_ready_deadline() {
     assert_eq!(block_on(with_timeout(ready(7), ready(()))), Ok(7));
 }
 
 #[test]
-fn a_permit_granted_since_the_last_poll_wins_over_a_deadline_that_has_passed_since() {
-    let (semaphore, passed) = (Semaphore::new(0), Semaphore::new(0));
-    let mut turn = pin!(semaphore.acquire().with_timeout(passed.acquire()));
-    assert!(block_on(poll_once(turn.as_mut())).is_none());
-    passed.add_permits(1);
+fn a_permit_granted_between_polls_wins_over_a_deadline_that_expired_between_polls() {
+    let (semaphore, expired) = (Semaphore::new(0), Semaphore::new(0));
+    let mut acquire = pin!(semaphore.acquire().with_timeout(expired.acquire()));
+    assert!(block_on(poll_once(acquire.as_mut())).is_none());
+    expired.add_permits(1);
     semaphore.add_permits(1);
-    assert!(block_on(turn).is_ok());
+    assert!(block_on(acquire).is_ok());
 }
 
-/// The permit comes just between the look at the future and the look at the deadline.
+/// The permit is granted after the future and before the deadline is polled.
 #[test]
-fn a_permit_granted_at_the_moment_of_the_deadline_goes_to_the_next_in_line() {
+fn a_permit_granted_while_the_deadline_is_polled_goes_to_the_next_waiter() {
     let semaphore = Semaphore::new(0);
     let deadline = poll_fn(|_| {
         semaphore.add_permits(1);
         Poll::Ready(())
     });
-    let mut turn = pin!(semaphore.acquire().with_timeout(deadline));
-    assert!(block_on(turn.as_mut()).is_err());
-    assert_eq!(semaphore.available_permits(), 1, "with nobody in line it lies free");
+    let mut acquire = pin!(semaphore.acquire().with_timeout(deadline));
+    assert!(block_on(acquire.as_mut()).is_err());
+    assert_eq!(semaphore.available_permits(), 1, "without waiters it becomes available");
 
     let taken = semaphore.try_acquire().unwrap();
     let mut next = pin!(semaphore.acquire());
     let mut taken = Some(taken);
     let deadline = poll_fn(|cx| {
-        // It stands in line behind the one whose deadline this is.
+        // This future is queued behind the one whose deadline this is.
         assert!(next.as_mut().poll(cx).is_pending());
         drop(taken.take());
         Poll::Ready(())
@@ -193,7 +192,7 @@ fn a_permit_granted_at_the_moment_of_the_deadline_goes_to_the_next_in_line() {
 }
 
 #[test]
-fn a_limit_of_zero_lets_through_what_need_not_wait() {
+fn a_deadline_of_zero_does_not_stop_an_acquire_that_completes_at_once() {
     let semaphore = Semaphore::new(1);
     let zero = || smol::Timer::after(Duration::ZERO);
     assert!(block_on(semaphore.acquire().with_timeout(ready(()))).is_ok());
@@ -205,58 +204,58 @@ fn a_limit_of_zero_lets_through_what_need_not_wait() {
 }
 
 #[test]
-fn a_deadline_that_never_comes_is_none() {
+fn a_deadline_that_never_expires_has_no_effect() {
     let semaphore = Semaphore::new(0);
-    let mut turn = pin!(semaphore.acquire().with_timeout(pending::<()>()));
+    let mut acquire = pin!(semaphore.acquire().with_timeout(pending::<()>()));
     for _ in 0..100 {
-        assert!(block_on(poll_once(turn.as_mut())).is_none());
+        assert!(block_on(poll_once(acquire.as_mut())).is_none());
     }
     assert_eq!(semaphore.waiters(), 1);
     semaphore.add_permits(1);
-    assert!(block_on(turn).is_ok());
+    assert!(block_on(acquire).is_ok());
 }
 
 #[test]
-fn dropped_half_way_it_leaves_the_line_and_drops_the_deadline() {
+fn dropping_the_adapter_cancels_the_future_and_drops_the_deadline() {
     let (semaphore, deadline) = (Semaphore::new(0), Semaphore::new(0));
-    let mut turn = Box::pin(semaphore.acquire().with_timeout(deadline.acquire()));
-    assert!(block_on(poll_once(turn.as_mut())).is_none());
+    let mut acquire = Box::pin(semaphore.acquire().with_timeout(deadline.acquire()));
+    assert!(block_on(poll_once(acquire.as_mut())).is_none());
     assert_eq!((semaphore.waiters(), deadline.waiters()), (1, 1));
-    drop(turn);
+    drop(acquire);
     assert_eq!((semaphore.waiters(), deadline.waiters()), (0, 0));
 }
 
 #[test]
-fn dropped_half_way_it_passes_on_what_it_was_granted() {
+fn dropping_the_adapter_passes_a_grant_on() {
     let semaphore = Semaphore::new(0);
-    let mut turn = Box::pin(semaphore.acquire().with_timeout(pending::<()>()));
+    let mut acquire = Box::pin(semaphore.acquire().with_timeout(pending::<()>()));
     let mut next = pin!(semaphore.acquire());
-    assert!(block_on(poll_once(turn.as_mut())).is_none());
+    assert!(block_on(poll_once(acquire.as_mut())).is_none());
     assert!(block_on(poll_once(next.as_mut())).is_none());
     semaphore.add_permits(1);
     assert!(block_on(poll_once(next.as_mut())).is_none());
-    drop(turn);
+    drop(acquire);
     assert!(block_on(poll_once(next)).is_some_and(|permit| permit.is_ok()));
 }
 
 #[test]
-fn once_expired_it_holds_nothing_even_if_it_is_kept() {
+fn an_expired_adapter_holds_nothing() {
     let semaphore = Arc::new(Semaphore::new(0));
     let work = {
         let semaphore = semaphore.clone();
         async move {
-            let _none = semaphore.acquire_many(0).await;
+            let _zero = semaphore.acquire_many(0).await;
             yield_now().await;
             pending::<()>().await;
         }
     };
-    let mut kept = pin!(work.with_timeout(ready(())));
-    assert!(block_on(kept.as_mut()).is_err());
-    assert_eq!(Arc::strong_count(&semaphore), 1, "what the work owned is gone");
+    let mut expired = pin!(work.with_timeout(ready(())));
+    assert!(block_on(expired.as_mut()).is_err());
+    assert_eq!(Arc::strong_count(&semaphore), 1, "what the future owned is dropped");
 }
 
 #[test]
-fn limits_nest_and_the_first_to_pass_decides() {
+fn adapters_nest_and_the_first_deadline_to_expire_decides() {
     let semaphore = Semaphore::new(0);
     let inner = semaphore.acquire().with_timeout(pending::<()>());
     assert!(block_on(inner.with_timeout(ready(()))).is_err());
@@ -265,12 +264,12 @@ fn limits_nest_and_the_first_to_pass_decides() {
     assert_eq!(semaphore.waiters(), 0);
 }
 
-/// A deadline needs no `Future` of its own: what becomes one will do, and so will a boxed one.
+/// The deadline and the future may be any `IntoFuture`, also one of a boxed future.
 #[test]
-fn anything_that_becomes_a_future_is_a_deadline() {
-    struct Soon;
+fn any_into_future_is_a_deadline() {
+    struct IntoReady;
 
-    impl IntoFuture for Soon {
+    impl IntoFuture for IntoReady {
         type Output = ();
         type IntoFuture = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -279,6 +278,6 @@ fn anything_that_becomes_a_future_is_a_deadline() {
         }
     }
 
-    assert!(block_on(with_timeout(pending::<()>(), Soon)).is_err());
-    assert!(block_on(with_timeout(Soon, pending::<()>())).is_ok());
+    assert!(block_on(with_timeout(pending::<()>(), IntoReady)).is_err());
+    assert!(block_on(with_timeout(IntoReady, pending::<()>())).is_ok());
 }

@@ -1,219 +1,239 @@
-//! The specification: a strictly fair semaphore as a number and a queue. What it says of a program, every
-//! semaphore and mutex of the crate must say, step for step.
+//! The specification: a strictly FIFO semaphore as a number and a queue. Every semaphore and mutex of the crate must
+//! behave like it, step by step.
 
 use std::collections::VecDeque;
 
-use super::log::Ring;
-use super::step::{Answer, Ask, Change, Seen, Step, Turn, Word};
+use super::step::{Action, Observation, Outcome, Request, SemaphoreAction, State, Step};
+use super::waker::WakeUp;
 
 #[derive(Clone)]
 pub struct Model {
-    /// Below zero: so many are owed.
-    free: isize,
+    /// Negative while permits are owed.
+    available: isize,
     closed: bool,
-    line: VecDeque<usize>,
-    cast: Vec<Part>,
-    rung: Vec<Ring>,
+    queue: VecDeque<usize>,
+    waiters: Vec<Waiter>,
+    woken: Vec<WakeUp>,
 }
 
 #[derive(Clone)]
-struct Part {
-    ask: Ask,
-    voice: usize,
-    fate: Fate,
+struct Waiter {
+    request: Request,
+    waker_version: usize,
+    phase: Phase,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    Made,
-    Waiting,
+pub enum Phase {
+    /// Never polled.
+    Created,
+    Queued,
+    /// Granted this many permits, not polled since.
     Granted(usize),
-    Refused,
-    Holds(usize),
-    Gone,
+    /// Woken by `close`, not polled since.
+    Closed,
+    Holding(usize),
+    Finished,
 }
 
-/// The semaphore itself.
+/// The semaphore.
 impl Model {
-    pub fn new(free: usize) -> Self {
-        let (line, cast, rung) = Default::default();
-        Self { free: free as isize, closed: false, line, cast, rung }
+    pub fn new(available: usize) -> Self {
+        let (queue, waiters, woken) = Default::default();
+        Self { available: available as isize, closed: false, queue, waiters, woken }
     }
 
-    fn share(&self, ask: Ask) -> Option<usize> {
-        (self.free >= ask.least() as isize).then(|| ask.most().min(self.free as usize))
+    /// How many permits the request gets now, if there are enough for it.
+    fn fitting(&self, request: Request) -> Option<usize> {
+        (self.available >= request.min() as isize).then(|| request.max().min(self.available as usize))
     }
 
-    fn enter(&mut self, ask: Ask) -> Fate {
-        match self.share(ask) {
-            _ if self.closed => Fate::Refused,
-            Some(n) if self.line.is_empty() => {
-                self.free -= n as isize;
-                Fate::Holds(n)
+    fn first_poll(&mut self, request: Request) -> Phase {
+        match self.fitting(request) {
+            _ if self.closed => Phase::Closed,
+            Some(n) if self.queue.is_empty() => {
+                self.available -= n as isize;
+                Phase::Holding(n)
             }
-            _ if ask.least() == 0 => Fate::Holds(0),
-            _ if self.line.len() >= ask.room() => Fate::Refused,
-            _ => Fate::Waiting,
+            _ if request.min() == 0 => Phase::Holding(0),
+            _ if self.queue.len() >= request.max_waiters() => Phase::Closed,
+            _ => Phase::Queued,
         }
     }
 
-    fn serve(&mut self) {
-        while let Some(&front) = self.line.front() {
-            let fate = match self.share(self.cast[front].ask) {
-                _ if self.closed => Fate::Refused,
-                Some(n) => Fate::Granted(n),
+    fn serve_queue(&mut self) {
+        while let Some(&front) = self.queue.front() {
+            let phase = match self.fitting(self.waiters[front].request) {
+                _ if self.closed => Phase::Closed,
+                Some(n) => Phase::Granted(n),
                 None => return,
             };
-            if let Fate::Granted(n) = fate {
-                self.free -= n as isize;
+            if let Phase::Granted(n) = phase {
+                self.available -= n as isize;
             }
-            self.line.pop_front();
-            self.cast[front].fate = fate;
-            self.rung.push((front, self.cast[front].voice));
+            self.queue.pop_front();
+            self.waiters[front].phase = phase;
+            self.woken.push((front, self.waiters[front].waker_version));
         }
     }
 }
 
-/// Those who take part.
+/// The waiters.
 impl Model {
-    pub fn fate(&self, who: usize) -> Fate {
-        self.cast.get(who).map_or(Fate::Gone, |part| part.fate)
+    pub fn phase(&self, waiter: usize) -> Phase {
+        self.waiters.get(waiter).map_or(Phase::Finished, |waiter| waiter.phase)
     }
 
-    /// What the first in line asks for.
-    pub fn front(&self) -> Option<Ask> {
-        self.line.front().map(|&who| self.cast[who].ask)
+    /// The request at the front of the queue.
+    pub fn front(&self) -> Option<Request> {
+        self.queue.front().map(|&waiter| self.waiters[waiter].request)
     }
 
-    pub fn cast(&self) -> usize {
-        self.cast.len()
+    /// The number of waiters created so far.
+    pub fn created(&self) -> usize {
+        self.waiters.len()
     }
 
-    fn join(&mut self, ask: Ask, fate: Fate) -> usize {
-        self.cast.push(Part { ask, voice: 0, fate });
-        self.cast.len() - 1
+    fn push(&mut self, request: Request, phase: Phase) -> usize {
+        self.waiters.push(Waiter { request, waker_version: 0, phase });
+        self.waiters.len() - 1
     }
 
-    fn poll(&mut self, who: usize) -> Answer {
-        let Part { ask, fate, .. } = self.cast[who];
-        self.cast[who].fate = match fate {
-            Fate::Made => self.enter(ask),
-            Fate::Granted(n) => Fate::Holds(n),
+    fn poll(&mut self, waiter: usize) -> Outcome {
+        let Waiter { request, phase, .. } = self.waiters[waiter];
+        self.waiters[waiter].phase = match phase {
+            Phase::Created => self.first_poll(request),
+            Phase::Granted(n) => Phase::Holding(n),
             other => other,
         };
-        match (fate, self.cast[who].fate) {
-            (_, Fate::Holds(n)) => return Answer::Got(n),
-            (_, Fate::Refused) => self.cast[who].fate = Fate::Gone,
-            (Fate::Made, _) => self.line.push_back(who),
+        match (phase, self.waiters[waiter].phase) {
+            (_, Phase::Holding(n)) => return Outcome::Acquired(n),
+            (_, Phase::Closed) => self.waiters[waiter].phase = Phase::Finished,
+            (Phase::Created, _) => self.queue.push_back(waiter),
             _ => {}
         }
-        if self.cast[who].fate == Fate::Gone { Answer::Refused } else { Answer::Waits }
+        if self.waiters[waiter].phase == Phase::Finished { Outcome::Failed } else { Outcome::Pending }
     }
 
-    fn leave(&mut self, who: usize) {
-        match std::mem::replace(&mut self.cast[who].fate, Fate::Gone) {
-            Fate::Waiting => self.line.retain(|&other| other != who),
-            Fate::Granted(n) | Fate::Holds(n) => self.free += n as isize,
+    fn drop_waiter(&mut self, waiter: usize) {
+        match std::mem::replace(&mut self.waiters[waiter].phase, Phase::Finished) {
+            Phase::Queued => self.queue.retain(|&other| other != waiter),
+            Phase::Granted(n) | Phase::Holding(n) => self.available += n as isize,
             _ => {}
         }
-        self.serve();
+        self.serve_queue();
     }
 }
 
 /// The steps.
 impl Model {
-    /// Whether the step means something here.
+    /// Whether the step is possible now.
     pub fn allows(&self, step: Step) -> bool {
-        let open =
-            |who| matches!(self.fate(who), Fate::Made | Fate::Waiting | Fate::Granted(_) | Fate::Refused);
-        let holds = |who| matches!(self.fate(who), Fate::Holds(_));
+        let incomplete = |waiter| {
+            matches!(self.phase(waiter), Phase::Created | Phase::Queued | Phase::Granted(_) | Phase::Closed)
+        };
+        let holding = |waiter| matches!(self.phase(waiter), Phase::Holding(_));
         match step {
-            Step::Turn(Turn::Poll(who) | Turn::PollAnew(who)) => open(who),
-            Step::Turn(Turn::Leave(who)) => open(who) || holds(who),
-            Step::Change(Change::Forget(who) | Change::Split(who, _)) => holds(who),
-            Step::Change(Change::Merge(into, from)) => into != from && holds(into) && holds(from),
+            Step::Common(Action::Poll(waiter) | Action::PollWithNewWaker(waiter)) => incomplete(waiter),
+            Step::Common(Action::Drop(waiter)) => incomplete(waiter) || holding(waiter),
+            Step::Semaphore(SemaphoreAction::Forget(waiter) | SemaphoreAction::Split(waiter, _)) => {
+                holding(waiter)
+            }
+            Step::Semaphore(SemaphoreAction::Merge(into, from)) => {
+                into != from && holding(into) && holding(from)
+            }
             _ => true,
         }
     }
 
-    pub fn play(&mut self, step: Step) -> Seen {
-        let answer = match step {
-            Step::Turn(turn) => self.turn(turn),
-            Step::Change(change) => self.change(change),
+    pub fn step(&mut self, step: Step) -> Observation {
+        let outcome = match step {
+            Step::Common(action) => self.act(action),
+            Step::Semaphore(action) => self.act_on_semaphore(action),
         };
-        let (free, waiters) = (self.free.max(0) as usize, self.line.len());
-        let word = Some(Word { free, waiters, closed: self.closed });
-        Seen { answer, woken: std::mem::take(&mut self.rung), word }
+        let (available, waiters) = (self.available.max(0) as usize, self.queue.len());
+        let state = Some(State { available, waiters, closed: self.closed });
+        let owed = Some((-self.available).max(0) as usize);
+        Observation { outcome, woken: std::mem::take(&mut self.woken), state, owed }
     }
 
-    fn turn(&mut self, turn: Turn) -> Answer {
-        match turn {
-            Turn::Make(ask) => {
-                self.join(ask, Fate::Made);
-                return Answer::Done;
+    fn act(&mut self, action: Action) -> Outcome {
+        match action {
+            Action::Create(request) => {
+                self.push(request, Phase::Created);
+                return Outcome::Done;
             }
-            Turn::Ask(ask) => {
-                let who = self.join(ask, Fate::Made);
-                return self.poll(who);
+            Action::Acquire(request) => {
+                let waiter = self.push(request, Phase::Created);
+                return self.poll(waiter);
             }
-            Turn::Poll(who) => return self.poll(who),
-            Turn::PollAnew(who) => {
-                self.cast[who].voice += 1;
-                return self.poll(who);
+            Action::Poll(waiter) => return self.poll(waiter),
+            Action::PollWithNewWaker(waiter) => {
+                self.waiters[waiter].waker_version += 1;
+                return self.poll(waiter);
             }
-            Turn::Leave(who) => self.leave(who),
-            Turn::Try(n) => {
-                let who = self.join(Ask::Behind(0, n), Fate::Made);
-                return self.poll(who);
+            Action::Drop(waiter) => self.drop_waiter(waiter),
+            Action::TryAcquire(n) => {
+                // A request that may never wait.
+                let waiter = self.push(Request::Bounded(0, n), Phase::Created);
+                return self.poll(waiter);
             }
         }
-        Answer::Done
+        Outcome::Done
     }
 
-    fn change(&mut self, change: Change) -> Answer {
-        match change {
-            Change::Forget(who) => self.cast[who].fate = Fate::Gone,
-            Change::Split(who, n) => return self.split(who, n),
-            Change::Merge(into, from) => self.merge(into, from),
-            Change::Add(n) => self.free += n as isize,
-            Change::Reduce(n) => self.free -= n as isize,
-            Change::ForgetFree(n) => {
-                let forgotten = n.min(self.free.max(0) as usize);
-                self.free -= forgotten as isize;
-                return Answer::Count(forgotten);
+    fn act_on_semaphore(&mut self, action: SemaphoreAction) -> Outcome {
+        match action {
+            SemaphoreAction::Forget(waiter) => self.waiters[waiter].phase = Phase::Finished,
+            SemaphoreAction::Split(waiter, n) => return self.split(waiter, n),
+            SemaphoreAction::Merge(into, from) => self.merge(into, from),
+            SemaphoreAction::Add(n) => self.available += n as isize,
+            SemaphoreAction::Reduce(n) => self.available -= n as isize,
+            SemaphoreAction::ForgetAvailable(n) => {
+                let forgotten = n.min(self.available.max(0) as usize);
+                self.available -= forgotten as isize;
+                return Outcome::Forgotten(forgotten);
             }
-            Change::Resize(from, to) => self.free += to as isize - from as isize,
-            Change::Close => self.closed = true,
+            SemaphoreAction::Resize(from, to) => self.available += to as isize - from as isize,
+            SemaphoreAction::TryAcquireUpTo(min, max) => {
+                let before = self.available;
+                let outcome = match self.first_poll(Request::UpTo(min, max)) {
+                    Phase::Holding(n) => Outcome::Acquired(n),
+                    _ => Outcome::Failed,
+                };
+                self.available = before;
+                return outcome;
+            }
+            SemaphoreAction::Close => self.closed = true,
         }
-        self.serve();
-        Answer::Done
+        self.serve_queue();
+        Outcome::Done
     }
 
-    fn split(&mut self, who: usize, n: usize) -> Answer {
-        let Fate::Holds(all) = self.cast[who].fate else { return Answer::Refused };
+    fn split(&mut self, waiter: usize, n: usize) -> Outcome {
+        let Phase::Holding(all) = self.waiters[waiter].phase else { return Outcome::Failed };
         if n > all {
-            return Answer::Refused;
+            return Outcome::Failed;
         }
-        self.cast[who].fate = Fate::Holds(all - n);
-        self.join(Ask::For(n), Fate::Holds(n));
-        Answer::Got(n)
+        self.waiters[waiter].phase = Phase::Holding(all - n);
+        self.push(Request::Exactly(n), Phase::Holding(n));
+        Outcome::Acquired(n)
     }
 
     fn merge(&mut self, into: usize, from: usize) {
-        let (Fate::Holds(a), Fate::Holds(b)) = (self.fate(into), self.fate(from)) else { return };
-        self.cast[into].fate = Fate::Holds(a + b);
-        self.cast[from].fate = Fate::Gone;
+        let (Phase::Holding(a), Phase::Holding(b)) = (self.phase(into), self.phase(from)) else { return };
+        self.waiters[into].phase = Phase::Holding(a + b);
+        self.waiters[from].phase = Phase::Finished;
     }
 }
 
-/// The accounting.
 impl Model {
-    /// What lies free, is held and is granted, together: nothing but a change may change it.
+    /// Available, held and granted permits together. Only steps that do not `keep_total` change it.
     pub fn total(&self) -> isize {
-        let taken = |part: &Part| match part.fate {
-            Fate::Granted(n) | Fate::Holds(n) => n as isize,
+        let taken = |waiter: &Waiter| match waiter.phase {
+            Phase::Granted(n) | Phase::Holding(n) => n as isize,
             _ => 0,
         };
-        self.free + self.cast.iter().map(taken).sum::<isize>()
+        self.available + self.waiters.iter().map(taken).sum::<isize>()
     }
 }

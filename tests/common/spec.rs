@@ -1,85 +1,94 @@
-//! Programs, held against the specification.
+//! Runs programs and compares every step with the specification.
 
 use std::rc::Rc;
 use std::sync::Arc;
 
 use fairgate::{Mutex, Semaphore};
 
-use super::kind::{Counted, Counting, Kind, Single};
 use super::model::Model;
-use super::scene::Scene;
-use super::step::{Seen, Step, Turn};
+use super::source::{PermitSource, SemaphoreSource, ViaMutex, ViaSemaphore};
+use super::step::{Action, Observation, Step};
+use super::world::World;
 
-/// Where a program parted from the specification.
+/// The first step at which the specification and the type under test disagree.
 #[derive(Debug)]
 #[expect(dead_code, reason = "read through Debug")]
-pub struct Parting {
+pub struct Mismatch {
     step: Step,
-    specified: Seen,
-    seen: Seen,
+    specified: Observation,
+    observed: Observation,
 }
 
-/// Runs a program, as far as its steps mean something, and then lets everybody leave.
-pub fn run<K: Counting>(kind: K, steps: &[Step]) -> Result<(), Box<Parting>> {
-    let (model, mut scene) = (Model::new(kind.available_permits()), Scene::over(kind));
-    compare(model, steps, |step| scene.play(step))
+/// Runs those steps of a program that are possible, then drops all waiters.
+pub fn run<S: SemaphoreSource>(source: S, steps: &[Step]) -> Result<(), Box<Mismatch>> {
+    let (model, mut world) = (Model::new(source.available_permits()), World::over(source));
+    compare(model, steps, |step| world.step(step))
 }
 
-/// As `run`, for what starts with so many permits and does not tell how many are left: only the answers and the
-/// wake-ups are compared.
-pub fn run_turns<K: Kind>(kind: K, free: usize, turns: &[Turn]) -> Result<(), Box<Parting>> {
-    let mut scene = Scene::over(kind);
-    let steps: Vec<_> = turns.iter().copied().map(Step::Turn).collect();
-    compare(Model::new(free), &steps, |step| match step {
-        Step::Turn(turn) => Seen { answer: scene.turn(turn), woken: scene.log.take(), word: None },
-        Step::Change(_) => unreachable!("made of turns"),
+/// Like `run`, for a source that starts with `available` permits and does not report its state. Compares outcomes and
+/// wake-ups only.
+pub fn run_actions<S: PermitSource>(
+    source: S,
+    available: usize,
+    actions: &[Action],
+) -> Result<(), Box<Mismatch>> {
+    let mut world = World::over(source);
+    let steps: Vec<_> = actions.iter().copied().map(Step::Common).collect();
+    compare(Model::new(available), &steps, |step| match step {
+        Step::Common(action) => {
+            let outcome = world.act(action);
+            Observation { outcome, woken: world.wake_log.take(), state: None, owed: None }
+        }
+        Step::Semaphore(_) => unreachable!("all steps are common actions"),
     })
 }
 
-/// Runs a program on semaphores by all that leads to one.
-pub fn run_on_semaphores(free: usize, steps: &[Step]) -> Result<(), Box<Parting>> {
-    run(Counted(&Semaphore::new(free)), steps)?;
-    run(Counted(Arc::new(Semaphore::new(free))), steps)?;
-    run(Counted(Rc::new(Semaphore::new(free))), steps)
+/// Runs a program on a semaphore behind each kind of handle.
+pub fn run_on_semaphores(available: usize, steps: &[Step]) -> Result<(), Box<Mismatch>> {
+    run(ViaSemaphore(&Semaphore::new(available)), steps)?;
+    run(ViaSemaphore(Arc::new(Semaphore::new(available))), steps)?;
+    run(ViaSemaphore(Rc::new(Semaphore::new(available))), steps)
 }
 
-/// Runs what a mutex can do of a program.
-pub fn run_on_mutexes(steps: &[Step]) -> Result<(), Box<Parting>> {
-    let turns: Vec<_> = steps.iter().filter_map(|step| step.turn()).map(Turn::for_one).collect();
-    run_turns(Single::new(&Mutex::new(()), 1), 1, &turns)?;
-    run_turns(Single::new(Arc::new(Mutex::new(())), 1), 1, &turns)
+/// Runs the common actions of a program on mutexes.
+pub fn run_on_mutexes(steps: &[Step]) -> Result<(), Box<Mismatch>> {
+    let actions: Vec<_> = steps.iter().filter_map(|step| step.common()).map(Action::for_mutex).collect();
+    run_actions(ViaMutex::new(&Mutex::new(()), 1), 1, &actions)?;
+    run_actions(ViaMutex::new(Arc::new(Mutex::new(())), 1), 1, &actions)
 }
 
-/// Runs the program that any bytes are: the first says how many permits there are at the start, each three more are a
-/// step. If it parts from the specification, says where.
+/// Decodes a program from bytes and runs it: the first byte is the initial number of permits, every three more are a
+/// step. Returns a description of the mismatch, if there is one.
 pub fn run_bytes(bytes: &[u8]) -> Result<(), String> {
     let (&first, rest) = bytes.split_first().unwrap_or((&0, &[]));
     let step = |bytes: &[u8]| Step::from_bytes([bytes[0], bytes[1], bytes[2]]);
-    let (free, steps): (_, Vec<_>) = (usize::from(first % 6), rest.chunks_exact(3).map(step).collect());
-    run_on_semaphores(free, &steps)
+    let (available, steps): (_, Vec<_>) =
+        (usize::from(first % 6), rest.chunks_exact(3).map(step).collect());
+    run_on_semaphores(available, &steps)
         .and_then(|()| run_on_mutexes(&steps))
-        .map_err(|parting| format!("{free} permits, {steps:#?}, parts: {parting:#?}"))
+        .map_err(|mismatch| format!("{available} permits, {steps:#?}: {mismatch:#?}"))
 }
 
 fn compare(
     mut model: Model,
     steps: &[Step],
-    mut play: impl FnMut(Step) -> Seen,
-) -> Result<(), Box<Parting>> {
-    let mut one = |model: &mut Model, step: Step| {
+    mut run_step: impl FnMut(Step) -> Observation,
+) -> Result<(), Box<Mismatch>> {
+    let mut check = |model: &mut Model, step: Step| {
         if !model.allows(step) {
             return Ok(());
         }
         let before = model.total();
-        let mut specified = model.play(step);
+        let mut specified = model.step(step);
         assert!(
             !step.keeps_total() || model.total() == before,
             "the specification loses permits: {step:?}"
         );
-        let seen = play(step);
-        specified.word = specified.word.filter(|_| seen.word.is_some());
-        if specified == seen { Ok(()) } else { Err(Box::new(Parting { step, specified, seen })) }
+        let observed = run_step(step);
+        specified.state = specified.state.filter(|_| observed.state.is_some());
+        specified.owed = specified.owed.filter(|_| observed.owed.is_some());
+        if specified == observed { Ok(()) } else { Err(Box::new(Mismatch { step, specified, observed })) }
     };
-    steps.iter().try_for_each(|&step| one(&mut model, step))?;
-    (0..model.cast()).try_for_each(|who| one(&mut model, Step::Turn(Turn::Leave(who))))
+    steps.iter().try_for_each(|&step| check(&mut model, step))?;
+    (0..model.created()).try_for_each(|waiter| check(&mut model, Step::Common(Action::Drop(waiter))))
 }

@@ -1,153 +1,164 @@
-//! The steps of which test programs are made.
+//! The steps that test programs are made of.
 
-/// What a request asks for.
+/// The permits that a future requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ask {
-    For(usize),
-    /// At least, and at most.
+pub enum Request {
+    /// `acquire_many(n)`
+    Exactly(usize),
+    /// `acquire_many(min).up_to(max)`
     UpTo(usize, usize),
-    /// Not behind a line of this length or longer; so many permits.
-    Behind(usize, usize),
+    /// `acquire_many(n).bounded(max_waiters)`, as `Bounded(max_waiters, n)`
+    Bounded(usize, usize),
 }
 
-impl Ask {
-    pub fn least(self) -> usize {
+impl Request {
+    pub fn min(self) -> usize {
         match self {
-            Self::For(n) | Self::UpTo(n, _) | Self::Behind(_, n) => n,
+            Self::Exactly(n) | Self::UpTo(n, _) | Self::Bounded(_, n) => n,
         }
     }
 
-    pub fn most(self) -> usize {
+    pub fn max(self) -> usize {
         match self {
-            Self::For(n) | Self::UpTo(_, n) | Self::Behind(_, n) => n,
+            Self::Exactly(n) | Self::UpTo(_, n) | Self::Bounded(_, n) => n,
         }
     }
 
-    pub fn room(self) -> usize {
+    pub fn max_waiters(self) -> usize {
         match self {
-            Self::Behind(length, _) => length,
+            Self::Bounded(max_waiters, _) => max_waiters,
             _ => usize::MAX,
         }
     }
 }
 
-impl From<usize> for Ask {
+impl From<usize> for Request {
     fn from(n: usize) -> Self {
-        Self::For(n)
+        Self::Exactly(n)
     }
 }
 
-/// What can be done with a semaphore and with a mutex. Whoever takes part has a number, in order of appearance.
+/// An action that semaphores and mutexes support. A waiter is a future or the permits it acquired; waiters are
+/// numbered in order of creation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
-    /// Makes a request and does not poll it.
-    Make(Ask),
-    /// Makes a request and polls it once.
-    Ask(Ask),
+pub enum Action {
+    /// Creates a future without polling it.
+    Create(Request),
+    /// Creates a future and polls it once.
+    Acquire(Request),
     Poll(usize),
-    /// Polls with a waker of another voice.
-    PollAnew(usize),
-    /// Drops the request, or what it got.
-    Leave(usize),
-    Try(usize),
+    /// Polls with a waker that differs from the last one.
+    PollWithNewWaker(usize),
+    /// Drops the future or the permits of a waiter.
+    Drop(usize),
+    TryAcquire(usize),
 }
 
-/// What can be done with a semaphore alone.
+/// An action that only semaphores support.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum SemaphoreAction {
+    /// Forgets the permits of a waiter.
     Forget(usize),
-    /// Parts so many permits from what he holds.
+    /// `Split(waiter, n)`: moves `n` permits of the waiter to a new one.
     Split(usize, usize),
-    /// The first takes in what the second holds.
+    /// `Merge(into, from)`: moves all permits of `from` to `into`.
     Merge(usize, usize),
     Add(usize),
     Reduce(usize),
-    ForgetFree(usize),
-    /// Moves the limit from, to.
+    ForgetAvailable(usize),
+    /// `Resize(from, to)`
     Resize(usize, usize),
+    /// `TryAcquireUpTo(min, max)`: releases at once what it acquires.
+    TryAcquireUpTo(usize, usize),
     Close,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    Turn(Turn),
-    Change(Change),
+    Common(Action),
+    Semaphore(SemaphoreAction),
 }
 
-/// What a step tells the one who takes it.
+/// What a step returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum Outcome {
     Done,
-    Waits,
-    Got(usize),
-    Refused,
-    Count(usize),
+    Pending,
+    Acquired(usize),
+    Failed,
+    /// The number of permits that `forget_permits` removed.
+    Forgotten(usize),
 }
 
-/// What can be seen after a step.
+/// What can be observed after a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
-    pub answer: Answer,
-    pub woken: Vec<super::log::Ring>,
-    /// A mutex does not tell.
-    pub word: Option<Word>,
+pub struct Observation {
+    pub outcome: Outcome,
+    pub woken: Vec<super::waker::WakeUp>,
+    /// `None` for a mutex.
+    pub state: Option<State>,
+    /// The permits owed. `None` for a mutex.
+    pub owed: Option<usize>,
 }
 
-/// What a semaphore tells of itself.
+/// The public state of a semaphore.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Word {
-    pub free: usize,
+pub struct State {
+    pub available: usize,
     pub waiters: usize,
     pub closed: bool,
 }
 
-impl Turn {
-    /// The same turn, as it can be done with a mutex.
-    pub fn for_one(self) -> Self {
+impl Action {
+    /// The same action with a request that a mutex supports.
+    pub fn for_mutex(self) -> Self {
         match self {
-            Self::Make(_) => Self::Make(Ask::For(1)),
-            Self::Ask(_) => Self::Ask(Ask::For(1)),
-            Self::Try(_) => Self::Try(1),
+            Self::Create(_) => Self::Create(Request::Exactly(1)),
+            Self::Acquire(_) => Self::Acquire(Request::Exactly(1)),
+            Self::TryAcquire(_) => Self::TryAcquire(1),
             other => other,
         }
     }
 }
 
 impl Step {
-    pub fn turn(self) -> Option<Turn> {
+    pub fn common(self) -> Option<Action> {
         match self {
-            Self::Turn(turn) => Some(turn),
-            Self::Change(_) => None,
+            Self::Common(action) => Some(action),
+            Self::Semaphore(_) => None,
         }
     }
 
-    /// Whether it leaves as many permits as there were.
+    /// Whether the step leaves the total number of permits unchanged.
     pub fn keeps_total(self) -> bool {
-        use Change::{Add, Forget, ForgetFree, Reduce, Resize};
-        !matches!(self, Self::Change(Add(_) | Forget(_) | ForgetFree(_) | Reduce(_) | Resize(..)))
+        use SemaphoreAction::{Add, Forget, ForgetAvailable, Reduce, Resize};
+        !matches!(self, Self::Semaphore(Add(_) | Forget(_) | ForgetAvailable(_) | Reduce(_) | Resize(..)))
     }
 
-    /// Any three bytes are a step: what, who, how many. Small numbers first, so that shrinking leads to them.
-    pub fn from_bytes([what, who, n]: [u8; 3]) -> Self {
-        let (who, n) = (usize::from(who % 12), usize::from(n % 6));
-        let other = (who + 1 + n) % 12;
-        match what % 20 {
-            0..4 => Self::Turn(Turn::Ask(Ask::For(n))),
-            4 => Self::Turn(Turn::Ask(Ask::UpTo(n, n + who % 4))),
-            5 => Self::Turn(Turn::Ask(Ask::Behind(who % 4, n))),
-            6 => Self::Turn(Turn::Make(Ask::For(n))),
-            7 | 8 => Self::Turn(Turn::Poll(who)),
-            9 => Self::Turn(Turn::PollAnew(who)),
-            10..13 => Self::Turn(Turn::Leave(who)),
-            13 => Self::Turn(Turn::Try(n)),
-            14 => Self::Change(Change::Split(who, n)),
-            15 => Self::Change(Change::Merge(who, other)),
-            16 => Self::Change(Change::Add(n)),
-            17 => Self::Change(Change::Reduce(n)),
-            18 => Self::Change(
-                [Change::Forget(who), Change::ForgetFree(n), Change::Resize(who % 6, n)][n % 3],
-            ),
-            _ => Self::Change(if n == 5 { Change::Close } else { Change::Add(n) }),
+    /// Decodes a step from any three bytes: the action, the waiter, a number. Small bytes decode to simple steps, so
+    /// that shrinking finds them. The committed fuzz corpus depends on this encoding.
+    pub fn from_bytes([action, waiter, n]: [u8; 3]) -> Self {
+        let (waiter, n) = (usize::from(waiter % 12), usize::from(n % 6));
+        let other = (waiter + 1 + n) % 12;
+        match action % 20 {
+            0..4 => Self::Common(Action::Acquire(Request::Exactly(n))),
+            4 => Self::Common(Action::Acquire(Request::UpTo(n, n + waiter % 4))),
+            5 => Self::Common(Action::Acquire(Request::Bounded(waiter % 4, n))),
+            6 => Self::Common(Action::Create(Request::Exactly(n))),
+            7 | 8 => Self::Common(Action::Poll(waiter)),
+            9 => Self::Common(Action::PollWithNewWaker(waiter)),
+            10..13 => Self::Common(Action::Drop(waiter)),
+            13 => Self::Common(Action::TryAcquire(n)),
+            14 => Self::Semaphore(SemaphoreAction::Split(waiter, n)),
+            15 => Self::Semaphore(SemaphoreAction::Merge(waiter, other)),
+            16 => Self::Semaphore(SemaphoreAction::Add(n)),
+            17 => Self::Semaphore(SemaphoreAction::Reduce(n)),
+            18 => Self::Semaphore(match n % 3 {
+                0 => SemaphoreAction::Forget(waiter),
+                1 => SemaphoreAction::ForgetAvailable(n),
+                _ => SemaphoreAction::Resize(waiter % 6, n),
+            }),
+            _ => Self::Semaphore(if n == 5 { SemaphoreAction::Close } else { SemaphoreAction::Add(n) }),
         }
     }
 }

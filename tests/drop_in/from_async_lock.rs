@@ -1,4 +1,4 @@
-//! async-lock's names, each beside ours: smol hands async-lock out as `smol::lock`.
+//! The API of async-lock beside the one of fairgate. smol re-exports async-lock as `smol::lock`.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use futures_lite::future::{block_on, poll_once};
 use smol::lock;
 
 #[test]
-fn permits_are_taken_added_and_forgotten() {
+fn permits_are_acquired_added_and_forgotten() {
     static THEIRS: lock::Semaphore = lock::Semaphore::new(2);
     static OURS: fairgate::Semaphore = fairgate::Semaphore::new(2);
     let (their_guard, our_permit) = (block_on(THEIRS.acquire()), block_on(OURS.acquire()).unwrap());
@@ -19,7 +19,7 @@ fn permits_are_taken_added_and_forgotten() {
 }
 
 #[test]
-fn a_try_is_an_option_there_and_a_result_here() {
+fn try_acquire_returns_an_option_there_and_a_result_here() {
     let (theirs, ours) = (lock::Semaphore::new(1), fairgate::Semaphore::new(1));
     let (their_guard, our_permit) = (theirs.try_acquire(), ours.try_acquire().ok());
     assert!(their_guard.is_some() && our_permit.is_some());
@@ -27,7 +27,7 @@ fn a_try_is_an_option_there_and_a_result_here() {
 }
 
 #[test]
-fn the_arc_is_borrowed_there_and_given_here() {
+fn the_arc_is_borrowed_there_and_moved_here() {
     let (theirs, ours) = (Arc::new(lock::Semaphore::new(3)), Arc::new(fairgate::Semaphore::new(3)));
     let their_guards: [lock::SemaphoreGuardArc; 3] =
         [theirs.try_acquire_arc().unwrap(), block_on(theirs.acquire_arc()), theirs.acquire_arc_blocking()];
@@ -44,14 +44,14 @@ fn the_arc_is_borrowed_there_and_given_here() {
 }
 
 #[test]
-fn newcomers_barge_there_and_not_here() {
+fn a_new_request_barges_there_and_not_here() {
     let (theirs, ours) = (lock::Semaphore::new(1), fairgate::Semaphore::new(1));
     let (their_guard, our_permit) = (theirs.try_acquire(), ours.try_acquire());
-    let (mut their_turn, mut our_turn) = (pin!(theirs.acquire()), pin!(ours.acquire()));
-    assert!(block_on(poll_once(their_turn.as_mut())).is_none());
-    assert!(block_on(poll_once(our_turn.as_mut())).is_none());
+    let (mut their_acquire, mut our_acquire) = (pin!(theirs.acquire()), pin!(ours.acquire()));
+    assert!(block_on(poll_once(their_acquire.as_mut())).is_none());
+    assert!(block_on(poll_once(our_acquire.as_mut())).is_none());
     drop((their_guard, our_permit));
-    assert!(theirs.try_acquire().is_some(), "past the one who waits");
+    assert!(theirs.try_acquire().is_some(), "overtakes the waiter");
     assert!(ours.try_acquire().is_err());
 }
 
@@ -84,7 +84,7 @@ fn a_shared_mutex_is_locked_in_every_way() {
 }
 
 #[test]
-fn a_guard_leads_back_to_its_mutex() {
+fn a_guard_returns_its_mutex() {
     let (theirs, ours) = (lock::Mutex::new(1), fairgate::Mutex::new(1));
     let (their_guard, our_guard) = (theirs.lock_blocking(), ours.blocking_lock());
     assert!(std::ptr::eq(lock::MutexGuard::source(&their_guard), &theirs));
@@ -92,7 +92,7 @@ fn a_guard_leads_back_to_its_mutex() {
 }
 
 #[test]
-fn a_mutex_is_made_shown_and_taken_apart() {
+fn a_mutex_is_created_shown_and_consumed() {
     let (mut theirs, mut ours) = (lock::Mutex::from(1), fairgate::Mutex::from(1));
     *theirs.get_mut() += 1;
     *ours.get_mut() += 1;

@@ -1,4 +1,4 @@
-//! The idioms of Python's asyncio, each written with ours.
+//! The idioms of Python's asyncio, written with fairgate.
 
 use std::cell::RefCell;
 use std::future::{Future, pending, poll_fn, ready};
@@ -22,9 +22,9 @@ fn a_scope_is_a_with_block() {
     });
 }
 
-/// `await semaphore.acquire()` here, `semaphore.release()` somewhere else.
+/// `await semaphore.acquire()` in one place, `semaphore.release()` in another.
 #[test]
-fn a_permit_that_is_forgotten_is_released_by_hand() {
+fn a_forgotten_permit_is_released_with_add_permits() {
     let semaphore = Semaphore::new(1);
     block_on(semaphore.acquire()).unwrap().forget();
     assert_eq!(semaphore.available_permits(), 0);
@@ -32,20 +32,20 @@ fn a_permit_that_is_forgotten_is_released_by_hand() {
     assert_eq!(semaphore.available_permits(), 1);
 }
 
-/// `semaphore.locked()`: also while a permit is on its way to one who waits.
+/// `semaphore.locked()` is also true while a permit is granted to a waiter that has not run.
 #[test]
-fn locked_is_a_try_that_fails() {
+fn locked_is_a_failed_try() {
     let semaphore = Semaphore::new(1);
     let locked = || semaphore.try_acquire().is_err();
     assert!(!locked());
     let held = semaphore.try_acquire().unwrap();
-    let mut turn = pin!(semaphore.acquire());
-    assert!(block_on(poll_once(turn.as_mut())).is_none());
+    let mut acquire = pin!(semaphore.acquire());
+    assert!(block_on(poll_once(acquire.as_mut())).is_none());
     drop(held);
     assert!(locked());
 }
 
-/// `BoundedSemaphore.release()` once too often is a `ValueError`; a permit cannot be dropped twice.
+/// An extra `BoundedSemaphore.release()` is a `ValueError`. A permit cannot be dropped twice.
 #[test]
 fn permits_that_are_only_dropped_never_exceed_the_bound() {
     let semaphore = Semaphore::new(2);
@@ -56,9 +56,9 @@ fn permits_that_are_only_dropped_never_exceed_the_bound() {
     assert_eq!(semaphore.available_permits(), 2);
 }
 
-/// `async with lock:` around a variable beside it; here the value lies inside.
+/// `async with lock:` beside a variable. Here the mutex contains the value.
 #[test]
-fn a_lock_is_a_mutex_around_what_it_guards() {
+fn a_lock_is_a_mutex_around_the_value() {
     let count = Mutex::new(0);
     block_on(async {
         let mut inside = count.lock().await;
@@ -75,25 +75,25 @@ fn wait_for_is_with_timeout() {
     assert_eq!(block_on(with_timeout(ready(7), pending::<()>())), Ok(7));
     // timeout=None: no limit.
     assert_eq!(block_on(with_timeout(ready(7), pending::<()>())), Ok(7));
-    // timeout=0: what is ready is had, where asyncio would not even start.
+    // timeout=0: a ready future completes. asyncio does not start a coroutine.
     assert_eq!(block_on(with_timeout(ready(7), ready(()))), Ok(7));
 }
 
 /// `async with asyncio.timeout(limit):` around several lines.
 #[test]
 fn a_timeout_block_is_an_async_block() {
-    let (semaphore, shut) = (Semaphore::new(1), Semaphore::new(0));
+    let (semaphore, never) = (Semaphore::new(1), Semaphore::new(0));
     let block = async {
         let _slot = semaphore.acquire().await;
-        let _never = shut.acquire().await;
+        let _never = never.acquire().await;
     };
     assert!(block_on(block.with_timeout(ready(()))).is_err());
-    assert_eq!((semaphore.available_permits(), shut.waiters()), (1, 0), "everything is let go");
+    assert_eq!((semaphore.available_permits(), never.waiters()), (1, 0), "everything is dropped");
 }
 
 /// `Timeout.reschedule(when)`, from inside the block.
 #[test]
-fn a_limit_is_moved_by_setting_its_timer_anew() {
+fn a_timeout_is_rescheduled_by_setting_its_timer() {
     let timer = RefCell::new(Timer::never());
     let block = async {
         timer.borrow_mut().set_after(Duration::ZERO);
@@ -103,9 +103,9 @@ fn a_limit_is_moved_by_setting_its_timer_anew() {
     assert!(block_on(block.with_timeout(deadline)).is_err());
 }
 
-/// A task cancelled while it waits raises `CancelledError`; here its future is dropped.
+/// A task that is cancelled while it waits raises `CancelledError`. Here its future is dropped.
 #[test]
-fn a_cancelled_task_leaves_the_line() {
+fn a_cancelled_task_is_not_queued() {
     let semaphore = Semaphore::new(0);
     let executor = smol::LocalExecutor::new();
     block_on(executor.run(async {

@@ -1,15 +1,14 @@
-//! Code written for tokio, async-lock or asyncio, with ours in place of theirs: `docs/migrating.md` as tests.
-//! Where the page says "the same", one source runs on both; where it names a difference, both sides of it are
-//! shown.
+//! `docs/migrating.md` as tests: code for tokio, async-lock and asyncio with the types of fairgate. Where the page says
+//! "the same", one source runs on both. Where it names a difference, a test shows both sides.
 
-/// Code as it is.
+/// The original.
 mod on_tokio {
     use tokio::sync::*;
 
     include!("rows.rs");
 }
 
-/// The same code, its `use` line changed.
+/// The same code with another `use` line.
 mod on_fairgate {
     use fairgate::*;
 

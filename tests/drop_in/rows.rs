@@ -1,4 +1,4 @@
-// The same lines twice: `main.rs` includes this file beside tokio's types and beside ours. A test is a row of
+// `main.rs` includes this file twice, with the types of tokio and with those of fairgate. Each test is a row of
 // `docs/migrating.md` that says "the same".
 
 use std::future::Future;
@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use futures_lite::future::{block_on, poll_once};
 
-/// What is ready; a test that waited for what never comes would not fail.
+/// The output of a future that is ready at its first poll. Panics instead of waiting.
 fn now<T>(future: impl Future<Output = T>) -> T {
-    block_on(poll_once(future)).expect("it need not wait")
+    block_on(poll_once(future)).expect("ready at the first poll")
 }
 
 fn panics<T>(run: impl FnOnce() -> T) -> bool {
@@ -24,14 +24,14 @@ fn a_semaphore_may_be_static() {
 }
 
 #[test]
-fn nobody_may_make_more_permits_than_the_maximum() {
+fn more_permits_than_the_maximum_panic() {
     assert!(panics(|| Semaphore::new(Semaphore::MAX_PERMITS + 1)));
     let semaphore = Semaphore::new(Semaphore::MAX_PERMITS);
     assert!(panics(|| semaphore.add_permits(1)));
 }
 
 #[test]
-fn permits_are_added_and_free_ones_forgotten() {
+fn permits_are_added_and_available_ones_forgotten() {
     let semaphore = Semaphore::new(1);
     semaphore.add_permits(2);
     assert_eq!(semaphore.available_permits(), 3);
@@ -40,7 +40,7 @@ fn permits_are_added_and_free_ones_forgotten() {
 }
 
 #[test]
-fn permits_come_back_when_dropped() {
+fn dropping_a_permit_releases_it() {
     let semaphore = Semaphore::new(5);
     let one = now(semaphore.acquire()).unwrap();
     let three = now(semaphore.acquire_many(3)).unwrap();
@@ -50,7 +50,7 @@ fn permits_come_back_when_dropped() {
 }
 
 #[test]
-fn a_request_for_none_never_waits_but_fails_when_closed() {
+fn a_request_for_zero_permits_never_waits_and_fails_when_closed() {
     let semaphore = Semaphore::new(0);
     let mut waiting = pin!(semaphore.acquire());
     assert!(block_on(poll_once(waiting.as_mut())).is_none());
@@ -62,7 +62,7 @@ fn a_request_for_none_never_waits_but_fails_when_closed() {
 }
 
 #[test]
-fn a_try_that_fails_says_why() {
+fn a_failed_try_returns_the_reason() {
     let semaphore = Semaphore::new(2);
     assert!(matches!(semaphore.try_acquire_many(3), Err(TryAcquireError::NoPermits)));
     let two = semaphore.try_acquire_many(2).unwrap();
@@ -73,7 +73,7 @@ fn a_try_that_fails_says_why() {
 }
 
 #[test]
-fn owned_permits_go_to_other_threads() {
+fn owned_permits_move_to_other_threads() {
     let semaphore = Arc::new(Semaphore::new(4));
     let permits = [
         now(semaphore.clone().acquire_owned()).unwrap(),
@@ -87,7 +87,7 @@ fn owned_permits_go_to_other_threads() {
 }
 
 #[test]
-fn threads_may_wait_for_permits() {
+fn threads_can_block_on_permits() {
     let semaphore = Arc::new(Semaphore::new(0));
     let thread = {
         let semaphore = semaphore.clone();
@@ -104,7 +104,7 @@ fn threads_may_wait_for_permits() {
 }
 
 #[test]
-fn closing_refuses_those_who_wait_and_those_who_come() {
+fn closing_fails_pending_and_later_acquires() {
     let semaphore = Arc::new(Semaphore::new(1));
     let held = semaphore.try_acquire().unwrap();
     let mut waiting = pin!(semaphore.acquire());
@@ -115,24 +115,24 @@ fn closing_refuses_those_who_wait_and_those_who_come() {
     semaphore.close();
     semaphore.close();
     assert!(semaphore.is_closed());
-    let refused: AcquireError = now(waiting).unwrap_err();
-    assert_eq!(format!("{refused:?}"), "AcquireError(())");
+    let failed: AcquireError = now(waiting).unwrap_err();
+    assert_eq!(format!("{failed:?}"), "AcquireError(())");
     assert!(now(waiting_owned).is_err());
     assert!(now(semaphore.acquire()).is_err());
     assert!(semaphore.blocking_acquire().is_err());
     drop(held);
-    assert_eq!(semaphore.available_permits(), 1, "permits come back to a closed semaphore");
+    assert_eq!(semaphore.available_permits(), 1, "permits are released to a closed semaphore");
 }
 
 #[test]
-fn those_who_wait_are_served_in_order_and_nobody_overtakes() {
+fn waiters_are_granted_in_order_and_not_overtaken() {
     let semaphore = Semaphore::new(1);
     let held = semaphore.try_acquire().unwrap();
     let (mut first, mut second) = (pin!(semaphore.acquire()), pin!(semaphore.acquire()));
     assert!(block_on(poll_once(first.as_mut())).is_none());
     assert!(block_on(poll_once(second.as_mut())).is_none());
     drop(held);
-    assert!(semaphore.try_acquire().is_err(), "the permit is the first one's already");
+    assert!(semaphore.try_acquire().is_err(), "the permit is granted to the first");
     assert!(block_on(poll_once(second.as_mut())).is_none());
     let first = now(first).unwrap();
     drop(first);
@@ -140,7 +140,7 @@ fn those_who_wait_are_served_in_order_and_nobody_overtakes() {
 }
 
 #[test]
-fn a_large_request_in_front_keeps_small_ones_waiting() {
+fn a_large_front_request_keeps_small_ones_waiting() {
     let semaphore = Semaphore::new(1);
     let (mut large, mut small) = (pin!(semaphore.acquire_many(2)), pin!(semaphore.acquire()));
     assert!(block_on(poll_once(large.as_mut())).is_none());
@@ -153,14 +153,14 @@ fn a_large_request_in_front_keeps_small_ones_waiting() {
 }
 
 #[test]
-fn a_dropped_request_gives_up_its_place_and_its_permits() {
+fn dropping_a_granted_future_passes_its_permit_on() {
     let semaphore = Semaphore::new(0);
     let mut second = pin!(semaphore.acquire());
     {
         let mut first = pin!(semaphore.acquire());
         assert!(block_on(poll_once(first.as_mut())).is_none());
         assert!(block_on(poll_once(second.as_mut())).is_none());
-        semaphore.add_permits(1); // granted to the first, which is dropped unseen
+        semaphore.add_permits(1); // granted to the first, which is dropped without a poll
     }
     drop(now(second).unwrap());
     assert_eq!(semaphore.available_permits(), 1);
@@ -199,29 +199,29 @@ fn an_owned_permit_is_split_merged_and_forgotten() {
 }
 
 #[test]
-fn the_errors_say_and_show_the_same() {
+fn the_errors_display_and_debug_the_same() {
     fn is_error<E: std::error::Error + Send + Sync + 'static>(_: &E) {}
     let semaphore = Semaphore::new(0);
     let none = semaphore.try_acquire().unwrap_err();
     semaphore.close();
     let closed = semaphore.try_acquire().unwrap_err();
-    let refused = now(semaphore.acquire()).unwrap_err();
+    let failed = now(semaphore.acquire()).unwrap_err();
     let mutex = Mutex::new(0);
     let _held = mutex.try_lock().unwrap();
     let locked: TryLockError = mutex.try_lock().unwrap_err();
     is_error(&none);
-    is_error(&refused);
+    is_error(&failed);
     is_error(&locked);
     assert_eq!(format!("{none:?} {closed:?}"), "NoPermits Closed");
-    assert_eq!(format!("{refused:?} {locked:?}"), "AcquireError(()) TryLockError(())");
+    assert_eq!(format!("{failed:?} {locked:?}"), "AcquireError(()) TryLockError(())");
     assert_eq!(none.to_string(), "no permits available");
     assert_eq!(closed.to_string(), "semaphore closed");
-    assert_eq!(refused.to_string(), "semaphore closed");
+    assert_eq!(failed.to_string(), "semaphore closed");
     assert_eq!(locked.to_string(), "operation would block");
 }
 
-/// Types in fields, in signatures, and with traits of one's own.
-#[allow(dead_code, reason = "it is enough that this compiles")]
+/// Types in fields, in signatures and with user-defined traits.
+#[allow(dead_code, reason = "compiling is the test")]
 mod types {
     use super::*;
 
@@ -248,7 +248,7 @@ mod types {
     impl<T> Ticket for MappedMutexGuard<'_, T> {}
     impl<T, U> Ticket for OwnedMappedMutexGuard<T, U> {}
 
-    /// The lifetimes may shrink.
+    /// The lifetime can shrink.
     fn shorter<'a>(permit: SemaphorePermit<'static>) -> SemaphorePermit<'a> {
         permit
     }
@@ -263,7 +263,7 @@ mod types {
 }
 
 #[test]
-fn what_may_go_to_other_threads_may_still_go() {
+fn the_types_are_send_and_sync_as_before() {
     fn everything<T: Send + Sync + Unpin>() {}
     fn send_and_sync<T: Send + Sync>(_: &T) {}
     everything::<Semaphore>();
@@ -278,7 +278,7 @@ fn what_may_go_to_other_threads_may_still_go() {
 }
 
 #[test]
-fn a_mutex_is_made_and_taken_apart() {
+fn a_mutex_is_created_and_consumed() {
     static COUNT: Mutex<u8> = Mutex::const_new(1);
     assert_eq!(*COUNT.try_lock().unwrap(), 1);
     let mut mutex = Mutex::new(vec![1]);
@@ -304,7 +304,7 @@ fn a_mutex_is_locked_in_every_way() {
 }
 
 #[test]
-fn a_lock_is_handed_over_in_order() {
+fn a_lock_is_handed_off_in_order() {
     let mutex = Mutex::new(());
     let held = mutex.try_lock().unwrap();
     let (mut first, mut second) = (pin!(mutex.lock()), pin!(mutex.lock()));
@@ -318,7 +318,7 @@ fn a_lock_is_handed_over_in_order() {
 }
 
 #[test]
-fn a_panic_unlocks_and_poisons_nothing() {
+fn a_panic_unlocks_without_poisoning() {
     let mutex = Mutex::new(1);
     assert!(panics(|| {
         let mut guard = mutex.try_lock().unwrap();
@@ -329,7 +329,7 @@ fn a_panic_unlocks_and_poisons_nothing() {
 }
 
 #[test]
-fn values_without_a_size_can_be_locked() {
+fn unsized_values_can_be_locked() {
     let slice: Arc<Mutex<[u8]>> = Arc::new(Mutex::new([1, 2, 3]));
     slice.try_lock().unwrap()[0] = 7;
     assert_eq!(*slice.clone().try_lock_owned().unwrap(), [7, 2, 3]);
@@ -354,7 +354,7 @@ fn a_mutex_and_its_guards_show_the_value() {
 }
 
 #[test]
-fn a_guard_is_narrowed_and_narrowed_again() {
+fn a_guard_is_mapped_twice() {
     let mutex = Mutex::new((vec![1, 2], "two"));
     let guard = mutex.try_lock().unwrap();
     assert!(std::ptr::eq(MutexGuard::mutex(&guard), &mutex));
@@ -372,7 +372,7 @@ fn a_guard_is_narrowed_and_narrowed_again() {
 }
 
 #[test]
-fn an_owned_guard_is_narrowed_and_narrowed_again() {
+fn an_owned_guard_is_mapped_twice() {
     let mutex = Arc::new(Mutex::new((vec![1, 2], "two")));
     let guard = mutex.clone().try_lock_owned().unwrap();
     assert!(Arc::ptr_eq(OwnedMutexGuard::mutex(&guard), &mutex));
@@ -391,7 +391,7 @@ fn an_owned_guard_is_narrowed_and_narrowed_again() {
 }
 
 #[test]
-fn a_map_that_panics_unlocks() {
+fn a_map_whose_closure_panics_unlocks() {
     let mutex = Mutex::new(1);
     fn broken(_: &mut u8) -> &mut u8 {
         panic!("no part")
@@ -422,7 +422,7 @@ fn tasks_share_a_semaphore_and_a_mutex() {
     assert_eq!(slots.available_permits(), 2);
 }
 
-/// A struct of one's own around the future, as libraries have it.
+/// As libraries store it.
 #[test]
 fn a_future_may_be_boxed() {
     type Turn =

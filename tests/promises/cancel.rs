@@ -1,105 +1,113 @@
-//! Dropping a future at any moment gives up its place, and what it was granted goes to the next in line.
+//! Dropping a future at any time removes its waiter from the queue. Permits granted to it go to the next
+//! waiter.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicPtr;
 use std::task::{Context, Waker};
 use std::thread;
 
 use fairgate::{Mutex, Semaphore};
 
-use crate::common::kind::{Counting, Shared, Start, each_kind, lasting};
-use crate::common::rounds;
-use crate::common::scene::Scene;
-use crate::common::step::Answer;
+use crate::common::source::{NewSource, SemaphoreSource, SyncSource, for_each_source, leak};
+use crate::common::step::Outcome;
+use crate::common::world::World;
+use crate::common::{panics, rounds};
 
-/// P01: a large head was cancelled, and the rest was never woken.
-fn a_large_front_that_leaves_lets_the_small_one_behind_it_in<K: Counting + Start>() {
-    let mut scene = Scene::<K>::new(1);
-    let (large, small) = (scene.ask(2), scene.ask(1));
-    scene.leave(large);
-    assert_eq!(scene.woken(), [small]);
-    assert_eq!(scene.poll(small), Answer::Got(1));
+/// P01: a large front request was cancelled and the waiters behind it were never woken.
+fn cancelling_a_large_front_grants_the_small_waiter_behind_it<S: SemaphoreSource + NewSource>() {
+    let mut world = World::<S>::new(1);
+    let (large, small) = (world.acquire(2), world.acquire(1));
+    world.cancel(large);
+    assert_eq!(world.woken(), [small]);
+    assert_eq!(world.poll(small), Outcome::Acquired(1));
 }
 
-/// P01: all who fit now, not only the first of them.
-fn a_large_front_that_leaves_lets_all_in_who_fit<K: Counting + Start>() {
-    let mut scene = Scene::<K>::new(2);
-    let [large, second, third, fourth] = [3, 1, 1, 1].map(|n| scene.ask(n));
-    scene.leave(large);
-    assert_eq!(scene.woken(), [second, third]);
-    assert_eq!(scene.poll(fourth), Answer::Waits);
+/// P01: every waiter that fits now, not only the first.
+fn cancelling_a_large_front_grants_every_waiter_that_fits<S: SemaphoreSource + NewSource>() {
+    let mut world = World::<S>::new(2);
+    let [large, second, third, fourth] = [3, 1, 1, 1].map(|n| world.acquire(n));
+    world.cancel(large);
+    assert_eq!(world.woken(), [second, third]);
+    assert_eq!(world.poll(fourth), Outcome::Pending);
 }
 
-/// P01: nobody is woken who does not fit.
-fn who_leaves_in_the_middle_or_before_one_who_does_not_fit_wakes_nobody<K: Counting + Start>() {
-    let mut scene = Scene::<K>::new(1);
-    let [front, middle, _back] = [3, 1, 2].map(|n| scene.ask(n));
-    scene.leave(middle);
-    scene.leave(front);
-    assert_eq!(scene.woken(), []);
+/// P01: no waiter is woken if it does not fit.
+fn cancelling_a_middle_waiter_or_a_front_before_one_that_does_not_fit_wakes_nothing<
+    S: SemaphoreSource + NewSource,
+>() {
+    let mut world = World::<S>::new(1);
+    let [front, middle, _back] = [3, 1, 2].map(|n| world.acquire(n));
+    world.cancel(middle);
+    world.cancel(front);
+    assert_eq!(world.woken(), []);
 }
 
-/// P01: in debt nothing lies free, whoever leaves.
-fn a_front_that_leaves_while_permits_are_owed_lets_nobody_in<K: Counting + Start>() {
-    let mut scene = Scene::<K>::new(1);
-    scene.kind.reduce_permits(2);
-    let (front, next) = (scene.ask(2), scene.ask(1));
-    scene.leave(front);
-    assert_eq!(scene.woken(), []);
-    scene.kind.add(2);
-    assert_eq!(scene.woken(), [next]);
+/// P01: while permits are owed none are available, whichever waiter is cancelled.
+fn cancelling_the_front_while_permits_are_owed_grants_nothing<S: SemaphoreSource + NewSource>() {
+    let mut world = World::<S>::new(1);
+    world.source.reduce_permits(2);
+    let (front, next) = (world.acquire(2), world.acquire(1));
+    world.cancel(front);
+    assert_eq!(world.woken(), []);
+    world.source.add(2);
+    assert_eq!(world.woken(), [next]);
 }
 
 /// P02: a waiter was woken and cancelled before it ran, and its wake-up was lost.
-fn one_who_was_granted_and_leaves_passes_it_on<K: Start>() {
-    let mut scene = Scene::<K>::new(0);
-    let (a, b) = (scene.ask(1), scene.ask(1));
-    scene.kind.add(1);
-    assert_eq!(scene.woken(), [a]);
-    scene.leave(a);
-    assert_eq!(scene.woken(), [b]);
-    assert!(!scene.kind.is_free());
-    assert_eq!(scene.poll(b), Answer::Got(1));
+fn cancelling_a_granted_waiter_passes_the_permit_on<S: NewSource>() {
+    let mut world = World::<S>::new(0);
+    let (a, b) = (world.acquire(1), world.acquire(1));
+    world.source.add(1);
+    assert_eq!(world.woken(), [a]);
+    world.cancel(a);
+    assert_eq!(world.woken(), [b]);
+    assert!(!world.source.is_available());
+    assert_eq!(world.poll(b), Outcome::Acquired(1));
 }
 
-/// P02: weights too.
-fn a_large_grant_dropped_unseen_feeds_several<K: Counting + Start>() {
-    let mut scene = Scene::<K>::new(0);
-    let [large, one, two] = [3, 1, 2].map(|n| scene.ask(n));
-    scene.kind.add(3);
-    scene.leave(large);
-    assert_eq!(scene.woken(), [large, one, two]);
-    scene.everybody_leaves();
-    assert_eq!(scene.word().free, 3);
+/// P02: with different numbers of permits.
+fn cancelling_a_large_granted_waiter_grants_several<S: SemaphoreSource + NewSource>() {
+    let mut world = World::<S>::new(0);
+    let [large, one, two] = [3, 1, 2].map(|n| world.acquire(n));
+    world.source.add(3);
+    world.cancel(large);
+    assert_eq!(world.woken(), [large, one, two]);
+    world.drop_all_waiters();
+    assert_eq!(world.state().available, 3);
 }
 
-/// P18: nodes freed while linked. Four waiters leave in every order, some of them granted.
-fn whoever_leaves_in_whatever_order_nothing_is_lost<K: Counting + Start>() {
+/// P18: a node was freed while it was linked. Four waiters, some of them granted, are cancelled in every order.
+fn cancelling_in_any_order_loses_nothing<S: SemaphoreSource + NewSource>() {
     for granted in 0..=4 {
-        for order in orders(vec![0, 1, 2, 3]) {
-            let mut scene = Scene::<K>::new(0);
+        for order in permutations(vec![0, 1, 2, 3]) {
+            let mut world = World::<S>::new(0);
             for _ in 0..4 {
-                scene.ask(1);
+                world.acquire(1);
             }
-            scene.kind.add(granted);
-            order.iter().for_each(|&who| scene.leave(who));
-            assert_eq!((scene.word().free, scene.word().waiters), (granted, 0), "{granted} {order:?}");
+            world.source.add(granted);
+            order.iter().for_each(|&waiter| world.cancel(waiter));
+            assert_eq!(
+                (world.state().available, world.state().waiters),
+                (granted, 0),
+                "{granted} {order:?}"
+            );
         }
     }
 }
 
-fn orders(rest: Vec<usize>) -> Vec<Vec<usize>> {
+fn permutations(rest: Vec<usize>) -> Vec<Vec<usize>> {
     let with_first = |&first: &usize| {
         let rest = rest.iter().copied().filter(|&other| other != first).collect();
-        orders(rest).into_iter().map(move |order| [vec![first], order].concat()).collect::<Vec<_>>()
+        permutations(rest).into_iter().map(move |order| [vec![first], order].concat()).collect::<Vec<_>>()
     };
     if rest.is_empty() { vec![vec![]] } else { rest.iter().flat_map(with_first).collect() }
 }
 
-/// P18: cancelled waiters were never freed, and the line grew.
+/// P18: cancelled waiters were never removed, and the queue grew.
 #[test]
-fn a_million_who_gave_up_leave_no_trace() {
+fn a_million_cancelled_waiters_leave_the_queue_empty() {
     let semaphore = Semaphore::new(0);
     let mut cx = Context::from_waker(Waker::noop());
     let mut request = pin!(semaphore.acquire());
@@ -112,105 +120,131 @@ fn a_million_who_gave_up_leave_no_trace() {
     assert!(request.as_mut().poll(&mut cx).is_ready());
 }
 
-/// P18: for whatever hands out a permit, with somebody in front who stays.
-fn many_who_gave_up_leave_no_trace<K: Start>() {
-    let mut scene = Scene::<K>::new(0);
-    let patient = scene.ask(1);
+/// P18: for every source, behind a waiter that stays queued.
+fn many_cancelled_waiters_leave_the_queue_as_it_was<S: NewSource>() {
+    let mut world = World::<S>::new(0);
+    let front = world.acquire(1);
     for _ in 0..rounds(20_000) {
-        let mut request = scene.kind.request(1.into());
+        let mut request = world.source.acquire(1.into());
         assert!(pin!(&mut request).poll(&mut Context::from_waker(Waker::noop())).is_pending());
     }
-    let next = scene.ask(1);
-    scene.kind.add(1);
-    scene.leave(patient);
-    assert_eq!(scene.woken(), [patient, next]);
+    let next = world.acquire(1);
+    world.source.add(1);
+    world.cancel(front);
+    assert_eq!(world.woken(), [front, next]);
 }
 
-/// P19: polling again gave a second permit.
-fn polling_again_after_completion_panics_and_takes_nothing<K: Start>() {
-    for at_once in [true, false] {
-        let kind = K::with(usize::from(at_once));
-        let mut request = kind.request(1.into());
+/// P19: polling again returned a second permit.
+fn polling_again_after_completion_panics_and_takes_nothing<S: NewSource>() {
+    for immediate in [true, false] {
+        let source = S::with_permits(usize::from(immediate));
+        let mut request = source.acquire(1.into());
         let mut poll = || pin!(&mut request).poll(&mut Context::from_waker(Waker::noop()));
-        if !at_once {
+        if !immediate {
             assert!(poll().is_pending());
-            kind.add(1);
+            source.add(1);
         }
-        let held = poll();
-        assert!(held.is_ready());
-        assert!(catch_unwind(AssertUnwindSafe(&mut poll)).is_err());
-        assert!(!kind.is_free());
-        drop(held);
-        assert!(catch_unwind(AssertUnwindSafe(&mut poll)).is_err());
-        assert!(kind.is_free());
+        let permits = poll();
+        assert!(permits.is_ready());
+        assert!(panics(&mut poll));
+        assert!(!source.is_available());
+        drop(permits);
+        assert!(panics(&mut poll));
+        assert!(source.is_available());
     }
 }
 
-/// P19: refused counts as completed.
-fn polling_again_after_a_refusal_panics<K: Counting + Start>() {
-    let kind = K::with(1);
-    kind.close();
-    let mut request = kind.request(1.into());
+/// P19: an error completes the future too.
+fn polling_again_after_an_error_panics<S: SemaphoreSource + NewSource>() {
+    let source = S::with_permits(1);
+    source.close();
+    let mut request = source.acquire(1.into());
     let mut poll = || pin!(&mut request).poll(&mut Context::from_waker(Waker::noop()));
     assert!(poll().is_ready());
-    assert!(catch_unwind(AssertUnwindSafe(poll)).is_err());
-    assert_eq!(kind.available_permits(), 1);
+    assert!(panics(poll));
+    assert_eq!(source.available_permits(), 1);
 }
 
-/// P21, P24: a cancel raced a grant, and both counted. (loom-tests goes through every interleaving.)
-fn a_cancel_that_races_a_grant_counts_once<K: Counting + Shared>() {
+/// P21, P24: a cancel raced with a grant, and the permit was counted twice. (`loom-tests/` explores every
+/// interleaving.)
+fn a_cancel_that_races_with_a_grant_counts_the_permit_once<S: SemaphoreSource + SyncSource>() {
     for _ in 0..rounds(500) {
-        let mut scene = Scene::<K>::new(0);
+        let mut world = World::<S>::new(0);
         let requests = [(); 3].map(|()| {
-            let who = scene.ask(1);
-            scene.take_request(who)
+            let waiter = world.acquire(1);
+            world.take_future(waiter)
         });
-        let kind = &scene.kind;
+        let source = &world.source;
         thread::scope(|scope| {
-            scope.spawn(move || kind.add(2));
+            scope.spawn(move || source.add(2));
             for request in requests {
                 scope.spawn(move || drop(request));
             }
         });
-        assert_eq!((scene.word().free, scene.word().waiters), (2, 0));
+        assert_eq!((world.state().available, world.state().waiters), (2, 0));
     }
 }
 
-fn a_future_dropped_while_its_thread_unwinds_lets_go<K: Start>() {
+fn a_future_dropped_during_unwinding_is_cancelled<S: NewSource>() {
     for granted in [false, true] {
-        let mut scene = Scene::<K>::new(0);
-        let (first, second) = (scene.ask(1), scene.ask(1));
+        let mut world = World::<S>::new(0);
+        let (first, second) = (world.acquire(1), world.acquire(1));
         if granted {
-            scene.kind.add(1);
+            world.source.add(1);
         }
-        let doomed = scene.take_request(first);
-        let unwound = catch_unwind(AssertUnwindSafe(move || {
-            let _doomed = doomed;
-            panic!("while it waits");
+        let future = world.take_future(first);
+        let result = catch_unwind(AssertUnwindSafe(move || {
+            let _future = future;
+            panic!("while the future waits");
         }));
-        assert!(unwound.is_err());
+        assert!(result.is_err());
         if !granted {
-            scene.kind.add(1);
+            world.source.add(1);
         }
-        assert_eq!(scene.poll(second), Answer::Got(1));
+        assert_eq!(world.poll(second), Outcome::Acquired(1));
     }
 }
 
-/// A future leaked while it waits keeps its place for ever, and takes what it asked for. Nothing worse.
-fn a_future_leaked_while_it_waits_takes_its_share_and_no_more<K: Start<Request: Sync>>() {
-    let mut scene = Scene::<K>::new(1);
-    let [holder, leaked, last] = [(); 3].map(|()| scene.ask(1));
-    lasting(scene.take_request(leaked));
-    scene.leave(holder);
-    assert_eq!(scene.woken(), [leaked]);
-    assert_eq!(scene.poll(last), Answer::Waits);
-    assert_eq!(scene.try_take(1), Answer::Refused);
+/// A future that is leaked while it waits stays queued. It takes the permits it requested, and the queue stays
+/// intact.
+fn a_leaked_future_keeps_its_place_and_its_permits_and_nothing_else<S: NewSource<Future: Sync>>() {
+    let mut world = World::<S>::new(1);
+    let [holder, leaked, last] = [(); 3].map(|()| world.acquire(1));
+    leak(world.take_future(leaked));
+    world.release(holder);
+    assert_eq!(world.woken(), [leaked]);
+    assert_eq!(world.poll(last), Outcome::Pending);
+    assert_eq!(world.try_acquire(1), Outcome::Failed);
 }
 
-/// Two futures of one task, and the task goes on polling only the second: a futurelock. The one that was granted
-/// says so, and dropping it is the cure.
+/// A leaked future that borrows the semaphore does not keep it alive, as its borrow has ended. The leaked waiter is
+/// queued, granted or closed when the semaphore is dropped at the end of the scope.
 #[test]
-fn a_grant_that_nobody_looks_at_can_be_seen_and_let_go() {
+fn a_semaphore_may_be_dropped_after_a_queued_future_on_it_is_leaked() {
+    /// Keeps the leaked memory reachable for leak detectors.
+    static LEAKED: Mutex<Vec<AtomicPtr<()>>> = Mutex::new(Vec::new());
+    for (granted, closed) in [(false, false), (false, true), (true, false), (true, true)] {
+        let semaphore = Semaphore::new(0);
+        let mut future = Box::pin(semaphore.acquire());
+        assert!(future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        LEAKED.blocking_lock().push(AtomicPtr::new((&raw const *future).cast_mut().cast()));
+        std::mem::forget(future);
+        if granted {
+            semaphore.add_permits(3);
+        }
+        assert_eq!(semaphore.waiters(), usize::from(!granted));
+        if closed {
+            semaphore.close();
+            assert_eq!(semaphore.waiters(), 0);
+        }
+        assert_eq!(semaphore.available_permits(), if granted { 2 } else { 0 });
+    }
+}
+
+/// A futurelock: one task has two futures and polls only the second. The first, which was granted the permit,
+/// reports that, and dropping it resolves the futurelock.
+#[test]
+fn a_granted_future_that_is_not_polled_reports_the_grant_and_dropping_it_passes_the_permit_on() {
     let semaphore = Semaphore::new(0);
     let mut cx = Context::from_waker(Waker::noop());
     let mut first = Box::pin(semaphore.acquire());
@@ -226,9 +260,9 @@ fn a_grant_that_nobody_looks_at_can_be_seen_and_let_go() {
     assert!(!second.is_granted());
 }
 
-/// The same of a lock.
+/// The same for a mutex.
 #[test]
-fn a_lock_that_nobody_looks_at_can_be_seen_and_let_go() {
+fn a_granted_lock_future_that_is_not_polled_reports_the_grant_and_dropping_it_passes_the_lock_on() {
     let mutex = Arc::new(Mutex::new(()));
     let mut cx = Context::from_waker(Waker::noop());
     let guard = mutex.try_lock().unwrap();
@@ -243,20 +277,20 @@ fn a_lock_that_nobody_looks_at_can_be_seen_and_let_go() {
     assert!(second.as_mut().poll(&mut cx).is_ready());
 }
 
-each_kind! {
+for_each_source! {
     all:
-        one_who_was_granted_and_leaves_passes_it_on,
-        many_who_gave_up_leave_no_trace,
+        cancelling_a_granted_waiter_passes_the_permit_on,
+        many_cancelled_waiters_leave_the_queue_as_it_was,
         polling_again_after_completion_panics_and_takes_nothing,
-        a_future_dropped_while_its_thread_unwinds_lets_go,
-        a_future_leaked_while_it_waits_takes_its_share_and_no_more;
+        a_future_dropped_during_unwinding_is_cancelled,
+        a_leaked_future_keeps_its_place_and_its_permits_and_nothing_else;
     semaphores:
-        a_large_front_that_leaves_lets_the_small_one_behind_it_in,
-        a_large_front_that_leaves_lets_all_in_who_fit,
-        who_leaves_in_the_middle_or_before_one_who_does_not_fit_wakes_nobody,
-        a_front_that_leaves_while_permits_are_owed_lets_nobody_in,
-        a_large_grant_dropped_unseen_feeds_several,
-        whoever_leaves_in_whatever_order_nothing_is_lost,
-        polling_again_after_a_refusal_panics,
-        a_cancel_that_races_a_grant_counts_once,
+        cancelling_a_large_front_grants_the_small_waiter_behind_it,
+        cancelling_a_large_front_grants_every_waiter_that_fits,
+        cancelling_a_middle_waiter_or_a_front_before_one_that_does_not_fit_wakes_nothing,
+        cancelling_the_front_while_permits_are_owed_grants_nothing,
+        cancelling_a_large_granted_waiter_grants_several,
+        cancelling_in_any_order_loses_nothing,
+        polling_again_after_an_error_panics,
+        a_cancel_that_races_with_a_grant_counts_the_permit_once,
 }

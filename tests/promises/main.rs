@@ -1,10 +1,10 @@
-//! The promises. A file is a promise, a test's name its sentence. Most tests run for borrowed and shared semaphores and
-//! mutexes alike.
+//! The promises of the crate: one file per promise, one test per claim. Most tests run for borrowed and `Arc` semaphores
+//! and mutexes.
 //!
-//! `P..` are the numbers of what broke other crates. Three of them have more than a test here: P21 and P24, a cancel
-//! that meets a grant, are gone through step for step in `loom-tests/`; P17, on aliasing, is for Miri to judge. P23,
-//! that a long line costs no more than a short one, is a question of `benches/`; and P33, that nothing of this depends
-//! on a debug build, is why all of it runs in release, too.
+//! P01 to P33 are faults of other crates, listed in `docs/pitfalls.md` with the tests that cover them. Four are also
+//! covered outside `tests/`: P21 and P24, a cancel that races with a grant, by the models in `loom-tests/`; P17,
+//! aliasing, by Miri; P23, the cost of a long queue, by `benches/`. P33, checks that only debug builds make, is covered
+//! by running all tests in release builds too.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -14,16 +14,17 @@ mod conservation;
 mod cancel;
 mod close;
 mod timeout;
-mod foreign_code;
+mod reentrancy;
 mod panics;
 mod overflow;
-mod waiting;
+mod exact;
+mod blocking;
 mod visibility;
 
 mod guards;
 mod pinned;
 mod traits;
-mod shown;
+mod debug;
 
 mod specification;
-mod second_opinion;
+mod barging;

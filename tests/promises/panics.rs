@@ -1,228 +1,265 @@
-//! If a waker panics, no permit and no waker is lost, every other waker is still called, and the semaphore goes on.
+//! If a waker panics, no permit and no waker is lost, every other waker is still called, and the semaphore
+//! stays usable.
 
 use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
-use crate::common::hooked::{self, Touch};
-use crate::common::kind::{Counting, Shared, Start, each_kind};
-use crate::common::scene::Scene;
-use crate::common::step::{Answer, Word};
+use crate::common::panics;
+use crate::common::source::{NewSource, SemaphoreSource, SyncSource, for_each_source};
+use crate::common::step::{Outcome, State};
+use crate::common::waker::{self, WakerEvent};
+use crate::common::world::World;
 
-fn panics<R>(what: impl FnOnce() -> R) -> bool {
-    catch_unwind(AssertUnwindSafe(what)).is_err()
+fn panicking_waker() -> Waker {
+    waker::on(WakerEvent::Wake, || panic!("the waker panics"))
 }
 
-fn panicking() -> Waker {
-    hooked::on(Touch::Wake, || panic!("a waker's own"))
+/// Queues forty waiters, two of which have a waker that panics. Returns the others.
+fn forty_waiters_of_which_two_panic<S: NewSource>(world: &mut World<S>, two: [usize; 2]) -> Vec<usize> {
+    let panicking = panicking_waker();
+    let mut acquire =
+        |waiter| if two.contains(&waiter) { world.acquire_with(1, &panicking) } else { world.acquire(1) };
+    (0..40).map(&mut acquire).filter(|waiter| !two.contains(waiter)).collect()
 }
 
-/// Forty wait, two of them with a waker that panics.
-fn forty_with_two_who_panic<K: Start>(scene: &mut Scene<K>, two: [usize; 2]) -> Vec<usize> {
-    let panicking = panicking();
-    let mut ask = |who| if two.contains(&who) { scene.ask_by(1, &panicking) } else { scene.ask(1) };
-    (0..40).map(&mut ask).filter(|who| !two.contains(who)).collect()
-}
-
-/// P09: what was left of a batch of wakers was lost when one of them panicked, with its permits.
-fn a_release_of_many_serves_all_though_wakers_panic<K: Counting + Start>() {
+/// P09: when a waker panicked, the rest of its batch was lost, and with it their permits.
+fn a_large_release_grants_and_wakes_all_if_wakers_panic<S: SemaphoreSource + NewSource>() {
     for two in [[0, 0], [0, 39], [7, 31], [31, 32]] {
-        let mut scene = Scene::<K>::new(0);
-        let others = forty_with_two_who_panic(&mut scene, two);
-        assert!(panics(|| scene.kind.add(60)));
-        assert_eq!(scene.woken(), others, "{two:?}");
-        (0..40).for_each(|who| assert_eq!(scene.poll(who), Answer::Got(1)));
-        assert_eq!(scene.word(), Word { free: 20, waiters: 0, closed: false });
+        let mut world = World::<S>::new(0);
+        let others = forty_waiters_of_which_two_panic(&mut world, two);
+        assert!(panics(|| world.source.add(60)));
+        assert_eq!(world.woken(), others, "{two:?}");
+        (0..40).for_each(|waiter| assert_eq!(world.poll(waiter), Outcome::Acquired(1)));
+        assert_eq!(world.state(), State { available: 20, waiters: 0, closed: false });
     }
 }
 
-fn closing_refuses_all_though_wakers_panic<K: Counting + Start>() {
+fn closing_fails_and_wakes_all_if_wakers_panic<S: SemaphoreSource + NewSource>() {
     for two in [[0, 0], [0, 39], [31, 32]] {
-        let mut scene = Scene::<K>::new(0);
-        let others = forty_with_two_who_panic(&mut scene, two);
-        assert!(panics(|| scene.kind.close()));
-        assert_eq!(scene.woken(), others, "{two:?}");
-        (0..40).for_each(|who| assert_eq!(scene.poll(who), Answer::Refused));
-        assert_eq!(scene.word(), Word { free: 0, waiters: 0, closed: true });
+        let mut world = World::<S>::new(0);
+        let others = forty_waiters_of_which_two_panic(&mut world, two);
+        assert!(panics(|| world.source.close()));
+        assert_eq!(world.woken(), others, "{two:?}");
+        (0..40).for_each(|waiter| assert_eq!(world.poll(waiter), Outcome::Failed));
+        assert_eq!(world.state(), State { available: 0, waiters: 0, closed: true });
     }
 }
 
-fn leaving_lets_all_in_though_wakers_panic<K: Counting + Start>() {
-    let mut scene = Scene::<K>::new(39);
-    let front = scene.ask(40);
-    let [second, third] = [scene.ask_by(1, &panicking()), scene.ask(1)];
-    let request = scene.take_request(front);
-    assert!(panics(|| drop(request)));
-    assert_eq!(scene.woken(), [third]);
-    assert_eq!(scene.poll(second), Answer::Got(1));
-    assert_eq!(scene.word(), Word { free: 37, waiters: 0, closed: false });
+fn cancelling_the_front_grants_and_wakes_all_if_wakers_panic<S: SemaphoreSource + NewSource>() {
+    let mut world = World::<S>::new(39);
+    let front = world.acquire(40);
+    let [second, third] = [world.acquire_with(1, &panicking_waker()), world.acquire(1)];
+    let future = world.take_future(front);
+    assert!(panics(|| drop(future)));
+    assert_eq!(world.woken(), [third]);
+    assert_eq!(world.poll(second), Outcome::Acquired(1));
+    assert_eq!(world.state(), State { available: 37, waiters: 0, closed: false });
 }
 
-/// While one panic is on its way, a second must not abort the program.
-fn a_waker_that_panics_while_a_permit_is_dropped_by_a_panic_is_contained<K: Counting + Shared>() {
-    let mut scene = Scene::<K>::new(0);
-    let [_, second] = [scene.ask_by(1, &panicking()), scene.ask(1)];
-    let quiet = hooked::on(Touch::Wake, || assert!(std::thread::panicking()));
-    let third = scene.ask_by(1, &quiet);
-    assert!(panics(|| scene.kind.add(3)));
-    assert_eq!(scene.woken(), [second]);
-    assert_eq!(scene.poll(third), Answer::Got(1));
+/// The wakers behind a panicking waker run while its panic is pending. The process does not abort.
+fn wakers_behind_a_panicking_waker_run_while_its_panic_is_pending<S: SemaphoreSource + SyncSource>() {
+    let mut world = World::<S>::new(0);
+    let [_, second] = [world.acquire_with(1, &panicking_waker()), world.acquire(1)];
+    let during_panic = waker::on(WakerEvent::Wake, || assert!(std::thread::panicking()));
+    let third = world.acquire_with(1, &during_panic);
+    assert!(panics(|| world.source.add(3)));
+    assert_eq!(world.woken(), [second]);
+    assert_eq!(world.poll(third), Outcome::Acquired(1));
 }
 
-/// The touches of one run, of which one panics.
-struct Fuse {
-    left: AtomicUsize,
-    blown: AtomicBool,
+/// Counts waker events and panics at one of them.
+struct PanicAt {
+    events_left: AtomicUsize,
+    panicked: AtomicBool,
 }
 
-impl Fuse {
+impl PanicAt {
     fn waker(self: &Arc<Self>) -> Waker {
-        let fuse = self.clone();
-        hooked::waker(move |touch| {
+        let panic_at = self.clone();
+        waker::hooked(move |event| {
             let one_less = |left: usize| left.checked_sub(1);
-            if fuse.left.fetch_update(SeqCst, SeqCst, one_less) == Ok(1) {
-                fuse.blown.store(true, SeqCst);
-                panic!("at this {touch:?}");
+            if panic_at.events_left.fetch_update(SeqCst, SeqCst, one_less) == Ok(1) {
+                panic_at.panicked.store(true, SeqCst);
+                panic!("at this {event:?}");
             }
         })
     }
 }
 
-/// P09, for whatever hands out one permit: the one who panics has it all the same, and so has the next.
-fn a_waker_that_panics_costs_neither_permit_nor_turn<K: Start>() {
-    let mut scene = Scene::<K>::new(0);
-    let [first, second] = [(); 2].map(|()| scene.ask_by(1, &panicking()));
-    let third = scene.ask(1);
-    assert!(panics(|| scene.kind.add(1)));
-    let request = scene.take_request(first);
-    assert!(panics(|| drop(request)), "the second is granted and panics");
-    assert_eq!(scene.poll(third), Answer::Waits);
-    assert_eq!(scene.poll(second), Answer::Got(1));
-    scene.leave(second);
-    assert_eq!(scene.woken(), [third]);
-    assert_eq!(scene.poll(third), Answer::Got(1));
+/// P09, for every source: the waiter whose waker panics keeps its permit, and so does the next.
+fn a_panicking_waker_does_not_change_permits_or_order<S: NewSource>() {
+    let mut world = World::<S>::new(0);
+    let [first, second] = [(); 2].map(|()| world.acquire_with(1, &panicking_waker()));
+    let third = world.acquire(1);
+    assert!(panics(|| world.source.add(1)));
+    let future = world.take_future(first);
+    assert!(panics(|| drop(future)), "the second waiter is granted, and its waker panics");
+    assert_eq!(world.poll(third), Outcome::Pending);
+    assert_eq!(world.poll(second), Outcome::Acquired(1));
+    world.release(second);
+    assert_eq!(world.woken(), [third]);
+    assert_eq!(world.poll(third), Outcome::Acquired(1));
 }
 
-type Play<K> = [fn(&mut Scene<K>, &Waker)];
+type Script<S> = [fn(&mut World<S>, &Waker)];
 
-/// Plays it again and again, and each time another touch of the wakers panics, until there is none left.
-fn blow_each_fuse<K: Start>(needs: [usize; 4], play: &Play<K>, account: impl Fn(&Scene<K>, usize)) {
-    for touch in 1.. {
-        let fuse = Arc::new(Fuse { left: touch.into(), blown: false.into() });
-        let mut scene = Scene::<K>::new(0);
-        for n in needs {
-            scene.make(n);
+/// Runs the script once for each waker event that it causes, with a panic at that event.
+fn panic_at_each_event<S: NewSource>(
+    requests: [usize; 4],
+    script: &Script<S>,
+    check: impl Fn(&World<S>, usize),
+) {
+    for event in 1.. {
+        let panic_at = Arc::new(PanicAt { events_left: event.into(), panicked: false.into() });
+        let mut world = World::<S>::new(0);
+        for n in requests {
+            world.create(n);
         }
-        for act in play {
-            let waker = ManuallyDrop::new(fuse.waker());
-            let _may_panic = panics(|| act(&mut scene, &waker));
+        for step in script {
+            let waker = ManuallyDrop::new(panic_at.waker());
+            let _may_panic = panics(|| step(&mut world, &waker));
             let _may_panic = panics(|| drop(ManuallyDrop::into_inner(waker)));
         }
-        scene.everybody_leaves();
-        account(&scene, touch);
-        assert_eq!(Arc::strong_count(&fuse), 1, "a waker was leaked at touch {touch}");
-        if !fuse.blown.load(SeqCst) {
-            assert!(touch > 10, "the play touches wakers");
+        world.drop_all_waiters();
+        check(&world, event);
+        assert_eq!(Arc::strong_count(&panic_at), 1, "a waker was leaked at event {event}");
+        if !panic_at.panicked.load(SeqCst) {
+            assert!(event > 10, "the script causes waker events");
             return;
         }
     }
 }
 
-/// P08, P29, for whatever hands out one permit: every touch of a waker panics once.
-fn wherever_a_waker_panics_the_turn_is_not_lost<K: Start>() {
-    let play: &Play<K> = &[
-        |scene, waker| _ = scene.poll_by(0, waker),
-        |scene, waker| _ = scene.poll_by(1, waker),
-        |scene, waker| _ = scene.poll_by(2, waker),
-        |scene, waker| _ = scene.poll_by(3, waker),
-        // With another waker than before.
-        |scene, waker| _ = scene.poll_by(2, waker),
-        |scene, _| scene.kind.add(1),
-        |scene, _| scene.leave(0),
-        |scene, _| scene.leave(1),
-        |scene, _| scene.leave(3),
+/// P08, P29, for every source: a panic at each waker event in turn.
+fn a_panic_at_any_waker_event_loses_no_permit<S: NewSource>() {
+    let script: &Script<S> = &[
+        |world, waker| _ = world.poll_with(0, waker),
+        |world, waker| _ = world.poll_with(1, waker),
+        |world, waker| _ = world.poll_with(2, waker),
+        |world, waker| _ = world.poll_with(3, waker),
+        // Replaces the waker.
+        |world, waker| _ = world.poll_with(2, waker),
+        |world, _| world.source.add(1),
+        |world, _| world.drop_waiter(0),
+        |world, _| world.drop_waiter(1),
+        |world, _| world.drop_waiter(3),
     ];
-    blow_each_fuse([1; 4], play, |scene, touch| {
-        assert_eq!(scene.kind.tells(), (1, 0), "at touch {touch}");
+    panic_at_each_event([1; 4], script, |world, event| {
+        assert_eq!(world.source.counts(), (1, 0), "at event {event}");
     });
 }
 
-/// P08: a panic amid a poll left a dangling node and lost permits. P29: an assertion under the lock left it locked.
-/// Here every single touch of a waker panics once, in a play that goes through all there are: joining, changing wakers,
-/// granting, leaving, closing.
-fn wherever_a_waker_panics_nothing_is_lost<K: Counting + Start>() {
-    let play: &Play<K> = &[
-        |scene, waker| _ = scene.poll_by(0, waker),
-        |scene, waker| _ = scene.poll_by(1, waker),
-        |scene, waker| _ = scene.poll_by(2, waker),
-        |scene, waker| _ = scene.poll_by(3, waker),
-        // With another waker than before.
-        |scene, waker| _ = scene.poll_by(2, waker),
-        |scene, _| scene.kind.add(1),
-        |scene, _| scene.leave(0),
-        |scene, _| scene.kind.add(1),
-        |scene, _| scene.kind.close(),
-        |scene, _| scene.everybody_leaves(),
+/// P08: a panic during a poll left a dangling node and lost permits. P29: an assertion under the queue lock
+/// left it locked. The script queues, replaces wakers, grants, cancels and closes; each waker event panics
+/// once.
+fn a_panic_at_any_waker_event_loses_nothing_on_a_semaphore<S: SemaphoreSource + NewSource>() {
+    let script: &Script<S> = &[
+        |world, waker| _ = world.poll_with(0, waker),
+        |world, waker| _ = world.poll_with(1, waker),
+        |world, waker| _ = world.poll_with(2, waker),
+        |world, waker| _ = world.poll_with(3, waker),
+        // Replaces the waker.
+        |world, waker| _ = world.poll_with(2, waker),
+        |world, _| world.source.add(1),
+        |world, _| world.drop_waiter(0),
+        |world, _| world.source.add(1),
+        |world, _| world.source.close(),
+        |world, _| world.drop_all_waiters(),
     ];
-    blow_each_fuse([2, 1, 1, 1], play, |scene, touch| {
-        assert_eq!(scene.word(), Word { free: 2, waiters: 0, closed: true }, "at touch {touch}");
+    panic_at_each_event([2, 1, 1, 1], script, |world, event| {
+        assert_eq!(world.state(), State { available: 2, waiters: 0, closed: true }, "at event {event}");
     });
 }
 
-/// The permit comes while the waker is cloned, so the clone is not needed, and panics as it is dropped.
-fn a_clone_that_panics_when_it_turns_out_not_to_be_needed_costs_no_permit<K: Counting + Shared>() {
-    let mut scene = Scene::<K>::new(0);
-    let (kind, clones) = (scene.kind.clone(), AtomicUsize::new(0));
-    let waker = hooked::waker(move |touch| match touch {
-        Touch::Clone => {
+/// The permit arrives while the waker is cloned. The clone is then not needed and panics as it is dropped.
+fn a_panic_while_an_unneeded_clone_is_dropped_loses_no_permit<S: SemaphoreSource + SyncSource>() {
+    let mut world = World::<S>::new(0);
+    let (source, clones) = (world.source.clone(), AtomicUsize::new(0));
+    let waker = waker::hooked(move |event| match event {
+        WakerEvent::Clone => {
             clones.fetch_add(1, SeqCst);
-            kind.add(1);
+            source.add(1);
         }
-        Touch::Drop if clones.swap(0, SeqCst) > 0 => panic!("not needed"),
+        WakerEvent::Drop if clones.swap(0, SeqCst) > 0 => panic!("the clone is not needed"),
         _ => {}
     });
-    let who = scene.make(1);
-    let _may_panic = panics(|| scene.poll_by(who, &waker));
-    scene.everybody_leaves();
-    assert_eq!(scene.word(), Word { free: 1, waiters: 0, closed: false });
+    let waiter = world.create(1);
+    let _may_panic = panics(|| world.poll_with(waiter, &waker));
+    world.drop_all_waiters();
+    assert_eq!(world.state(), State { available: 1, waiters: 0, closed: false });
 }
 
-/// What a panic of a waker carries; it counts its drops, and panics while it is dropped.
-struct Burden(Arc<AtomicUsize>);
+/// A panic payload that counts its drops and panics while it is dropped.
+struct PanickingPayload(Arc<AtomicUsize>);
 
-impl Drop for Burden {
+impl Drop for PanickingPayload {
     fn drop(&mut self) {
         self.0.fetch_add(1, SeqCst);
-        // Carries nothing that could leak.
+        // This payload cannot leak anything.
         panic_any(());
     }
 }
 
-/// Only the first of several panics goes on. What the others carry is dropped, not leaked, whatever that does.
-fn what_a_contained_panic_carries_is_dropped<K: Shared>() {
+/// Only the first of several panics resumes. The payloads of the others are dropped, not leaked, even if their
+/// drop panics.
+fn the_payload_of_a_suppressed_panic_is_dropped<S: SyncSource>() {
     let drops = Arc::new(AtomicUsize::new(0));
-    let carried = drops.clone();
-    let heavy = hooked::on(Touch::Wake, move || panic_any(Burden(carried.clone())));
-    let mut scene = Scene::<K>::new(0);
-    let [_, _, _] = [panicking(), heavy.clone(), heavy].map(|waker| scene.ask_by(1, &waker));
-    let last = scene.ask(1);
-    assert!(panics(|| scene.kind.add(4)));
-    assert_eq!(scene.woken(), [last]);
+    let payload_drops = drops.clone();
+    let with_payload =
+        waker::on(WakerEvent::Wake, move || panic_any(PanickingPayload(payload_drops.clone())));
+    let mut world = World::<S>::new(0);
+    let [_, _, _] =
+        [panicking_waker(), with_payload.clone(), with_payload].map(|waker| world.acquire_with(1, &waker));
+    let last = world.acquire(1);
+    assert!(panics(|| world.source.add(4)));
+    assert_eq!(world.woken(), [last]);
     assert_eq!(drops.load(SeqCst), 2);
 }
 
-each_kind! {
+/// Every waker of a batch panics, and of the batches behind it. All are called; the panic of the first resumes.
+fn every_waker_is_called_and_the_first_panic_resumes<S: SemaphoreSource + SyncSource>() {
+    type Operation<S> = fn(&mut World<S>);
+    // Each operation wakes every waiter behind the front.
+    let operations: [Operation<S>; 3] =
+        [|world| world.source.add(201), |world| world.source.close(), |world| world.cancel(0)];
+    for (waiters, operation) in [2, 3, 32, 33, 100].into_iter().flat_map(|n| operations.map(|run| (n, run)))
+    {
+        let mut world = World::<S>::new(100);
+        let front = world.acquire(101);
+        let called = Arc::new(Mutex::new(Vec::new()));
+        for index in 0..waiters {
+            let called = called.clone();
+            let waker = waker::on(WakerEvent::Wake, move || {
+                called.lock().unwrap().push(index);
+                panic_any(index);
+            });
+            world.acquire_with(1, &waker);
+        }
+        let payload = catch_unwind(AssertUnwindSafe(|| operation(&mut world))).unwrap_err();
+        assert_eq!(payload.downcast_ref(), Some(&0_usize), "{waiters} waiters");
+        assert_eq!(*called.lock().unwrap(), Vec::from_iter(0..waiters));
+        let outcome = if world.state().closed { Outcome::Failed } else { Outcome::Acquired(1) };
+        (1..=waiters).for_each(|waiter| assert_eq!(world.poll(waiter), outcome));
+        let created = if world.woken() == [front] && !world.state().closed { 301 } else { 100 };
+        world.drop_all_waiters();
+        assert_eq!((world.state().available, world.state().waiters), (created, 0));
+    }
+}
+
+for_each_source! {
     all:
-        a_waker_that_panics_costs_neither_permit_nor_turn,
-        wherever_a_waker_panics_the_turn_is_not_lost;
+        a_panicking_waker_does_not_change_permits_or_order,
+        a_panic_at_any_waker_event_loses_no_permit;
     semaphores:
-        a_release_of_many_serves_all_though_wakers_panic,
-        closing_refuses_all_though_wakers_panic,
-        leaving_lets_all_in_though_wakers_panic,
-        a_waker_that_panics_while_a_permit_is_dropped_by_a_panic_is_contained,
-        wherever_a_waker_panics_nothing_is_lost,
-        a_clone_that_panics_when_it_turns_out_not_to_be_needed_costs_no_permit,
-        what_a_contained_panic_carries_is_dropped,
+        a_large_release_grants_and_wakes_all_if_wakers_panic,
+        closing_fails_and_wakes_all_if_wakers_panic,
+        cancelling_the_front_grants_and_wakes_all_if_wakers_panic,
+        wakers_behind_a_panicking_waker_run_while_its_panic_is_pending,
+        a_panic_at_any_waker_event_loses_nothing_on_a_semaphore,
+        a_panic_while_an_unneeded_clone_is_dropped_loses_no_permit,
+        the_payload_of_a_suppressed_panic_is_dropped,
+        every_waker_is_called_and_the_first_panic_resumes,
 }

@@ -1,25 +1,26 @@
-//! A waiter's node lies inside its future, and other threads reach into it while its owner holds the future.
+//! The node of a waiter is inside its future. Other threads write to the node while the task holds the future.
 //!
-//! These are the programs that a checker of aliasing is to see (P17): under Miri they show what they are for, and
-//! elsewhere that the answers are right.
+//! These programs are meant for Miri and its checks of aliasing (P17). Without Miri they check the results.
 
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Barrier, Mutex as StdMutex};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
-use fairgate::{Acquire, Mutex, Semaphore};
+use crate::common::rounds;
+use crate::common::waker::{self, WakerEvent};
+use fairgate::{Acquire, AcquireOwned, Mutex, Semaphore};
 use futures_lite::future::{block_on, or, poll_once, yield_now};
 
 fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
-/// P17, tokio#3399: a lock's future on the stack is polled once through `&mut`, stays in line while the lock is given
-/// back, and somebody else asks.
+/// P17, tokio#3399: a lock future on the stack is polled once through `&mut`, the lock is released while it is
+/// queued, and another future is queued.
 #[test]
-fn a_future_on_the_stack_is_polled_once_and_granted_where_it_lies() {
+fn a_future_on_the_stack_is_granted_in_place() {
     let mutex = Mutex::new("foo".to_string());
     let guard = mutex.try_lock().unwrap();
     let mut waiting = pin!(mutex.lock());
@@ -27,75 +28,77 @@ fn a_future_on_the_stack_is_polled_once_and_granted_where_it_lies() {
     drop(guard);
     let mut next = pin!(mutex.lock());
     assert!(poll(next.as_mut()).is_pending());
-    let Poll::Ready(guard) = poll(waiting) else { panic!("it is its turn") };
+    let Poll::Ready(guard) = poll(waiting) else { panic!("it is granted") };
     assert_eq!(*guard, "foo");
     drop(guard);
     assert!(poll(next).is_ready());
 }
 
-/// The same of a shared mutex and a weighted request.
+/// The same for an `Arc` and for a request of several permits.
 #[test]
-fn an_owning_future_on_the_stack_is_granted_where_it_lies() {
+fn an_owned_future_on_the_stack_is_granted_in_place() {
     let (mutex, semaphore) = (Arc::new(Mutex::new(1)), Arc::new(Semaphore::new(1)));
     let guard = mutex.clone().try_lock_owned().unwrap();
     let mut lock = pin!(mutex.clone().lock_owned());
     let mut acquire = pin!(semaphore.clone().acquire_many_owned(2));
-    let mut greedy = pin!(semaphore.clone().acquire_owned().up_to(3));
+    let mut up_to = pin!(semaphore.clone().acquire_owned().up_to(3));
     assert!(poll(lock.as_mut()).is_pending());
-    assert!(poll(acquire.as_mut()).is_pending() && poll(greedy.as_mut()).is_pending());
+    assert!(poll(acquire.as_mut()).is_pending() && poll(up_to.as_mut()).is_pending());
     drop(guard);
     semaphore.add_permits(4);
     assert!(poll(lock).is_ready() && poll(acquire).is_ready());
-    let Poll::Ready(Ok(rest)) = poll(greedy) else { panic!("it is its turn") };
+    let Poll::Ready(Ok(rest)) = poll(up_to) else { panic!("it is granted") };
     assert_eq!(rest.num_permits(), 3);
 }
 
-/// P17: async blocks, whose own state surrounds the node, are polled again between the releases.
+/// P17: the state of the async block surrounds the node.
 #[test]
-fn async_blocks_on_the_stack_are_polled_again_between_releases() {
+fn async_blocks_on_the_stack_are_polled_between_releases() {
     let semaphore = Semaphore::new(0);
     let wait = async |name: String| {
         let turn = semaphore.acquire().await.unwrap();
         yield_now().await;
         turn.forget();
-        name + " was served"
+        name + " was granted"
     };
     let mut blocks = [pin!(wait("a".into())), pin!(wait("b".into())), pin!(wait("c".into()))];
-    for at_the_front in 0..blocks.len() {
-        for block in &mut blocks[at_the_front..] {
+    for front in 0..blocks.len() {
+        for block in &mut blocks[front..] {
             assert!(poll(block.as_mut()).is_pending());
         }
         semaphore.add_permits(1);
-        for block in blocks[at_the_front..].iter_mut().rev() {
+        for block in blocks[front..].iter_mut().rev() {
             assert!(poll(block.as_mut()).is_pending());
         }
-        let Poll::Ready(said) = poll(blocks[at_the_front].as_mut()) else { panic!("it was granted") };
-        assert_eq!(said, ["a was served", "b was served", "c was served"][at_the_front]);
+        let Poll::Ready(output) = poll(blocks[front].as_mut()) else { panic!("it is granted") };
+        assert_eq!(output, ["a was granted", "b was granted", "c was granted"][front]);
     }
 }
 
-/// P17: a shared reference to the future, between its polls, in each of its phases.
+/// P17: in each phase, between two polls.
 #[test]
-fn a_future_may_be_looked_at_between_polls() {
+fn a_shared_reference_may_read_a_future_between_polls() {
     let semaphore = Semaphore::new(0);
     let mut future = pin!(semaphore.acquire_many(2));
-    let look = |future: &Acquire<'_>| (format!("{future:?}"), future.is_granted(), future.num_permits());
-    let told = |phase| format!("AcquireFrom {{ permits: 2, progress: {phase}, .. }}");
-    assert_eq!(look(&future), (told("New"), false, 2));
+    let inspect = |future: &Acquire<'_>, progress: &str| {
+        let text = format!("{future:?}");
+        (text.contains(progress) && text.contains('2'), future.is_granted(), future.num_permits())
+    };
+    assert_eq!(inspect(&future, "New"), (true, false, 2));
     assert!(poll(future.as_mut()).is_pending());
-    assert_eq!(look(&future), (told("Queued"), false, 2));
+    assert_eq!(inspect(&future, "Queued"), (true, false, 2));
     let neighbour = pin!(semaphore.acquire());
     assert!(poll(neighbour).is_pending());
-    assert_eq!(look(&future), (told("Queued"), false, 2));
+    assert_eq!(inspect(&future, "Queued"), (true, false, 2));
     semaphore.add_permits(2);
-    assert_eq!(look(&future), (told("Granted"), true, 2));
+    assert_eq!(inspect(&future, "Granted"), (true, true, 2));
     assert!(poll(future.as_mut()).is_ready());
-    assert_eq!(look(&future), (told("Completed"), false, 2));
+    assert_eq!(inspect(&future, "Completed"), (true, false, 2));
 }
 
-/// P17: the reference is another thread's, while a third grants.
+/// P17: one thread reads while another grants.
 #[test]
-fn a_future_may_be_looked_at_by_others_while_it_is_granted() {
+fn another_thread_may_read_a_future_while_it_is_granted() {
     let semaphore = Semaphore::new(0);
     let mut future = pin!(semaphore.acquire());
     assert!(poll(future.as_mut()).is_pending());
@@ -111,9 +114,9 @@ fn a_future_may_be_looked_at_by_others_while_it_is_granted() {
     assert!(poll(future).is_ready());
 }
 
-/// P17: neighbours come and go on both sides of a node whose owner polls it.
+/// P17: neighbours on both sides of the node are queued and cancelled.
 #[test]
-fn neighbours_leave_while_a_future_is_polled() {
+fn neighbours_are_cancelled_while_a_future_is_polled() {
     let semaphore = Semaphore::new(1);
     let mut before = Box::pin(semaphore.acquire_many(3));
     let mut kept = pin!(semaphore.acquire());
@@ -123,7 +126,7 @@ fn neighbours_leave_while_a_future_is_polled() {
     assert!(poll(after.as_mut()).is_pending());
     drop(after);
     assert!(poll(kept.as_mut()).is_pending());
-    // A box may move: its node does not.
+    // Moving a box does not move its node.
     let moved = vec![before];
     assert!(!moved[0].is_granted());
     drop(moved);
@@ -131,9 +134,9 @@ fn neighbours_leave_while_a_future_is_polled() {
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (1, 0));
 }
 
-/// P17: one of two requests is dropped by the combinator that polled both.
+/// P17: the combinator polls both futures and drops one of them while it is queued.
 #[test]
-fn the_loser_of_two_is_dropped_where_it_lies() {
+fn a_combinator_drops_the_losing_future_in_place() {
     let (fast, slow) = (Semaphore::new(0), Semaphore::new(0));
     let name = async |semaphore: &Semaphore, name: &'static str| {
         semaphore.acquire().await.unwrap().forget();
@@ -146,4 +149,62 @@ fn the_loser_of_two_is_dropped_where_it_lies() {
     drop(either);
     slow.add_permits(1);
     assert_eq!((slow.waiters(), slow.available_permits()), (0, 1));
+}
+
+/// P17: the permits that a release adds are granted in batches, and the wakers of a batch are called before the next.
+/// Such a waker polls a new future. Its first poll writes the node, links it and may also grant it, all through the
+/// pointers of the queue.
+#[test]
+fn a_future_may_be_queued_and_granted_within_its_first_poll() {
+    const LATE_PERMITS: usize = 2;
+    type Late = Arc<StdMutex<Option<Pin<Box<AcquireOwned>>>>>;
+    for (waiters, reentrant) in [(1, 0), (2, 0), (32, 31), (33, 0), (33, 32), (65, 0), (65, 31), (65, 32)] {
+        let (semaphore, late) = (Arc::new(Semaphore::new(0)), Late::default());
+        let waker = waker::on(WakerEvent::Wake, {
+            let (semaphore, late) = (semaphore.clone(), late.clone());
+            move || {
+                let mut future = Box::pin(semaphore.clone().acquire_many_owned(LATE_PERMITS));
+                if let Poll::Ready(permit) = poll(future.as_mut()) {
+                    assert_eq!(permit.unwrap().num_permits(), LATE_PERMITS);
+                } else {
+                    *late.lock().unwrap() = Some(future);
+                }
+            }
+        });
+        let mut queued: Vec<_> = (0..waiters).map(|_| Box::pin(semaphore.acquire())).collect();
+        for (index, future) in queued.iter_mut().enumerate() {
+            let waker = if index == reentrant { &waker } else { Waker::noop() };
+            assert!(future.as_mut().poll(&mut Context::from_waker(waker)).is_pending());
+        }
+        semaphore.add_permits(waiters + LATE_PERMITS + 5);
+        for mut future in queued {
+            let Poll::Ready(permit) = poll(future.as_mut()) else { panic!("every waiter is granted") };
+            permit.unwrap().forget();
+        }
+        if let Some(mut future) = late.lock().unwrap().take() {
+            let Poll::Ready(permit) = poll(future.as_mut()) else { panic!("the late waiter is granted") };
+            assert_eq!(permit.unwrap().num_permits(), LATE_PERMITS);
+        }
+        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, LATE_PERMITS + 5));
+    }
+}
+
+/// P17: the first poll reads its grant from its own node, while another thread adds the permit.
+#[test]
+fn a_future_may_be_granted_by_another_thread_within_its_first_poll() {
+    for _ in 0..rounds(2000) {
+        let (semaphore, start) = (Semaphore::new(0), Barrier::new(2));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                start.wait();
+                semaphore.add_permits(1);
+            });
+            start.wait();
+            let mut future = pin!(semaphore.acquire());
+            while poll(future.as_mut()).is_pending() {
+                thread::yield_now();
+            }
+        });
+        assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 1));
+    }
 }

@@ -1,6 +1,6 @@
-//! Every short program does what the specification says, and so do many long ones.
+//! Every short program and many long ones match the specification.
 //!
-//! The same long program again: `FAIRGATE_SEED=... cargo test --test promises long_programs`
+//! To run the same long programs again: `FAIRGATE_SEED=... cargo test --test promises long_programs`
 
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
@@ -10,112 +10,140 @@ use fairgate::Semaphore;
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestRunner};
 
-use crate::common::kind::Counted;
 use crate::common::model::Model;
+use crate::common::source::ViaSemaphore;
 use crate::common::spec;
-use crate::common::step::{Ask, Change, Step, Turn};
+use crate::common::step::{Action, Request, SemaphoreAction, Step};
 use crate::common::{rounds, slow};
 
-/// What may come next, given who takes part already.
-pub(crate) type Letters = fn(&Model, &mut Vec<Step>);
+/// Collects the steps that may follow, given the state of the model.
+pub(crate) type NextSteps = fn(&Model, &mut Vec<Step>);
 
-/// So many steps; fewer where everything is slow.
-fn steps_of(length: usize) -> usize {
+/// The program length to use: `length`, or less under a slow tool.
+fn program_length(length: usize) -> usize {
     if slow() { length - 2 } else { length }
 }
 
-/// Calls `check` with every program of so many steps that all mean something.
-pub(crate) fn every_program(free: usize, length: usize, letters: Letters, check: &mut impl FnMut(&[Step])) {
-    extend(&Model::new(free), &mut Vec::with_capacity(length), length, letters, check);
+/// Calls `check` with every program of `length` steps that are all possible.
+pub(crate) fn every_program(
+    available: usize,
+    length: usize,
+    next_steps: NextSteps,
+    check: &mut impl FnMut(&[Step]),
+) {
+    extend_program(&Model::new(available), &mut Vec::with_capacity(length), length, next_steps, check);
 }
 
-fn extend(
+fn extend_program(
     model: &Model,
     program: &mut Vec<Step>,
     length: usize,
-    letters: Letters,
+    next_steps: NextSteps,
     check: &mut impl FnMut(&[Step]),
 ) {
     if program.len() == length {
         return check(program);
     }
     let mut steps = Vec::with_capacity(24);
-    letters(model, &mut steps);
+    next_steps(model, &mut steps);
     for step in steps.into_iter().filter(|&step| model.allows(step)) {
         let mut model = model.clone();
-        model.play(step);
+        model.step(step);
         program.push(step);
-        extend(&model, program, length, letters, check);
+        extend_program(&model, program, length, next_steps, check);
         program.pop();
     }
 }
 
-/// The heart: ask, look, leave, give, take away, close.
-fn few_letters(model: &Model, steps: &mut Vec<Step>) {
-    steps.extend([1, 2].map(|n| Step::Turn(Turn::Ask(Ask::For(n)))));
-    steps.extend((0..model.cast()).map(|who| Step::Turn(Turn::Leave(who))));
-    steps.extend((0..model.cast()).map(|who| Step::Turn(Turn::Poll(who))));
-    steps.extend([Change::Add(1), Change::Add(2), Change::Reduce(1), Change::Close].map(Step::Change));
+/// The core steps: acquire, drop, poll, add, reduce, close.
+fn core_steps(model: &Model, steps: &mut Vec<Step>) {
+    steps.extend([1, 2].map(|n| Step::Common(Action::Acquire(Request::Exactly(n)))));
+    steps.extend((0..model.created()).map(|waiter| Step::Common(Action::Drop(waiter))));
+    steps.extend((0..model.created()).map(|waiter| Step::Common(Action::Poll(waiter))));
+    use SemaphoreAction::{Add, Close, Reduce};
+    steps.extend([Add(1), Add(2), Reduce(1), Close].map(Step::Semaphore));
 }
 
-/// All that can be done.
-fn all_letters(model: &Model, steps: &mut Vec<Step>) {
-    few_letters(model, steps);
-    steps.extend([Ask::UpTo(1, 3), Ask::Behind(1, 1)].map(|ask| Step::Turn(Turn::Ask(ask))));
-    steps.extend([Turn::Make(Ask::For(1)), Turn::Try(1), Turn::Try(0)].map(Step::Turn));
-    steps.extend([Change::ForgetFree(1), Change::Resize(3, 1)].map(Step::Change));
-    for who in 0..model.cast() {
-        steps.push(Step::Turn(Turn::PollAnew(who)));
-        steps.extend([Change::Forget(who), Change::Split(who, 1)].map(Step::Change));
-        steps.extend((0..model.cast()).map(|other| Step::Change(Change::Merge(who, other))));
+/// All steps of a semaphore.
+fn all_steps(model: &Model, steps: &mut Vec<Step>) {
+    core_steps(model, steps);
+    steps.extend(
+        [Request::UpTo(1, 3), Request::Bounded(1, 1)].map(|request| Step::Common(Action::Acquire(request))),
+    );
+    steps.extend(
+        [Action::Create(Request::Exactly(1)), Action::TryAcquire(1), Action::TryAcquire(0)]
+            .map(Step::Common),
+    );
+    steps.extend(
+        [
+            SemaphoreAction::ForgetAvailable(1),
+            SemaphoreAction::Resize(3, 1),
+            SemaphoreAction::TryAcquireUpTo(1, 2),
+        ]
+        .map(Step::Semaphore),
+    );
+    for waiter in 0..model.created() {
+        steps.push(Step::Common(Action::PollWithNewWaker(waiter)));
+        steps.extend(
+            [SemaphoreAction::Forget(waiter), SemaphoreAction::Split(waiter, 1)].map(Step::Semaphore),
+        );
+        steps.extend(
+            (0..model.created()).map(|other| Step::Semaphore(SemaphoreAction::Merge(waiter, other))),
+        );
     }
 }
 
-/// What can be done with a mutex.
-pub(crate) fn turns(model: &Model, steps: &mut Vec<Step>) {
-    steps.extend([Turn::Ask(Ask::For(1)), Turn::Make(Ask::For(1)), Turn::Try(1)].map(Step::Turn));
-    for who in 0..model.cast() {
-        steps.extend([Turn::Leave(who), Turn::Poll(who), Turn::PollAnew(who)].map(Step::Turn));
+/// All steps of a mutex.
+pub(crate) fn mutex_steps(model: &Model, steps: &mut Vec<Step>) {
+    steps.extend(
+        [Action::Acquire(Request::Exactly(1)), Action::Create(Request::Exactly(1)), Action::TryAcquire(1)]
+            .map(Step::Common),
+    );
+    for waiter in 0..model.created() {
+        steps.extend(
+            [Action::Drop(waiter), Action::Poll(waiter), Action::PollWithNewWaker(waiter)]
+                .map(Step::Common),
+        );
     }
 }
 
-fn hold<E: std::fmt::Debug>(outcome: Result<(), E>, program: &[Step]) {
-    if let Err(parting) = outcome {
-        panic!("{program:#?} parts from the specification: {parting:#?}");
+fn assert_matches<E: std::fmt::Debug>(outcome: Result<(), E>, program: &[Step]) {
+    if let Err(mismatch) = outcome {
+        panic!("{program:#?} differs from the specification: {mismatch:#?}");
     }
 }
 
-fn check_each(free: usize, length: usize, letters: Letters) {
+fn check_each(available: usize, length: usize, next_steps: NextSteps) {
     let mut programs = 0;
-    every_program(free, length, letters, &mut |program| {
+    every_program(available, length, next_steps, &mut |program| {
         programs += 1;
-        hold(spec::run(Counted(&Semaphore::new(free)), program), program);
-        hold(spec::run(Counted(Arc::new(Semaphore::new(free))), program), program);
+        assert_matches(spec::run(ViaSemaphore(&Semaphore::new(available)), program), program);
+        assert_matches(spec::run(ViaSemaphore(Arc::new(Semaphore::new(available))), program), program);
     });
-    println!("{programs} programs of {length} steps, {free} permits at the start");
+    println!("{programs} programs of {length} steps, {available} initial permits");
 }
 
 #[test]
-fn every_short_program_over_few_steps_does_what_is_specified() {
-    (0..=1).for_each(|free| check_each(free, steps_of(6), few_letters));
+fn every_short_program_of_core_steps_matches_the_specification() {
+    (0..=1).for_each(|available| check_each(available, program_length(6), core_steps));
 }
 
 #[test]
-fn every_short_program_over_all_steps_does_what_is_specified() {
-    (0..=2).for_each(|free| check_each(free, steps_of(4), all_letters));
+fn every_short_program_of_all_steps_matches_the_specification() {
+    (0..=2).for_each(|available| check_each(available, program_length(4), all_steps));
 }
 
 #[test]
-fn every_short_program_on_a_mutex_does_what_is_specified() {
+fn every_short_program_on_a_mutex_matches_the_specification() {
     let mut programs = 0;
-    every_program(1, steps_of(6), turns, &mut |program| {
+    every_program(1, program_length(6), mutex_steps, &mut |program| {
         programs += 1;
-        hold(spec::run_on_mutexes(program), program);
+        assert_matches(spec::run_on_mutexes(program), program);
     });
     println!("{programs} programs");
 }
 
-/// A runner that says how to run the same programs again.
+/// A runner that prints its seed, with which the same programs run again.
 pub(crate) fn runner() -> TestRunner {
     let seed = std::env::var("FAIRGATE_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| RandomState::new().hash_one("a new seed"));
@@ -133,31 +161,32 @@ pub(crate) fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(any::<[u8; 3]>().prop_map(Step::from_bytes), 0..120)
 }
 
-fn tell(outcome: Result<(), Box<spec::Parting>>) -> Result<(), TestCaseError> {
-    outcome.map_err(|parting| TestCaseError::fail(format!("{parting:#?}")))
+fn to_test_case(outcome: Result<(), Box<spec::Mismatch>>) -> Result<(), TestCaseError> {
+    outcome.map_err(|mismatch| TestCaseError::fail(format!("{mismatch:#?}")))
 }
 
 #[test]
-fn long_programs_do_what_is_specified() {
-    let run = |(free, steps): (usize, Vec<Step>)| tell(spec::run_on_semaphores(free, &steps));
+fn long_programs_match_the_specification() {
+    let run =
+        |(available, steps): (usize, Vec<Step>)| to_test_case(spec::run_on_semaphores(available, &steps));
     runner().run(&(0..6_usize, steps()), run).unwrap_or_else(|failure| panic!("{failure}"));
 }
 
 #[test]
-fn long_programs_on_a_mutex_do_what_is_specified() {
-    let run = |steps: Vec<Step>| tell(spec::run_on_mutexes(&steps));
+fn long_programs_on_a_mutex_match_the_specification() {
+    let run = |steps: Vec<Step>| to_test_case(spec::run_on_mutexes(&steps));
     runner().run(&steps(), run).unwrap_or_else(|failure| panic!("{failure}"));
 }
 
-/// The programs by which the fuzzer got about (`fuzz/Cargo.toml` tells how it is run).
+/// The committed corpus of the fuzz target (`fuzz/Cargo.toml` describes how to run it).
 #[test]
 #[cfg(not(miri))]
-fn the_programs_of_the_fuzzer_do_what_is_specified() {
+fn the_fuzz_corpus_matches_the_specification() {
     let files: Vec<_> = fs::read_dir("fuzz/corpus/programs").unwrap().collect();
     assert!(!files.is_empty());
     for file in files {
         let path = file.unwrap().path();
         let outcome = spec::run_bytes(&fs::read(&path).unwrap());
-        outcome.unwrap_or_else(|parting| panic!("{}: {parting}", path.display()));
+        outcome.unwrap_or_else(|mismatch| panic!("{}: {mismatch}", path.display()));
     }
 }

@@ -1,6 +1,5 @@
-//! What may cross threads, be moved while pinned, or be seen after a panic: for every public type, what it may and what
-//! it may not (P15). And how large they are. The compiler checks all of it; what it refuses beside this, lifetimes and
-//! variance, stands in `refused.md`.
+//! The auto traits of every public type, those it implements and those it does not (P15), and the sizes. The
+//! compiler checks all of it. Lifetimes and variance are tested in `refused.md`.
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
@@ -15,37 +14,38 @@ use fairgate::{
     SemaphorePermit, TryAcquireError, TryLockError, WithTimeout,
 };
 
-/// Whether a type has a trait, for the compiler to say: the inherent constant, if its bound holds, goes before the
-/// one of the trait.
+/// Whether a type implements a trait, as a constant: if the bound holds, the inherent constant shadows the one
+/// of the trait.
 macro_rules! has {
     ($type:ty: $bound:path) => {{
-        #[allow(dead_code, reason = "one of the two answers")]
-        trait No {
-            const YES: bool = false;
+        #[allow(dead_code, reason = "one of the two is unused")]
+        trait Fallback {
+            const HOLDS: bool = false;
         }
-        impl<T: ?Sized> No for T {}
-        struct Asked<T: ?Sized>(PhantomData<T>);
-        #[allow(dead_code, reason = "one of the two answers")]
-        impl<T: ?Sized + $bound> Asked<T> {
-            const YES: bool = true;
+        impl<T: ?Sized> Fallback for T {}
+        struct Probe<T: ?Sized>(PhantomData<T>);
+        #[allow(dead_code, reason = "one of the two is unused")]
+        impl<T: ?Sized + $bound> Probe<T> {
+            const HOLDS: bool = true;
         }
-        <Asked<$type>>::YES
+        <Probe<$type>>::HOLDS
     }};
 }
 
-/// Rows of a type and its four answers, a dash for no. A wrong one does not compile.
+/// Rows of a type and four traits, with a dash for a trait that it does not implement. A wrong row does not
+/// compile.
 macro_rules! table {
     ($($type:ty: $send:tt $sync:tt $unpin:tt $unwind:tt;)*) => { $(
         const _: () = {
-            assert!(has!($type: Send) == said!($send), concat!(stringify!($type), ": Send"));
-            assert!(has!($type: Sync) == said!($sync), concat!(stringify!($type), ": Sync"));
-            assert!(has!($type: Unpin) == said!($unpin), concat!(stringify!($type), ": Unpin"));
-            assert!(has!($type: UnwindSafe) == said!($unwind), concat!(stringify!($type), ": UnwindSafe"));
+            assert!(has!($type: Send) == expected!($send), concat!(stringify!($type), ": Send"));
+            assert!(has!($type: Sync) == expected!($sync), concat!(stringify!($type), ": Sync"));
+            assert!(has!($type: Unpin) == expected!($unpin), concat!(stringify!($type), ": Unpin"));
+            assert!(has!($type: UnwindSafe) == expected!($unwind), concat!(stringify!($type), ": UnwindSafe"));
         };
     )* };
 }
 
-macro_rules! said {
+macro_rules! expected {
     (-) => {
         false
     };
@@ -54,100 +54,100 @@ macro_rules! said {
     };
 }
 
-// Values for a mutex. (A guard of std's may be looked at by another thread but has to be dropped where it was made.)
-type Both = u8;
+// Values of a mutex. A guard of std may be shared with another thread and must be dropped where it was created.
+type SendSync = u8;
 type SendOnly = Cell<u8>;
 type SyncOnly = StdGuard<'static, u8>;
-type Neither = Rc<u8>;
+type NotSendNotSync = Rc<u8>;
 
-type Borrowed = &'static Semaphore;
-type Shared = Arc<Semaphore>;
-type Local = Rc<Semaphore>;
+type RefHandle = &'static Semaphore;
+type ArcHandle = Arc<Semaphore>;
+type RcHandle = Rc<Semaphore>;
 
 table! {
-    // The semaphore, its permits and its futures, which never move once pinned.
-    Semaphore:                                 Send Sync Unpin UnwindSafe;
-    SemaphorePermit<'static>:                  Send Sync Unpin UnwindSafe;
-    OwnedSemaphorePermit:                      Send Sync Unpin UnwindSafe;
-    Permit<Local>:                             -    -    Unpin UnwindSafe;
-    Acquire<'static>:                          Send Sync -     -;
-    AcquireOwned:                              Send Sync -     -;
-    AcquireFrom<Local>:                          -    -    -     -;
-    BoundedAcquire<Borrowed>:                Send Sync -     -;
-    BoundedAcquire<Shared>:                  Send Sync -     -;
-    BoundedAcquire<Local>:                   -    -    -     -;
-    AcquireUpTo<Borrowed>:                 Send Sync -     -;
-    AcquireUpTo<Shared>:                   Send Sync -     -;
-    AcquireUpTo<Local>:                    -    -    -     -;
-    PollSemaphore:                             Send Sync Unpin -;
+    // The semaphore, its permits and its futures. The futures must not move once they are pinned.
+    Semaphore:                                       Send Sync Unpin UnwindSafe;
+    SemaphorePermit<'static>:                        Send Sync Unpin UnwindSafe;
+    OwnedSemaphorePermit:                            Send Sync Unpin UnwindSafe;
+    Permit<RcHandle>:                                -    -    Unpin UnwindSafe;
+    Acquire<'static>:                                Send Sync -     -;
+    AcquireOwned:                                    Send Sync -     -;
+    AcquireFrom<RcHandle>:                           -    -    -     -;
+    BoundedAcquire<RefHandle>:                       Send Sync -     -;
+    BoundedAcquire<ArcHandle>:                       Send Sync -     -;
+    BoundedAcquire<RcHandle>:                        -    -    -     -;
+    AcquireUpTo<RefHandle>:                          Send Sync -     -;
+    AcquireUpTo<ArcHandle>:                          Send Sync -     -;
+    AcquireUpTo<RcHandle>:                           -    -    -     -;
+    PollSemaphore:                                   Send Sync Unpin -;
 
-    // A mutex passes its value from thread to thread, one at a time: whoever shares it needs to send it.
-    Mutex<Both>:                               Send Sync Unpin UnwindSafe;
-    Mutex<SendOnly>:                           Send Sync Unpin UnwindSafe;
-    Mutex<SyncOnly>:                           -    -    Unpin UnwindSafe;
-    Mutex<Neither>:                            -    -    Unpin UnwindSafe;
-    Lock<'static, Both>:                       Send Sync -     -;
-    Lock<'static, SendOnly>:                   Send Sync -     -;
-    Lock<'static, SyncOnly>:                   -    -    -     -;
-    Lock<'static, Neither>:                    -    -    -     -;
-    LockOwned<Both>:                           Send Sync -     -;
-    LockOwned<SendOnly>:                       Send Sync -     -;
-    LockOwned<SyncOnly>:                       -    -    -     -;
-    LockOwned<Neither>:                        -    -    -     -;
-    LockFrom<Rc<Mutex<Both>>>:                  -    -    -     -;
+    // A mutex moves its value from thread to thread, so it is `Sync` if the value is `Send`.
+    Mutex<SendSync>:                                 Send Sync Unpin UnwindSafe;
+    Mutex<SendOnly>:                                 Send Sync Unpin UnwindSafe;
+    Mutex<SyncOnly>:                                 -    -    Unpin UnwindSafe;
+    Mutex<NotSendNotSync>:                           -    -    Unpin UnwindSafe;
+    Lock<'static, SendSync>:                         Send Sync -     -;
+    Lock<'static, SendOnly>:                         Send Sync -     -;
+    Lock<'static, SyncOnly>:                         -    -    -     -;
+    Lock<'static, NotSendNotSync>:                   -    -    -     -;
+    LockOwned<SendSync>:                             Send Sync -     -;
+    LockOwned<SendOnly>:                             Send Sync -     -;
+    LockOwned<SyncOnly>:                             -    -    -     -;
+    LockOwned<NotSendNotSync>:                       -    -    -     -;
+    LockFrom<SendSync, Rc<Mutex<SendSync>>>:         -    -    -     -;
 
-    // A guard is sent as its value is, and shared as its value is; since it leads back to its mutex, whoever
-    // shares it also needs to send the value.
-    MutexGuard<'static, Both>:                 Send Sync Unpin -;
-    MutexGuard<'static, SendOnly>:             Send -    Unpin -;
-    MutexGuard<'static, SyncOnly>:             -    -    Unpin -;
-    MutexGuard<'static, Neither>:              -    -    Unpin -;
-    OwnedMutexGuard<Both>:                     Send Sync Unpin -;
-    OwnedMutexGuard<SendOnly>:                 Send -    Unpin -;
-    OwnedMutexGuard<SyncOnly>:                 -    -    Unpin -;
-    OwnedMutexGuard<Neither>:                  -    -    Unpin -;
-    Guard<Rc<Mutex<Both>>>:                    -    -    Unpin -;
+    // A guard is `Send` and `Sync` as its value is. It returns its mutex, so `Sync` requires a value that is
+    // also `Send`.
+    MutexGuard<'static, SendSync>:                   Send Sync Unpin -;
+    MutexGuard<'static, SendOnly>:                   Send -    Unpin -;
+    MutexGuard<'static, SyncOnly>:                   -    -    Unpin -;
+    MutexGuard<'static, NotSendNotSync>:             -    -    Unpin -;
+    OwnedMutexGuard<SendSync>:                       Send Sync Unpin -;
+    OwnedMutexGuard<SendOnly>:                       Send -    Unpin -;
+    OwnedMutexGuard<SyncOnly>:                       -    -    Unpin -;
+    OwnedMutexGuard<NotSendNotSync>:                 -    -    Unpin -;
+    Guard<SendSync, Rc<Mutex<SendSync>>>:            -    -    Unpin -;
 
-    // A part of a borrowed value knows nothing of the whole.
-    MappedMutexGuard<'static, Both>:           Send Sync Unpin UnwindSafe;
-    MappedMutexGuard<'static, SendOnly>:       Send -    Unpin -;
-    MappedMutexGuard<'static, SyncOnly>:       -    Sync Unpin UnwindSafe;
-    MappedMutexGuard<'static, Neither>:        -    -    Unpin UnwindSafe;
+    // A borrowed mapped guard does not know the whole value.
+    MappedMutexGuard<'static, SendSync>:             Send Sync Unpin UnwindSafe;
+    MappedMutexGuard<'static, SendOnly>:             Send -    Unpin -;
+    MappedMutexGuard<'static, SyncOnly>:             -    Sync Unpin UnwindSafe;
+    MappedMutexGuard<'static, NotSendNotSync>:       -    -    Unpin UnwindSafe;
 
-    // A part of a shared value can be the last to keep the whole, and drop it.
-    OwnedMappedMutexGuard<Both, Both>:         Send Sync Unpin -;
-    OwnedMappedMutexGuard<Both, SendOnly>:     Send -    Unpin -;
-    OwnedMappedMutexGuard<Both, SyncOnly>:     -    Sync Unpin -;
-    OwnedMappedMutexGuard<Both, Neither>:      -    -    Unpin -;
-    OwnedMappedMutexGuard<SendOnly, Both>:     Send -    Unpin -;
-    OwnedMappedMutexGuard<SyncOnly, Both>:     -    -    Unpin -;
-    OwnedMappedMutexGuard<Neither, Both>:      -    -    Unpin -;
-    MappedGuard<Rc<Mutex<Both>>, Both>:        -    -    Unpin -;
+    // An owned mapped guard can be the last handle and drop the whole value.
+    OwnedMappedMutexGuard<SendSync, SendSync>:       Send Sync Unpin -;
+    OwnedMappedMutexGuard<SendSync, SendOnly>:       Send -    Unpin -;
+    OwnedMappedMutexGuard<SendSync, SyncOnly>:       -    Sync Unpin -;
+    OwnedMappedMutexGuard<SendSync, NotSendNotSync>: -    -    Unpin -;
+    OwnedMappedMutexGuard<SendOnly, SendSync>:       Send -    Unpin -;
+    OwnedMappedMutexGuard<SyncOnly, SendSync>:       -    -    Unpin -;
+    OwnedMappedMutexGuard<NotSendNotSync, SendSync>: -    -    Unpin -;
+    MappedGuard<Rc<Mutex<SendSync>>, SendSync>:      -    -    Unpin -;
 
-    // The adapter is what its parts are.
-    WithTimeout<Both, Both>:                   Send Sync Unpin UnwindSafe;
-    WithTimeout<Acquire<'static>, Both>:       Send Sync -     -;
-    WithTimeout<Both, Neither>:                -    -    Unpin UnwindSafe;
+    // The adapter has the traits of its parts.
+    WithTimeout<SendSync, SendSync>:                 Send Sync Unpin UnwindSafe;
+    WithTimeout<Acquire<'static>, SendSync>:         Send Sync -     -;
+    WithTimeout<SendSync, NotSendNotSync>:           -    -    Unpin UnwindSafe;
 
-    AcquireError:                              Send Sync Unpin UnwindSafe;
-    TryAcquireError:                           Send Sync Unpin UnwindSafe;
-    BoundedAcquireError:                       Send Sync Unpin UnwindSafe;
-    TryLockError:                              Send Sync Unpin UnwindSafe;
-    Elapsed:                                   Send Sync Unpin UnwindSafe;
+    AcquireError:                                    Send Sync Unpin UnwindSafe;
+    TryAcquireError:                                 Send Sync Unpin UnwindSafe;
+    BoundedAcquireError:                             Send Sync Unpin UnwindSafe;
+    TryLockError:                                    Send Sync Unpin UnwindSafe;
+    Elapsed:                                         Send Sync Unpin UnwindSafe;
 }
 
-// A semaphore may be looked at after a panic: its line is never left half edited.
+// A panic never leaves the queue half edited.
 const _: () = assert!(has!(Semaphore: RefUnwindSafe));
 
-/// That the question can be answered with yes and with no.
+/// The macro answers yes and no.
 #[test]
-fn the_table_tells_yes_from_no() {
+fn the_table_detects_both_answers() {
     assert!(has!(u8: Send) && has!(Cell<u8>: Send) && has!(str: Sync));
     assert!(!has!(Rc<u8>: Send) && !has!(Cell<u8>: Sync) && !has!(std::marker::PhantomPinned: Unpin));
     assert!(!has!(&'static mut u8: UnwindSafe) && !has!(RefCell<u8>: RefUnwindSafe));
 }
 
-/// At most so many bytes, on 64 bits.
+/// The maximum size in bytes on 64-bit targets.
 macro_rules! sizes {
     ($($type:ty: $bytes:literal;)*) => { $(
         #[cfg(target_pointer_width = "64")]
@@ -156,24 +156,24 @@ macro_rules! sizes {
 }
 
 sizes! {
-    Semaphore:                               16;
-    Mutex<()>:                               16;
-    Acquire<'static>:                        56;
-    AcquireOwned:                            56;
-    BoundedAcquire<Borrowed>:              64;
-    AcquireUpTo<Borrowed>:               64;
-    Lock<'static, ()>:                       56;
-    LockOwned<()>:                           56;
-    SemaphorePermit<'static>:                16;
-    OwnedSemaphorePermit:                    16;
-    Option<SemaphorePermit<'static>>:        16;
-    MutexGuard<'static, ()>:                  8;
-    OwnedMutexGuard<()>:                      8;
-    Option<MutexGuard<'static, ()>>:          8;
-    MappedMutexGuard<'static, ()>:           16;
-    OwnedMappedMutexGuard<(), ()>:           24;
-    PollSemaphore:                           16;
-    AcquireError:                             0;
-    TryAcquireError:                          1;
-    Elapsed:                                  0;
+    Semaphore:                        16;
+    Mutex<()>:                        16;
+    Acquire<'static>:                 56;
+    AcquireOwned:                     56;
+    BoundedAcquire<RefHandle>:        64;
+    AcquireUpTo<RefHandle>:           64;
+    Lock<'static, ()>:                56;
+    LockOwned<()>:                    56;
+    SemaphorePermit<'static>:         16;
+    OwnedSemaphorePermit:             16;
+    Option<SemaphorePermit<'static>>: 16;
+    MutexGuard<'static, ()>:          8;
+    OwnedMutexGuard<()>:              8;
+    Option<MutexGuard<'static, ()>>:  8;
+    MappedMutexGuard<'static, ()>:    16;
+    OwnedMappedMutexGuard<(), ()>:    24;
+    PollSemaphore:                    16;
+    AcquireError:                     0;
+    TryAcquireError:                  1;
+    Elapsed:                          0;
 }

@@ -1,7 +1,7 @@
-//! What a holder wrote before giving a permit back is visible to whoever gets it next.
+//! What a holder wrote before it released a permit is visible to the next holder.
 //!
-//! That the orderings suffice is for loom to show, and for ThreadSanitizer, to which these tests give something to see:
-//! a number that nothing but a permit guards. Elsewhere they show that one permit means one at a time.
+//! loom shows that the orderings suffice. These tests give ThreadSanitizer something to check: plain memory
+//! that only a permit guards. Without it they show mutual exclusion.
 
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -9,21 +9,21 @@ use std::thread;
 
 use futures_lite::future::{block_on, poll_once};
 
-use crate::common::kind::{Counting, Shared, each_kind};
 use crate::common::rounds;
-use crate::common::step::Ask;
+use crate::common::source::{SemaphoreSource, SyncSource, for_each_source};
+use crate::common::step::Request;
 
 const THREADS: usize = 4;
 
 #[derive(Default)]
-struct Bare(UnsafeCell<usize>);
+struct Unsynchronized(UnsafeCell<usize>);
 
-// SAFETY: each test says who may touch it when.
-unsafe impl Sync for Bare {}
+// SAFETY: each test states which thread may access the value when.
+unsafe impl Sync for Unsynchronized {}
 
-impl Bare {
+impl Unsynchronized {
     fn add(&self, n: usize) -> usize {
-        // SAFETY: as above.
+        // SAFETY: see the `Sync` impl.
         unsafe {
             *self.0.get() += n;
             *self.0.get()
@@ -31,72 +31,132 @@ impl Bare {
     }
 }
 
-/// Each way to a permit: at once, by waiting, by waiting for a while only. Only the holder touches the number.
-fn one_permit_guards_a_bare_number<K: Shared>() {
-    let (kind, number, served) = (K::with(1), Bare::default(), AtomicUsize::new(0));
+/// Acquires at once, by waiting, and by waiting for one poll only. Only the holder accesses the counter.
+fn one_permit_guards_an_unsynchronized_counter<S: SyncSource>() {
+    let (source, counter, acquired) = (S::with_permits(1), Unsynchronized::default(), AtomicUsize::new(0));
     thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
                 for round in 0..rounds(3000) {
-                    let held = match round % 3 {
-                        0 => kind.try_take(1),
-                        1 => block_on(kind.request(Ask::For(1))),
-                        _ => block_on(poll_once(kind.request(Ask::For(1)))).flatten(),
+                    let permits = match round % 3 {
+                        0 => source.try_acquire(1),
+                        1 => block_on(source.acquire(Request::Exactly(1))),
+                        _ => block_on(poll_once(source.acquire(Request::Exactly(1)))).flatten(),
                     };
-                    if held.is_some() {
-                        number.add(1);
-                        served.fetch_add(1, Relaxed);
+                    if permits.is_some() {
+                        counter.add(1);
+                        acquired.fetch_add(1, Relaxed);
                     }
                 }
             });
         }
     });
-    assert_eq!(number.add(0), served.into_inner());
+    assert_eq!(counter.add(0), acquired.into_inner());
 }
 
-/// Permits that come from many hands, together: the one who gathers them sees what each hand wrote to its own number.
-fn who_gathers_permits_sees_what_all_givers_wrote<K: Counting + Shared>() {
+/// Several threads add the permits of one request. Its future sees what each of them wrote.
+fn an_acquire_sees_the_writes_of_every_release_it_takes_permits_from<S: SemaphoreSource + SyncSource>() {
     for _ in 0..rounds(300) {
-        let (kind, numbers) = (K::with(0), [(); THREADS].map(|()| Bare::default()));
+        let (source, counters) = (S::with_permits(0), [(); THREADS].map(|()| Unsynchronized::default()));
         thread::scope(|scope| {
-            for number in &numbers {
-                let kind = &kind;
+            for counter in &counters {
+                let source = &source;
                 scope.spawn(move || {
-                    number.add(7);
-                    kind.add(1);
+                    counter.add(7);
+                    source.add(1);
                 });
             }
-            let _all = kind.blocking_acquire_many(THREADS).unwrap();
-            numbers.iter().for_each(|number| assert_eq!(number.add(0), 7));
+            let _all = source.blocking_acquire_many(THREADS).unwrap();
+            counters.iter().for_each(|counter| assert_eq!(counter.add(0), 7));
         });
     }
 }
 
-/// Who is refused sees what was written before the semaphore was closed, whether it stood in line or came late.
-fn who_is_refused_sees_what_was_written_before_the_close<K: Counting + Shared>() {
+/// A failed acquire sees what was written before the close, whether its future was queued or created later.
+fn a_failed_acquire_sees_the_writes_before_the_close<S: SemaphoreSource + SyncSource>() {
     for _ in 0..rounds(300) {
-        let (kind, in_line, late) = (K::with(0), Bare::default(), Bare::default());
+        let (source, queued, late) =
+            (S::with_permits(0), Unsynchronized::default(), Unsynchronized::default());
         thread::scope(|scope| {
             scope.spawn(|| {
-                assert!(kind.blocking_acquire().is_err());
-                assert_eq!(in_line.add(0), 7);
+                assert!(source.blocking_acquire().is_err());
+                assert_eq!(queued.add(0), 7);
             });
             scope.spawn(|| {
-                while !kind.is_closed() {
+                while !source.is_closed() {
                     thread::yield_now();
                 }
                 assert_eq!(late.add(0), 7);
             });
-            in_line.add(7);
+            queued.add(7);
             late.add(7);
-            kind.close();
+            source.close();
         });
     }
 }
 
-each_kind! {
-    all: one_permit_guards_a_bare_number;
+/// `forget_permits` acquires: a thread that forgets the only permit sees what its last holder wrote.
+fn forgetting_the_only_permit_sees_the_writes_of_its_last_holder<S: SemaphoreSource + SyncSource>() {
+    let (source, counter, acquired) = (S::with_permits(1), Unsynchronized::default(), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (source, counter, acquired) = (&source, &counter, &acquired);
+            scope.spawn(move || {
+                for _ in 0..rounds(3000) {
+                    if thread % 2 == 0 {
+                        if let Some(_permit) = source.try_acquire(1) {
+                            counter.add(1);
+                            acquired.fetch_add(1, Relaxed);
+                        }
+                    } else if source.forget_permits(1) == 1 {
+                        counter.add(1);
+                        acquired.fetch_add(1, Relaxed);
+                        source.add(1);
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(counter.add(0), acquired.into_inner());
+}
+
+/// Other threads remove the permit and add it again, between a release and the next acquire or while it is held. The
+/// next holder sees what the last one wrote.
+fn removing_and_adding_permits_keeps_the_writes_of_a_holder_visible<S: SemaphoreSource + SyncSource>() {
+    let (source, counter, acquired) = (S::with_permits(1), Unsynchronized::default(), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (source, counter, acquired) = (&source, &counter, &acquired);
+            scope.spawn(move || {
+                for _ in 0..rounds(3000) {
+                    match thread {
+                        0 => {
+                            source.reduce_permits(1);
+                            source.add_permits(1);
+                        }
+                        1 => {
+                            source.resize(3, 0);
+                            source.resize(0, 3);
+                        }
+                        _ => {
+                            let _permit = source.blocking_acquire().unwrap();
+                            counter.add(1);
+                            acquired.fetch_add(1, Relaxed);
+                        }
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(counter.add(0), acquired.into_inner());
+    assert_eq!(source.counts(), (1, 0));
+}
+
+for_each_source! {
+    all: one_permit_guards_an_unsynchronized_counter;
     semaphores:
-        who_gathers_permits_sees_what_all_givers_wrote,
-        who_is_refused_sees_what_was_written_before_the_close,
+        an_acquire_sees_the_writes_of_every_release_it_takes_permits_from,
+        a_failed_acquire_sees_the_writes_before_the_close,
+        forgetting_the_only_permit_sees_the_writes_of_its_last_holder,
+        removing_and_adding_permits_keeps_the_writes_of_a_holder_visible,
 }

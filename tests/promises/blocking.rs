@@ -1,0 +1,538 @@
+//! Blocked threads and tasks share one queue, and no thread waits without bound for the queue lock.
+//!
+//! That a thread allocates only at its first wait is tested in `tests/no_alloc.rs`.
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Barrier, Mutex as StdMutex, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+use fairgate::{Acquire, Mutex, Semaphore, TimeoutExt};
+use futures_lite::future::{block_on, yield_now};
+use tokio::runtime;
+
+use crate::common::source::{NewSource, SemaphoreSource, SyncSource, for_each_source};
+use crate::common::step::{Outcome, Request};
+use crate::common::world::World;
+use crate::common::{rounds, with_watchdog};
+
+/// Waits until `n` waiters are queued. Closes the semaphore if that does not happen, so that blocked threads
+/// return.
+fn wait_until_queued(semaphore: &Semaphore, n: usize) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while semaphore.waiters() < n {
+        if Instant::now() > deadline {
+            semaphore.close();
+            panic!("{semaphore:?}: fewer than {n} waiters are queued");
+        }
+        thread::yield_now();
+    }
+}
+
+/// P28: threads and tasks are queued alternately and granted in that order.
+fn blocked_threads_and_tasks_share_one_queue<S: SemaphoreSource + SyncSource>() {
+    let (source, order) = (S::with_permits(0), StdMutex::new(Vec::new()));
+    let record = |waiter| order.lock().unwrap().push(waiter);
+    thread::scope(|scope| {
+        for waiter in 0..8 {
+            let (source, record) = (&source, &record);
+            scope.spawn(move || match waiter % 4 {
+                0 => drop((source.blocking_acquire().unwrap(), record(waiter))),
+                1 => drop((block_on(source.acquire(Request::Exactly(1))).unwrap(), record(waiter))),
+                2 => {
+                    drop((source.acquire_many(2).blocking_timeout(Duration::MAX).unwrap(), record(waiter)))
+                }
+                _ => drop((block_on(source.acquire_many(2)).unwrap(), record(waiter))),
+            });
+            wait_until_queued(source, waiter + 1);
+        }
+        source.add(2);
+    });
+    let mut order = order.into_inner().unwrap();
+    // Two waiters that are granted together record themselves in any order.
+    order.chunks_mut(4).for_each(|four| four[..2].sort_unstable());
+    assert_eq!(order, [0, 1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(source.counts(), (2, 0));
+}
+
+/// Every increment under the lock counts.
+#[test]
+fn blocked_threads_and_tasks_share_a_mutex() {
+    let mutex = Arc::new(Mutex::new(0));
+    thread::scope(|scope| {
+        for thread in 0..6 {
+            let mutex = mutex.clone();
+            scope.spawn(move || {
+                for _ in 0..rounds(500) {
+                    match thread % 3 {
+                        0 => *mutex.blocking_lock() += 1,
+                        1 => *mutex.clone().blocking_lock_owned() += 1,
+                        _ => block_on(async { *mutex.lock().await += 1 }),
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(*mutex.try_lock().unwrap(), 6 * rounds(500));
+}
+
+/// P28: a blocked thread that timed out left its node in the queue.
+fn a_blocking_timeout_cancels_the_waiter<S: NewSource>() {
+    for limit in [Duration::ZERO, Duration::from_millis(1)] {
+        let mut world = World::<S>::new(0);
+        let before = world.acquire(1);
+        assert!(world.source.acquire(1.into()).blocking_timeout(limit).is_err());
+        let after = world.acquire(1);
+        world.source.add(1);
+        assert_eq!(world.poll(before), Outcome::Acquired(1));
+        world.release(before);
+        assert_eq!(world.poll(after), Outcome::Acquired(1), "the thread is still queued");
+    }
+}
+
+fn a_blocking_timeout_of_zero_acquires_what_is_available<S: NewSource>() {
+    let source = S::with_permits(1);
+    let held = source.acquire(1.into()).blocking_timeout(Duration::ZERO);
+    assert!(matches!(held, Ok(Some(_))));
+    assert!(!source.is_available());
+}
+
+/// P24, P28: the timeout expires before, after or while the permit is granted.
+fn a_blocking_timeout_that_races_with_a_grant_counts_the_permit_once<S: SemaphoreSource + SyncSource>() {
+    let (source, acquired) = (S::with_permits(0), AtomicUsize::new(0));
+    for round in 0..rounds(200) {
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let limit = Duration::from_micros(round as u64 % 40);
+                let permits = source.acquire(Request::Exactly(1)).blocking_timeout(limit);
+                acquired.fetch_add(usize::from(permits.is_ok()), SeqCst);
+            });
+            source.add(1);
+        });
+        assert_eq!(source.counts(), (round + 1, 0));
+        assert!(acquired.load(SeqCst) <= round + 1);
+    }
+}
+
+/// P28: a blocked thread took a spurious unpark for its grant, or missed its own.
+fn a_spurious_unpark_does_not_end_a_blocking_acquire<S: SemaphoreSource + SyncSource>() {
+    let source = S::with_permits(0);
+    let wait = |limit| match limit {
+        None => source.blocking_acquire().unwrap().forget(),
+        Some(limit) => {
+            source.acquire(Request::Exactly(1)).blocking_timeout(limit).unwrap().unwrap().forget()
+        }
+    };
+    for limit in [None, Some(Duration::from_secs(1 << 20)), Some(Duration::MAX)] {
+        let acquired = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let sleeper = scope.spawn(|| {
+                thread::current().unpark();
+                wait(limit);
+                acquired.store(true, SeqCst);
+            });
+            wait_until_queued(&source, 1);
+            for _ in 0..100 {
+                sleeper.thread().unpark();
+                thread::yield_now();
+                assert!(!acquired.load(SeqCst));
+                assert_eq!(source.counts(), (0, 1));
+            }
+            source.add(1);
+        });
+        assert_eq!(source.counts(), (0, 0));
+    }
+}
+
+/// P28: a future that parks in its poll consumes the park token of a wake-up. The wake-up counts anyway.
+#[test]
+fn a_blocked_thread_is_woken_even_if_its_future_consumes_the_park_token() {
+    with_watchdog("a wait whose park token was consumed", || {
+        let semaphore = Semaphore::new(0);
+        let (mut acquire, mut consumed) = (Box::pin(semaphore.acquire()), false);
+        let future = poll_fn(|cx| {
+            let polled = acquire.as_mut().poll(cx);
+            if !consumed {
+                consumed = true;
+                semaphore.add_permits(1);
+                thread::park();
+            }
+            polled
+        });
+        assert!(future.blocking_timeout(Duration::MAX).unwrap().is_ok());
+    });
+}
+
+/// P28: a future that wakes itself in every poll, as a yielding one does, kept the deadline from being checked.
+#[test]
+fn a_blocking_timeout_expires_even_if_the_future_wakes_itself_in_every_poll() {
+    with_watchdog("a future that wakes itself", || {
+        let yields = poll_fn(|cx| {
+            cx.waker().wake_by_ref();
+            Poll::<()>::Pending
+        });
+        assert!(yields.blocking_timeout(Duration::from_millis(1)).is_err());
+    });
+}
+
+/// An executor whose waker is the park token of its thread, as in the documentation of `std::task::Wake`.
+fn block_on_with_park_token<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let mut future = pin!(future);
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+/// P28: a wake-up of the outer executor arrives while its poll blocks. Both wake-ups use the park token of the thread,
+/// and a blocking call that consumes it must not lose the outer wake-up.
+#[test]
+fn a_blocking_acquire_keeps_the_park_token_of_an_outer_executor() {
+    with_watchdog("an outer executor whose wake-up was lost", || {
+        for round in 0..rounds(200) {
+            let (event, permits) = (Semaphore::new(0), Semaphore::new(0));
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    wait_until_queued(&event, 1);
+                    wait_until_queued(&permits, 1);
+                    if round % 2 == 0 {
+                        event.add_permits(1);
+                        permits.add_permits(1);
+                    } else {
+                        permits.add_permits(1);
+                        event.add_permits(1);
+                    }
+                });
+                let (mut acquire, mut blocked) = (Box::pin(event.acquire()), false);
+                let outer = poll_fn(|cx| {
+                    let polled = acquire.as_mut().poll(cx);
+                    if blocked {
+                        return polled.map(|permit| permit.is_ok());
+                    }
+                    blocked = true;
+                    assert!(polled.is_pending());
+                    permits.blocking_acquire().unwrap().forget();
+                    Poll::Pending
+                });
+                assert!(block_on_with_park_token(outer));
+            });
+        }
+    });
+}
+
+/// The thread-local waker of the thread may be destroyed already.
+#[test]
+fn a_thread_local_destructor_may_block() {
+    struct BlocksOnDrop(Arc<Semaphore>);
+    impl Drop for BlocksOnDrop {
+        fn drop(&mut self) {
+            self.0.blocking_acquire().unwrap().forget();
+        }
+    }
+    thread_local!(static BLOCKS_ON_DROP: RefCell<Option<BlocksOnDrop>> = const { RefCell::new(None) });
+    let semaphore = Arc::new(Semaphore::new(0));
+    let thread = thread::spawn({
+        let semaphore = semaphore.clone();
+        move || {
+            BLOCKS_ON_DROP.with(|slot| slot.replace(Some(BlocksOnDrop(semaphore.clone()))));
+            semaphore.blocking_acquire().unwrap().forget();
+        }
+    });
+    for _ in 0..2 {
+        wait_until_queued(&semaphore, 1);
+        semaphore.add_permits(1);
+    }
+    thread.join().unwrap();
+    assert_eq!((semaphore.available_permits(), semaphore.waiters()), (0, 0));
+}
+
+/// P28: a task blocks its executor thread while a task on another thread holds the permit.
+#[test]
+fn a_task_may_block_a_thread_of_a_multi_threaded_executor() {
+    async fn hold(semaphore: Arc<Semaphore>, ready: Arc<AtomicBool>) {
+        let permit = semaphore.acquire().await.unwrap();
+        ready.store(true, SeqCst);
+        while semaphore.waiters() == 0 {
+            yield_now().await;
+        }
+        drop(permit);
+    }
+    async fn block(semaphore: Arc<Semaphore>, ready: Arc<AtomicBool>) {
+        while !ready.load(SeqCst) {
+            yield_now().await;
+        }
+        drop(semaphore.blocking_acquire().unwrap());
+    }
+    let parts = || (Arc::new(Semaphore::new(1)), Arc::new(AtomicBool::new(false)));
+
+    let (semaphore, ready) = parts();
+    let tokio = runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    tokio.block_on(async {
+        let holder = tokio::spawn(hold(semaphore.clone(), ready.clone()));
+        tokio::spawn(block(semaphore.clone(), ready)).await.unwrap();
+        holder.await.unwrap();
+    });
+    assert_eq!(semaphore.available_permits(), 1);
+
+    let (semaphore, ready) = parts();
+    let executor = smol::Executor::new();
+    let holder = executor.spawn(hold(semaphore.clone(), ready.clone()));
+    let blocker = executor.spawn(block(semaphore.clone(), ready));
+    thread::scope(|scope| {
+        scope.spawn(|| block_on(executor.run(holder)));
+        scope.spawn(|| block_on(executor.run(blocker)));
+    });
+    assert_eq!(semaphore.available_permits(), 1);
+}
+
+/// Many more threads than cores poll, cancel and add at once.
+#[test]
+fn many_threads_that_edit_one_queue_make_progress() {
+    const THREADS: usize = 32;
+    let (semaphore, start) = (Semaphore::new(0), Barrier::new(THREADS));
+    let edit = |thread: usize| {
+        start.wait();
+        let (mut cx, mut acquire) = (Context::from_waker(Waker::noop()), pin!(semaphore.acquire()));
+        for _ in 0..rounds(1000) {
+            match acquire.as_mut().poll(&mut cx) {
+                Poll::Pending if thread % 2 == 0 => acquire.set(semaphore.acquire()),
+                Poll::Pending => drop((semaphore.waiters(), semaphore.add_permits(1))),
+                Poll::Ready(permit) => {
+                    permit.unwrap().forget();
+                    acquire.set(semaphore.acquire());
+                }
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let edit = &edit;
+            scope.spawn(move || edit(thread));
+        }
+    });
+    assert_eq!(semaphore.waiters(), 0);
+}
+
+/// A future that is queued, in place of a task.
+fn queued<'a>(semaphore: &'a Semaphore) -> Pin<Box<Acquire<'a>>> {
+    let mut future = Box::pin(semaphore.acquire());
+    assert!(future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    future
+}
+
+#[test]
+fn blocked_threads_and_futures_are_granted_in_order() {
+    let (semaphore, order) = (Semaphore::new(0), StdMutex::new(Vec::new()));
+    thread::scope(|threads| {
+        let mut tasks = Vec::new();
+        for index in 0..10 {
+            if index % 2 == 0 {
+                let (semaphore, order) = (&semaphore, &order);
+                threads.spawn(move || {
+                    let _permit = semaphore.blocking_acquire().unwrap();
+                    order.lock().unwrap().push(index);
+                });
+            } else {
+                tasks.push((index, queued(&semaphore)));
+            }
+            wait_until_queued(&semaphore, index + 1);
+        }
+        semaphore.add_permits(1);
+        for (index, future) in tasks {
+            let _permit = block_on(future).unwrap();
+            order.lock().unwrap().push(index);
+        }
+    });
+    assert_eq!(order.into_inner().unwrap(), Vec::from_iter(0..10));
+    assert_eq!(semaphore.available_permits(), 1);
+}
+
+#[test]
+fn a_blocked_thread_and_a_task_do_not_overtake_each_other() {
+    let semaphore = Semaphore::new(1);
+    let held = semaphore.try_acquire().unwrap();
+    let mut task = queued(&semaphore);
+    drop(held);
+    let timed_out = semaphore.acquire().blocking_timeout(Duration::ZERO);
+    assert!(timed_out.is_err(), "the permit is granted to the task");
+    let Poll::Ready(Ok(permit)) = task.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
+        panic!("the task is granted")
+    };
+    thread::scope(|threads| {
+        let thread = threads.spawn(|| semaphore.blocking_acquire().map(|permit| permit.forget()));
+        wait_until_queued(&semaphore, 1);
+        drop(permit);
+        assert!(semaphore.try_acquire().is_err(), "the permit is granted to the thread");
+        thread.join().unwrap().unwrap();
+    });
+    assert_eq!(semaphore.available_permits(), 0);
+}
+
+#[test]
+fn blocked_threads_and_tokio_tasks_share_permits_and_lose_none() {
+    let (semaphore, count) = (Arc::new(Semaphore::new(3)), Arc::new(Mutex::new(0)));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let tasks = (0..4).map(|_| {
+        let (semaphore, count) = (semaphore.clone(), count.clone());
+        runtime.spawn(async move {
+            for n in 0..200 {
+                let _permits = semaphore.acquire_many(1 + n % 3).await.unwrap();
+                *count.lock().await += 1;
+            }
+        })
+    });
+    let tasks: Vec<_> = tasks.collect();
+    thread::scope(|threads| {
+        for _ in 0..2 {
+            threads.spawn(|| {
+                for n in 0..200 {
+                    let _permits = semaphore.blocking_acquire_many(1 + n % 3).unwrap();
+                    *count.blocking_lock() += 1;
+                }
+            });
+        }
+    });
+    runtime.block_on(async {
+        for task in tasks {
+            task.await.unwrap();
+        }
+    });
+    assert_eq!(*count.try_lock().unwrap(), 6 * 200);
+    assert_eq!((semaphore.available_permits(), semaphore.waiters()), (3, 0));
+}
+
+/// While the thread blocks, its other tasks do not run.
+#[test]
+fn a_blocked_executor_thread_is_queued_like_a_task() {
+    let semaphore = Arc::new(Semaphore::new(0));
+    let (sender, receiver) = mpsc::channel();
+    let task = {
+        let semaphore = semaphore.clone();
+        smol::spawn(async move {
+            let waiters = semaphore.waiters();
+            semaphore.blocking_acquire().unwrap().forget();
+            sender.send(waiters).unwrap();
+        })
+    };
+    wait_until_queued(&semaphore, 1);
+    let mut next = Box::pin(semaphore.clone().acquire_owned());
+    assert!(next.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    semaphore.add_permits(2);
+    assert_eq!(receiver.recv(), Ok(0));
+    block_on(task);
+    assert!(block_on(next).is_ok());
+}
+
+#[test]
+fn the_only_thread_of_a_runtime_may_block_on_a_permit_of_another_thread() {
+    let (semaphore, runtime) =
+        (Semaphore::new(1), tokio::runtime::Builder::new_current_thread().build().unwrap());
+    let held = semaphore.try_acquire().unwrap();
+    thread::scope(|threads| {
+        threads.spawn(|| {
+            wait_until_queued(&semaphore, 1);
+            drop(held);
+        });
+        runtime.block_on(async {
+            yield_now().await;
+            drop(semaphore.blocking_acquire().unwrap());
+            drop(semaphore.acquire().await.unwrap());
+        });
+    });
+    assert_eq!(semaphore.available_permits(), 1);
+}
+
+#[test]
+fn closing_fails_blocked_threads() {
+    let semaphore = Arc::new(Semaphore::new(0));
+    thread::scope(|threads| {
+        let borrowed = threads.spawn(|| semaphore.blocking_acquire().is_err());
+        let owned = threads.spawn(|| semaphore.clone().blocking_acquire_many_owned(2).is_err());
+        wait_until_queued(&semaphore, 2);
+        let task = queued(&semaphore);
+        semaphore.close();
+        assert!(borrowed.join().unwrap() && owned.join().unwrap());
+        assert!(block_on(task).is_err());
+    });
+}
+
+/// A blocked thread that times out cancels like a task, and the waiters behind it move up.
+#[test]
+fn a_blocking_timeout_of_a_large_front_grants_the_waiter_behind_it() {
+    let semaphore = Semaphore::new(1);
+    thread::scope(|threads| {
+        let large = threads.spawn(|| {
+            let waited = semaphore.acquire_many(2).blocking_timeout(Duration::from_millis(20));
+            waited.is_err()
+        });
+        while semaphore.waiters() == 0 && !large.is_finished() {
+            thread::yield_now();
+        }
+        drop(block_on(semaphore.acquire()).unwrap());
+        assert!(large.join().unwrap());
+    });
+    assert_eq!((semaphore.available_permits(), semaphore.waiters()), (1, 0));
+}
+
+#[test]
+fn a_foreign_park_token_does_not_end_a_blocking_acquire() {
+    let semaphore = Semaphore::new(0);
+    thread::scope(|threads| {
+        let waiting = threads.spawn(|| {
+            thread::current().unpark();
+            semaphore.blocking_acquire().unwrap().forget();
+        });
+        wait_until_queued(&semaphore, 1);
+        for _ in 0..100 {
+            waiting.thread().unpark();
+            thread::yield_now();
+        }
+        assert!(!waiting.is_finished());
+        assert_eq!(semaphore.waiters(), 1);
+        semaphore.add_permits(1);
+    });
+    assert_eq!(semaphore.available_permits(), 0);
+}
+
+/// A blocking call may be made inside a poll, which a blocking call makes in turn.
+#[test]
+fn blocking_calls_nest() {
+    let (outer, inner) = (Semaphore::new(0), Semaphore::new(0));
+    thread::scope(|threads| {
+        threads.spawn(|| {
+            let both = poll_fn(|_| {
+                drop(inner.blocking_acquire().unwrap());
+                Poll::Ready(outer.blocking_acquire().unwrap().num_permits())
+            });
+            assert_eq!(both.blocking_timeout(Duration::MAX), Ok(1));
+        });
+        wait_until_queued(&inner, 1);
+        inner.add_permits(1);
+        wait_until_queued(&outer, 1);
+        outer.add_permits(1);
+    });
+}
+
+for_each_source! {
+    all:
+        a_blocking_timeout_cancels_the_waiter,
+        a_blocking_timeout_of_zero_acquires_what_is_available;
+    semaphores:
+        blocked_threads_and_tasks_share_one_queue,
+        a_blocking_timeout_that_races_with_a_grant_counts_the_permit_once,
+        a_spurious_unpark_does_not_end_a_blocking_acquire,
+}
