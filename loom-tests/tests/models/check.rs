@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use fairgate_loom::Semaphore;
 
-use crate::request::with_wakers;
+use crate::request::run_and_check_wakers;
 
 /// How often a thread may at least be interrupted where it could have gone on. Being put to sleep, or being
 /// done, does not count.
@@ -21,13 +21,13 @@ const DEEP: usize = 100_000;
 /// Explores `model` and prints how many executions that took.
 #[track_caller]
 pub fn check(model: impl Fn() + Send + Sync + 'static) {
-    check_to(PREEMPTIONS, model);
+    check_from(PREEMPTIONS, model);
 }
 
 /// As [`check`], with a least bound of its own. That one is explored to its end. Then the bound rises
 /// until what [`QUICK`] allows is spent, or [`DEEP`] if `FAIRGATE_LOOM_DEEP` is set.
 #[track_caller]
-pub fn check_to(least: usize, model: impl Fn() + Send + Sync + 'static) {
+pub fn check_from(least: usize, model: impl Fn() + Send + Sync + 'static) {
     let start = Instant::now();
     let name = thread::current().name().unwrap_or("a model").to_owned();
     let model = Arc::new(model);
@@ -58,7 +58,7 @@ pub fn check_to(least: usize, model: impl Fn() + Send + Sync + 'static) {
 
 /// How a model ends: nobody waits, and every permit is accounted for.
 #[track_caller]
-pub fn at_rest(semaphore: &Semaphore, permits: usize) {
+pub fn assert_idle(semaphore: &Semaphore, permits: usize) {
     assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, permits));
 }
 
@@ -78,7 +78,7 @@ fn explore(
     builder.checkpoint_interval = 1;
     builder.check(move || {
         counter.fetch_add(1, Ordering::Relaxed);
-        with_wakers(&*model);
+        run_and_check_wakers(&*model);
     });
     executions.load(Ordering::Relaxed)
 }

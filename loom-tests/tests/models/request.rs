@@ -54,7 +54,7 @@ impl Task {
 }
 
 /// Runs one execution of a model, and looks whether all wakers are gone at its end.
-pub fn with_wakers(model: impl Fn()) {
+pub fn run_and_check_wakers(model: impl Fn()) {
     WOKEN.take();
     model();
     for [woken, _] in WOKEN.take() {
@@ -69,43 +69,43 @@ pub struct Request<F: Future> {
 }
 
 /// A request that was polled, and what it said.
-pub enum Asked<F: Future> {
+pub enum Polled<F: Future> {
     Ready(F::Output),
     Pending(Request<F>),
 }
 
 impl<F: Future> Request<F> {
     /// Polls a new future once.
-    pub fn asked(future: F) -> Asked<F> {
+    pub fn poll_once(future: F) -> Polled<F> {
         let mut request = Self { future: Box::pin(future), task: Task::new() };
         match request.poll() {
-            Poll::Ready(output) => Asked::Ready(output),
-            Poll::Pending => Asked::Pending(request),
+            Poll::Ready(output) => Polled::Ready(output),
+            Poll::Pending => Polled::Pending(request),
         }
     }
 
     /// Polls a new future that has to wait.
     #[track_caller]
-    pub fn waiting(future: F) -> Self {
-        match Self::asked(future) {
-            Asked::Ready(_) => panic!("there was nothing to wait for"),
-            Asked::Pending(request) => request,
+    pub fn pending(future: F) -> Self {
+        match Self::poll_once(future) {
+            Polled::Ready(_) => panic!("there was nothing to wait for"),
+            Polled::Pending(request) => request,
         }
     }
 
     /// Polls once more.
-    pub fn again(mut self) -> Asked<F> {
+    pub fn poll_again(mut self) -> Polled<F> {
         match self.poll() {
-            Poll::Ready(output) => Asked::Ready(output),
-            Poll::Pending => Asked::Pending(self),
+            Poll::Ready(output) => Polled::Ready(output),
+            Poll::Pending => Polled::Pending(self),
         }
     }
 
     /// Polls once more, from another task. The one that it leaves is woken at most once, and holds nothing
     /// of it any longer.
-    pub fn elsewhere(mut self) -> Asked<F> {
+    pub fn poll_from_new_task(mut self) -> Polled<F> {
         let left = mem::replace(&mut self.task, Task::new());
-        let asked = self.again();
+        let asked = self.poll_again();
         assert!(left.woken() <= 1);
         asked
     }
@@ -123,65 +123,73 @@ impl<F: Future> Request<F> {
     /// Looks at a request once the other threads are done. Was it served since it was last polled, then it
     /// was woken, once; was it not, then it was not.
     #[track_caller]
-    pub fn settle(mut self) -> Asked<F> {
+    pub fn check_wakes(mut self) -> Polled<F> {
         match self.poll() {
             Poll::Ready(output) => {
                 assert_eq!(self.task.woken(), 1, "served, so woken once");
-                Asked::Ready(output)
+                Polled::Ready(output)
             }
             Poll::Pending => {
                 assert_eq!(self.task.woken(), 0, "not served, so not woken");
-                Asked::Pending(self)
+                Polled::Pending(self)
             }
         }
     }
 
     /// Settles a request that must have been served by now.
     #[track_caller]
-    pub fn served(self) -> F::Output {
-        Asked::Pending(self).served()
+    pub fn expect_ready(self) -> F::Output {
+        Polled::Pending(self).expect_ready()
     }
 
     /// Settles a request that must still be waiting.
     #[track_caller]
-    pub fn unserved(self) -> Self {
-        Asked::Pending(self).unserved()
+    pub fn expect_pending(self) -> Self {
+        Polled::Pending(self).expect_pending()
     }
 }
 
-impl<F: Future> Asked<F> {
+impl<F: Future> Polled<F> {
     /// What it was served, at its last poll or since.
     #[track_caller]
-    pub fn served(self) -> F::Output {
-        match self.settle() {
-            Asked::Ready(output) => output,
-            Asked::Pending(_) => panic!("a request that could be served still waits"),
+    pub fn expect_ready(self) -> F::Output {
+        match self.check_wakes() {
+            Polled::Ready(output) => output,
+            Polled::Pending(_) => panic!("a request that could be served still waits"),
         }
     }
 
     /// The request, which must still be waiting.
     #[track_caller]
-    pub fn unserved(self) -> Request<F> {
-        match self.settle() {
-            Asked::Ready(_) => panic!("a request was served out of turn"),
-            Asked::Pending(request) => request,
+    pub fn expect_pending(self) -> Request<F> {
+        match self.check_wakes() {
+            Polled::Ready(_) => panic!("a request was served out of turn"),
+            Polled::Pending(request) => request,
         }
     }
 
     /// What it was served, if it was ready at its last poll; else the request.
     pub fn into_ready(self) -> Result<F::Output, Request<F>> {
         match self {
-            Asked::Ready(output) => Ok(output),
-            Asked::Pending(request) => Err(request),
+            Polled::Ready(output) => Ok(output),
+            Polled::Pending(request) => Err(request),
         }
     }
 
-    /// As [`Request::settle`].
+    /// As [`Request::check_wakes`].
     #[track_caller]
-    pub fn settle(self) -> Self {
+    pub fn check_wakes(self) -> Self {
         match self {
-            Asked::Ready(_) => self,
-            Asked::Pending(request) => request.settle(),
+            Polled::Ready(_) => self,
+            Polled::Pending(request) => request.check_wakes(),
+        }
+    }
+
+    /// As [`Request::poll_from_new_task`], if it was pending at its last poll.
+    pub fn poll_from_new_task(self) -> Self {
+        match self {
+            Polled::Ready(_) => self,
+            Polled::Pending(request) => request.poll_from_new_task(),
         }
     }
 }

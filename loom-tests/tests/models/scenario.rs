@@ -12,7 +12,7 @@ use fairgate_loom::{AcquireFrom, Handle, Permit, Semaphore};
 use loom::thread::{self, JoinHandle};
 
 use crate::check::check;
-use crate::request::{Asked, Request};
+use crate::request::{Polled, Request};
 
 use Act::*;
 
@@ -34,7 +34,7 @@ pub enum Act {
     Reduce(usize),
     Forget(usize),
     Close,
-    /// A newcomer asks.
+    /// A late asks.
     Ask(usize),
     Try(usize),
     /// Polls where nothing need have happened.
@@ -101,7 +101,7 @@ impl<O: Handle<Target = Semaphore> + Clone> Actor<O> {
 
     /// Stands in line before the threads start.
     fn wait(&mut self, index: usize, need: usize) {
-        let request = Request::waiting(Semaphore::acquire_from(self.owner.clone(), need));
+        let request = Request::pending(Semaphore::acquire_from(self.owner.clone(), need));
         self.waiting.push((Turn { index, newcomer_of: None }, request));
     }
 
@@ -123,18 +123,18 @@ impl<O: Handle<Target = Semaphore> + Clone> Actor<O> {
             Forget(n) => self.told.made -= self.owner.forget_permits(n) as isize,
             Close => self.owner.close(),
             Ask(n) => {
-                let turn = self.newcomer();
-                let asked = Request::asked(Semaphore::acquire_from(self.owner.clone(), n));
+                let turn = self.late();
+                let asked = Request::poll_once(Semaphore::acquire_from(self.owner.clone(), n));
                 self.note(turn, asked);
             }
             Try(n) => {
-                let turn = self.newcomer();
+                let turn = self.late();
                 if let Ok(permit) = Semaphore::try_acquire_from(self.owner.clone(), n) {
-                    self.note(turn, Asked::Ready(Ok(permit)));
+                    self.note(turn, Polled::Ready(Ok(permit)));
                 }
             }
-            Poll(index) => self.ask_again(index, Request::again),
-            Elsewhere(index) => self.ask_again(index, Request::elsewhere),
+            Poll(index) => self.ask_again(index, Request::poll_again),
+            Elsewhere(index) => self.ask_again(index, Request::poll_from_new_task),
             Cancel(index) => drop(self.take(index)),
             Give => drop(self.held.take()),
             GivePart(n) => drop(self.part(n)),
@@ -145,7 +145,7 @@ impl<O: Handle<Target = Semaphore> + Clone> Actor<O> {
         }
     }
 
-    fn newcomer(&mut self) -> Turn {
+    fn late(&mut self) -> Turn {
         self.next += 1;
         Turn { index: self.next - 1, newcomer_of: Some(self.me) }
     }
@@ -160,17 +160,17 @@ impl<O: Handle<Target = Semaphore> + Clone> Actor<O> {
         Some(self.waiting.remove(at))
     }
 
-    fn ask_again(&mut self, index: usize, ask: impl Fn(Request<AcquireFrom<O>>) -> Asked<AcquireFrom<O>>) {
+    fn ask_again(&mut self, index: usize, ask: impl Fn(Request<AcquireFrom<O>>) -> Polled<AcquireFrom<O>>) {
         if let Some((turn, request)) = self.take(index) {
             self.note(turn, ask(request));
         }
     }
 
-    fn note(&mut self, turn: Turn, asked: Asked<AcquireFrom<O>>) {
+    fn note(&mut self, turn: Turn, asked: Polled<AcquireFrom<O>>) {
         match asked {
-            Asked::Pending(request) => self.waiting.push((turn, request)),
-            Asked::Ready(Err(_)) => self.told.refused.push(turn),
-            Asked::Ready(Ok(permit)) => {
+            Polled::Pending(request) => self.waiting.push((turn, request)),
+            Polled::Ready(Err(_)) => self.told.refused.push(turn),
+            Polled::Ready(Ok(permit)) => {
                 self.told.served.push(turn);
                 match &mut self.held {
                     Some(held) => held.merge(permit),
@@ -191,7 +191,7 @@ trait Done {
     fn holds(&self) -> usize;
 
     /// Looks whether whoever was served meanwhile was woken, and nobody else.
-    fn settle(&mut self);
+    fn check_wakes(&mut self);
 
     fn give(&mut self);
 
@@ -211,9 +211,9 @@ impl<O: Handle<Target = Semaphore> + Clone> Done for Actor<O> {
         self.held.as_ref().map_or(0, Permit::num_permits)
     }
 
-    fn settle(&mut self) {
+    fn check_wakes(&mut self) {
         for (turn, request) in mem::take(&mut self.waiting) {
-            self.note(turn, request.settle());
+            self.note(turn, request.check_wakes());
         }
     }
 
@@ -275,7 +275,7 @@ impl Scenario {
     fn account(&self, semaphore: &Semaphore, start: usize, mut all: [&mut dyn Done; 3]) {
         let total = start as isize + all.iter().map(|done| done.told().made).sum::<isize>();
         loop {
-            all.iter_mut().for_each(|done| done.settle());
+            all.iter_mut().for_each(|done| done.check_wakes());
             let held = all.iter().map(|done| done.holds()).sum::<usize>();
             let left = total - held as isize;
             assert!(left >= 0 || self.does(|act| matches!(act, Reduce(_))), "nothing else makes debts");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use loom::thread::{self, JoinHandle};
 
 /// Starts a thread that works on what is shared.
-pub fn aside<T: 'static>(shared: &Arc<T>, act: impl FnOnce(&T) + 'static) -> JoinHandle<()> {
+pub fn spawn_with<T: 'static>(shared: &Arc<T>, act: impl FnOnce(&T) + 'static) -> JoinHandle<()> {
     let shared = Arc::clone(shared);
     thread::spawn(move || act(&shared))
 }
