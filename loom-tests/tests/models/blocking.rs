@@ -1,4 +1,4 @@
-//! Threads that sleep in the same line as tasks.
+//! Threads that block in the same queue as tasks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::request::Request;
 use crate::threads::{join, spawn_with};
 
 #[test]
-fn a_thread_sleeps_until_it_is_served() {
+fn a_blocked_thread_is_woken_by_a_release() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(1));
         let permit = semaphore.clone().try_acquire_owned().unwrap();
@@ -23,7 +23,7 @@ fn a_thread_sleeps_until_it_is_served() {
 }
 
 #[test]
-fn two_threads_hand_one_permit_on() {
+fn one_permit_passes_through_two_blocked_threads() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(1));
         let permit = semaphore.clone().try_acquire_owned().unwrap();
@@ -39,7 +39,7 @@ fn two_threads_hand_one_permit_on() {
 }
 
 #[test]
-fn a_thread_sleeps_behind_a_task() {
+fn a_thread_queues_behind_a_task() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let task = Request::pending(semaphore.acquire());
@@ -52,7 +52,7 @@ fn a_thread_sleeps_behind_a_task() {
 }
 
 #[test]
-fn a_task_that_leaves_lets_a_thread_sleep_no_longer() {
+fn cancelling_a_task_wakes_the_thread_behind_it() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(1));
         let large = Request::pending(semaphore.acquire_many(2));
@@ -64,7 +64,7 @@ fn a_task_that_leaves_lets_a_thread_sleep_no_longer() {
 }
 
 #[test]
-fn a_thread_is_woken_by_a_close() {
+fn a_blocked_thread_is_woken_by_a_close() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let task = Request::pending(semaphore.acquire());
@@ -77,23 +77,23 @@ fn a_thread_is_woken_by_a_close() {
 }
 
 #[test]
-fn a_thread_that_sleeps_no_longer_meets_a_grant() {
+fn a_blocking_timeout_against_a_grant() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(2));
         let outcome = semaphore.acquire_many(2).blocking_timeout(Duration::ZERO);
-        let late = Request::poll_once(semaphore.acquire());
+        let arriving = Request::poll_once(semaphore.acquire());
         join([releaser]);
         let got = outcome.iter().flatten().map(SemaphorePermit::num_permits).sum::<usize>();
         drop(outcome);
-        drop(late.expect_ready());
+        drop(arriving.expect_ready());
         assert!(got == 0 || got == 2);
         assert_idle(&semaphore, 2);
     });
 }
 
 #[test]
-fn a_task_stands_behind_a_thread() {
+fn a_task_queues_behind_a_thread() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let blocked = spawn_with(&semaphore, |semaphore| {

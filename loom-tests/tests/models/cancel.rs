@@ -1,4 +1,4 @@
-//! Requests that are given up while permits are on their way to them.
+//! Requests that are cancelled, also while permits are granted to them.
 
 use std::sync::Arc;
 use std::task::Context;
@@ -11,7 +11,7 @@ use crate::request::{Polled, Request, Task};
 use crate::threads::{join, spawn_with};
 
 #[test]
-fn a_grant_that_meets_a_cancel_goes_to_the_next() {
+fn a_cancelled_grant_goes_to_the_next_waiter() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let first = Request::pending(semaphore.acquire());
@@ -25,7 +25,7 @@ fn a_grant_that_meets_a_cancel_goes_to_the_next() {
 }
 
 #[test]
-fn a_grant_that_meets_a_cancel_and_nobody_behind_lies_free() {
+fn a_cancelled_grant_becomes_available_if_no_waiter_is_left() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let large = Request::pending(semaphore.acquire_many(3));
@@ -37,21 +37,21 @@ fn a_grant_that_meets_a_cancel_and_nobody_behind_lies_free() {
 }
 
 #[test]
-fn a_grant_that_meets_a_cancel_reaches_a_newcomer() {
+fn a_cancelled_grant_goes_to_a_request_that_arrives() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let first = Request::pending(semaphore.clone().acquire_owned());
         let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
         let canceller = thread::spawn(move || drop(first));
-        let late = Request::poll_once(semaphore.acquire());
+        let arriving = Request::poll_once(semaphore.acquire());
         join([releaser, canceller]);
-        drop(late.expect_ready());
+        drop(arriving.expect_ready());
         assert_eq!(semaphore.available_permits(), 1);
     });
 }
 
 #[test]
-fn when_a_large_front_leaves_the_small_ones_are_looked_at() {
+fn cancelling_a_large_front_grants_to_the_small_ones_behind_it() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(1));
         let large = Request::pending(semaphore.clone().acquire_many_owned(3));
@@ -66,23 +66,24 @@ fn when_a_large_front_leaves_the_small_ones_are_looked_at() {
 }
 
 #[test]
-fn one_who_leaves_the_middle_or_the_back_breaks_no_link() {
-    for leaves in [1, 2] {
+fn cancelling_the_middle_or_the_back_keeps_the_queue_linked() {
+    for index in [1, 2] {
         check(move || {
             let semaphore = Arc::new(Semaphore::new(0));
-            let mut line = Vec::from([(); 3].map(|()| Request::pending(semaphore.clone().acquire_owned())));
-            let canceller = line.remove(leaves);
+            let mut queue =
+                Vec::from([(); 3].map(|()| Request::pending(semaphore.clone().acquire_owned())));
+            let canceller = queue.remove(index);
             let canceller = thread::spawn(move || drop(canceller));
             semaphore.add_permits(2);
             join([canceller]);
-            drop(line.into_iter().map(Request::expect_ready).collect::<Vec<_>>());
+            drop(queue.into_iter().map(Request::expect_ready).collect::<Vec<_>>());
             assert_idle(&semaphore, 2);
         });
     }
 }
 
 #[test]
-fn neighbours_leave_at_once() {
+fn two_neighbours_are_cancelled_at_once() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let first = Request::pending(semaphore.clone().acquire_owned());
@@ -98,20 +99,20 @@ fn neighbours_leave_at_once() {
 }
 
 #[test]
-fn one_leaves_as_another_comes() {
+fn a_cancel_against_a_request_that_arrives() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(1));
         let large = Request::pending(semaphore.clone().acquire_many_owned(2));
         let canceller = thread::spawn(move || drop(large));
-        let late = Request::poll_once(semaphore.acquire());
+        let arriving = Request::poll_once(semaphore.acquire());
         join([canceller]);
-        drop(late.expect_ready());
+        drop(arriving.expect_ready());
         assert_idle(&semaphore, 1);
     });
 }
 
 #[test]
-fn a_greedy_front_gives_back_all_that_it_was_granted() {
+fn a_cancelled_greedy_front_releases_all_its_permits() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let greedy = Request::pending(semaphore.acquire().up_to(3));
@@ -128,7 +129,7 @@ fn a_greedy_front_gives_back_all_that_it_was_granted() {
 }
 
 #[test]
-fn a_request_that_is_polled_by_hand_is_given_up_against_a_grant() {
+fn poll_semaphore_replaces_its_request_against_a_grant() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let mut slots = PollSemaphore::new(semaphore.clone());
@@ -136,9 +137,9 @@ fn a_request_that_is_polled_by_hand_is_given_up_against_a_grant() {
         assert!(slots.poll_acquire(&mut Context::from_waker(&task.waker())).is_pending());
         let second = Request::pending(semaphore.acquire());
         let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
-        // It asks for another number, so the first request is given up, and the new one stands behind.
-        let asked = slots.poll_acquire_many(&mut Context::from_waker(&task.waker()), 2);
-        assert!(asked.is_pending());
+        // Another number of permits: the first request is cancelled, and the new one queues at the back.
+        let polled = slots.poll_acquire_many(&mut Context::from_waker(&task.waker()), 2);
+        assert!(polled.is_pending());
         join([releaser]);
         drop(second.expect_ready());
         slots.cancel();
@@ -146,7 +147,7 @@ fn a_request_that_is_polled_by_hand_is_given_up_against_a_grant() {
     });
 }
 
-/// A greedy front is cancelled while permits come and a bounded request arrives.
+/// A greedy front is cancelled while permits are released and a bounded request arrives.
 #[test]
 fn a_greedy_front_is_cancelled_against_a_bounded_request() {
     check(|| {
@@ -164,7 +165,7 @@ fn a_greedy_front_is_cancelled_against_a_bounded_request() {
     });
 }
 
-/// A bounded front is cancelled while permits come for a greedy request behind it, which takes what is left.
+/// A bounded front is cancelled while permits are released. The greedy request behind it takes what is left.
 #[test]
 fn a_bounded_front_is_cancelled_before_a_greedy_request() {
     check(|| {
@@ -182,7 +183,7 @@ fn a_bounded_front_is_cancelled_before_a_greedy_request() {
     });
 }
 
-/// A greedy request arrives while the front is cancelled: it gets at least what it waits for.
+/// A greedy request arrives while the front is cancelled. It is granted at least its minimum.
 #[test]
 fn a_greedy_request_arrives_while_the_front_is_cancelled() {
     check(|| {
@@ -199,7 +200,7 @@ fn a_greedy_request_arrives_while_the_front_is_cancelled() {
     });
 }
 
-/// A waiter of the second batch is cancelled while the batch is granted; its permit goes to the next one.
+/// A waiter of the second batch is cancelled while the batch is granted. Its permit goes to the next waiter.
 #[test]
 fn a_waiter_of_the_second_batch_is_cancelled_during_its_grant() {
     check(|| {

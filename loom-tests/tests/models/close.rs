@@ -10,7 +10,7 @@ use crate::request::Request;
 use crate::threads::{join, spawn_with};
 
 #[test]
-fn close_meets_an_acquire_that_could_be_met() {
+fn a_close_against_an_acquire_with_a_permit_available() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(1));
         let closer = spawn_with(&semaphore, Semaphore::close);
@@ -24,7 +24,7 @@ fn close_meets_an_acquire_that_could_be_met() {
 }
 
 #[test]
-fn close_meets_an_acquire_that_must_wait() {
+fn a_close_against_an_acquire_that_has_to_wait() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let closer = spawn_with(&semaphore, Semaphore::close);
@@ -36,7 +36,7 @@ fn close_meets_an_acquire_that_must_wait() {
 }
 
 #[test]
-fn a_grant_that_meets_a_close_stands_or_never_was() {
+fn a_close_against_a_grant() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let first = Request::pending(semaphore.acquire());
@@ -53,7 +53,7 @@ fn a_grant_that_meets_a_close_stands_or_never_was() {
 }
 
 #[test]
-fn close_meets_a_cancel() {
+fn a_close_against_two_cancels() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let [first, second, third] = [(); 3].map(|()| Request::pending(semaphore.clone().acquire_owned()));
@@ -67,23 +67,23 @@ fn close_meets_a_cancel() {
 }
 
 #[test]
-fn it_is_closed_twice_at_once_over_a_line_longer_than_a_batch() {
+fn two_closes_at_once_refuse_more_than_one_batch() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
-        let line = [(); 3].map(|()| Request::pending(semaphore.acquire()));
+        let queue = [(); 3].map(|()| Request::pending(semaphore.acquire()));
         let closer = spawn_with(&semaphore, Semaphore::close);
         semaphore.close();
-        // Whoever has called `close` is refused from then on, also while others are being told.
+        // A thread that has called `close` is refused from then on, also while another thread refuses the waiters.
         assert_eq!(semaphore.try_acquire().unwrap_err(), TryAcquireError::Closed);
         join([closer]);
-        assert!(line.into_iter().all(|request| request.expect_ready().is_err()));
+        assert!(queue.into_iter().all(|request| request.expect_ready().is_err()));
         assert!(semaphore.is_closed());
         assert_idle(&semaphore, 0);
     });
 }
 
 #[test]
-fn permits_come_back_to_a_semaphore_that_is_being_closed() {
+fn a_close_against_a_release_and_a_cancel() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(1));
         let permit = semaphore.clone().try_acquire_owned().unwrap();
@@ -97,7 +97,7 @@ fn permits_come_back_to_a_semaphore_that_is_being_closed() {
     });
 }
 
-/// After `close` returned and a permit was seen available, no waiter is granted it.
+/// A permit that is available after `close` returned is not granted to a waiter.
 #[test]
 fn a_permit_seen_after_close_is_not_granted() {
     check(|| {
@@ -116,7 +116,7 @@ fn a_permit_seen_after_close_is_not_granted() {
     });
 }
 
-/// The same with a release that serves more than one batch.
+/// The same with a release that grants more than one batch.
 #[test]
 fn permits_seen_after_close_are_not_granted_by_the_next_batch() {
     check(|| {
@@ -136,7 +136,7 @@ fn permits_seen_after_close_are_not_granted_by_the_next_batch() {
     });
 }
 
-/// After `close` returned, a permit that is taken out of the semaphore is not granted to a waiter as well.
+/// A permit that is forgotten after `close` returned is not granted to a waiter as well.
 #[test]
 fn a_permit_forgotten_after_close_is_not_granted() {
     check(|| {

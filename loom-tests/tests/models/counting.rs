@@ -1,4 +1,4 @@
-//! The number of permits changes while they are in use.
+//! The number of permits changes: reductions, forgotten permits, splits, a resize.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use crate::request::{Polled, Request};
 use crate::threads::{join, spawn_with};
 
 #[test]
-fn what_is_taken_away_meets_what_comes_back() {
+fn a_reduction_against_a_release() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let first = Request::pending(semaphore.acquire());
-        let taker = spawn_with(&semaphore, |semaphore| semaphore.reduce_permits(1));
+        let reducer = spawn_with(&semaphore, |semaphore| semaphore.reduce_permits(1));
         semaphore.add_permits(1);
-        join([taker]);
-        // Either the grant came first, and the debt is still open, or the debt was paid.
+        join([reducer]);
+        // Either the grant came first and the deficit is still open, or the deficit was paid.
         match first.check_wakes() {
             Polled::Ready(permit) => drop(permit),
             Polled::Pending(first) => {
@@ -33,7 +33,7 @@ fn what_is_taken_away_meets_what_comes_back() {
 }
 
 #[test]
-fn a_debt_is_paid_before_anybody_is_served() {
+fn a_deficit_is_paid_before_a_waiter_is_granted() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(1));
         let permit = semaphore.clone().try_acquire_owned().unwrap();
@@ -41,16 +41,16 @@ fn a_debt_is_paid_before_anybody_is_served() {
         let first = Request::pending(semaphore.acquire());
         let releaser = thread::spawn(move || drop(permit));
         let other = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
-        let late = Request::poll_once(semaphore.acquire());
+        let arriving = Request::poll_once(semaphore.acquire());
         join([releaser, other]);
         drop(first.expect_ready());
-        drop(late.expect_ready());
+        drop(arriving.expect_ready());
         assert_idle(&semaphore, 1);
     });
 }
 
 #[test]
-fn what_is_taken_away_while_the_line_is_edited_is_owed() {
+fn a_reduction_during_a_cancel_leaves_a_deficit() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(1));
         let large = Request::pending(semaphore.clone().acquire_many_owned(2));
@@ -69,7 +69,7 @@ fn what_is_taken_away_while_the_line_is_edited_is_owed() {
 }
 
 #[test]
-fn only_free_permits_are_forgotten() {
+fn only_available_permits_are_forgotten() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(1));
         let permit = semaphore.clone().try_acquire_owned().unwrap();
@@ -89,12 +89,12 @@ fn only_free_permits_are_forgotten() {
 }
 
 #[test]
-fn a_grant_is_never_forgotten() {
+fn a_granted_permit_is_not_forgotten() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let first = Request::pending(semaphore.clone().acquire_owned());
         let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
-        let taker = thread::spawn(move || match first.poll_again() {
+        let poller = thread::spawn(move || match first.poll_again() {
             Polled::Ready(permit) => {
                 permit.unwrap().forget();
                 1
@@ -103,14 +103,14 @@ fn a_grant_is_never_forgotten() {
         });
         let forgotten = semaphore.forget_permits(1);
         join([releaser]);
-        let granted = taker.join().unwrap();
-        assert!(forgotten + granted <= 1, "the one permit is forgotten or granted, not both");
+        let granted = poller.join().unwrap();
+        assert!(forgotten + granted <= 1, "the only permit is forgotten or granted, not both");
         assert_idle(&semaphore, 1 - forgotten - granted);
     });
 }
 
 #[test]
-fn parts_of_a_permit_come_back_one_by_one() {
+fn parts_of_a_split_permit_are_released_by_two_threads() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(3));
         let mut three = semaphore.clone().try_acquire_many_owned(3).unwrap();
@@ -126,22 +126,22 @@ fn parts_of_a_permit_come_back_one_by_one() {
 }
 
 #[test]
-fn a_permit_is_parted_in_one_thread_and_forgotten_in_another() {
+fn one_part_is_forgotten_while_the_other_is_released() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(3));
         let mut two = semaphore.clone().try_acquire_many_owned(2).unwrap();
         let one = two.split(1).unwrap();
-        let forgets = thread::spawn(move || one.forget());
-        let gives = thread::spawn(move || drop(two));
-        let late = Request::poll_once(semaphore.acquire_many(2));
-        join([forgets, gives]);
-        drop(late.expect_ready());
+        let forgetter = thread::spawn(move || one.forget());
+        let releaser = thread::spawn(move || drop(two));
+        let arriving = Request::poll_once(semaphore.acquire_many(2));
+        join([forgetter, releaser]);
+        drop(arriving.expect_ready());
         assert_idle(&semaphore, 2);
     });
 }
 
 #[test]
-fn a_resize_meets_a_grant() {
+fn a_resize_against_a_release() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(1));
         let permit = semaphore.clone().try_acquire_owned().unwrap();

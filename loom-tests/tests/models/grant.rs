@@ -1,4 +1,4 @@
-//! Permits that come back while somebody asks for them.
+//! Releases against requests, and the order of grants.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::request::Request;
 use crate::threads::{join, spawn_with};
 
 #[test]
-fn a_release_meets_an_acquire() {
+fn a_release_against_an_acquire() {
     check_from(4, || {
         let semaphore = Arc::new(Semaphore::new(1));
         let permit = semaphore.clone().try_acquire_owned().unwrap();
@@ -25,7 +25,7 @@ fn a_release_meets_an_acquire() {
 }
 
 #[test]
-fn two_who_come_share_one_permit_in_turn() {
+fn two_requests_share_one_permit() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(1));
         let permit = semaphore.clone().try_acquire_owned().unwrap();
@@ -42,7 +42,7 @@ fn two_who_come_share_one_permit_in_turn() {
 }
 
 #[test]
-fn of_two_waiters_the_first_gets_the_one_permit() {
+fn the_first_of_two_waiters_gets_the_only_permit() {
     check_from(3, || {
         let semaphore = Arc::new(Semaphore::new(0));
         let first = Request::pending(semaphore.acquire());
@@ -57,13 +57,13 @@ fn of_two_waiters_the_first_gets_the_one_permit() {
 }
 
 #[test]
-fn the_small_one_waits_behind_the_large_front() {
+fn a_small_request_waits_behind_a_large_front() {
     check_from(3, || {
         let semaphore = Arc::new(Semaphore::new(0));
         let large = Request::pending(semaphore.acquire_many(2));
         let small = Request::pending(semaphore.acquire());
         let releasers = [(); 2].map(|()| spawn_with(&semaphore, |semaphore| semaphore.add_permits(1)));
-        // The small one stays in line whatever comes, so nobody may pass.
+        // The small request stays queued in any case, so no try may succeed.
         assert_eq!(semaphore.try_acquire().unwrap_err(), TryAcquireError::NoPermits);
         join(releasers);
         let two = large.expect_ready().unwrap();
@@ -75,7 +75,7 @@ fn the_small_one_waits_behind_the_large_front() {
 }
 
 #[test]
-fn a_newcomer_stands_behind_those_who_wait() {
+fn a_new_request_waits_behind_a_large_front() {
     check_from(3, || {
         let semaphore = Arc::new(Semaphore::new(0));
         let large = Request::pending(semaphore.acquire_many(2));
@@ -83,12 +83,12 @@ fn a_newcomer_stands_behind_those_who_wait() {
             semaphore.add_permits(1);
             semaphore.add_permits(1);
         });
-        let late = Request::poll_once(semaphore.acquire());
+        let arriving = Request::poll_once(semaphore.acquire());
         join([releaser]);
         let two = large.expect_ready().unwrap();
-        let late = late.expect_pending();
+        let arriving = arriving.expect_pending();
         drop(two);
-        drop(late.expect_ready());
+        drop(arriving.expect_ready());
         assert_eq!(semaphore.available_permits(), 2);
     });
 }

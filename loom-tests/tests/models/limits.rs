@@ -7,14 +7,14 @@ use fairgate_loom::Semaphore;
 use loom::thread;
 
 use crate::check::{assert_idle, check};
-use crate::request::Request;
-use crate::threads::join;
+use crate::request::{Polled, Request};
+use crate::threads::{join, spawn_with};
 
 const MAX: usize = Semaphore::MAX_PERMITS;
 
-/// Whether a release is accepted; it panics if the semaphore would then hold more than `MAX` permits.
-fn accepted(release: impl FnOnce()) -> bool {
-    catch_unwind(AssertUnwindSafe(release)).is_ok()
+/// Whether a change is accepted. It panics if the semaphore would then hold, or owe, more than `MAX` permits.
+fn accepted(change: impl FnOnce()) -> bool {
+    catch_unwind(AssertUnwindSafe(change)).is_ok()
 }
 
 /// A future is refused while it is dropped: the drop finds it in the queue, or refused.
@@ -50,5 +50,55 @@ fn of_two_releases_that_do_not_fit_together_one_succeeds() {
         let first = other.join().unwrap();
         assert!(first != second, "one of two releases fits: {first}, {second}");
         assert_idle(&semaphore, MAX);
+    });
+}
+
+#[test]
+fn a_grant_that_is_released_at_once_does_not_exceed_the_limit() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(MAX));
+        let all = semaphore.clone().try_acquire_many_owned(MAX).unwrap();
+        let request = Request::pending(semaphore.acquire());
+        let releaser = thread::spawn(move || drop(all));
+        if let Polled::Ready(permit) = request.poll_again() {
+            drop(permit);
+        }
+        join([releaser]);
+        assert_idle(&semaphore, MAX);
+    });
+}
+
+#[test]
+fn an_addition_past_the_limit_is_refused_during_a_grant() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(MAX));
+        let all = semaphore.clone().try_acquire_many_owned(MAX).unwrap();
+        let request = Request::pending(semaphore.acquire_many(MAX));
+        let releaser = thread::spawn(move || drop(all));
+        let granted = request.poll_again().into_ready().ok();
+        if granted.is_some() {
+            semaphore.add_permits(MAX);
+            assert!(!accepted(|| semaphore.add_permits(1)));
+            semaphore.reduce_permits(MAX);
+        }
+        join([releaser]);
+        drop(granted);
+        assert_idle(&semaphore, MAX);
+    });
+}
+
+#[test]
+fn a_deficit_past_the_limit_is_refused_during_a_grant() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let request = Request::pending(semaphore.acquire_many(MAX));
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(MAX));
+        if let Polled::Ready(permit) = request.poll_again() {
+            semaphore.reduce_permits(MAX);
+            assert!(!accepted(|| semaphore.reduce_permits(1)));
+            drop(permit);
+        }
+        join([releaser]);
+        assert_eq!(semaphore.waiters(), 0);
     });
 }

@@ -1,4 +1,4 @@
-//! The mutex: its value is held alone, and seen as the last holder left it.
+//! The mutex: guards exclude each other, and each sees what the last holder wrote.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::request::Request;
 use crate::threads::{join, spawn_with};
 
 #[test]
-fn the_value_is_held_alone() {
+fn two_threads_exclude_each_other() {
     check(|| {
         let mutex = Arc::new(Mutex::new(Data::new()));
         let other = spawn_with(&mutex, |mutex| mutex.blocking_lock().write());
@@ -22,7 +22,7 @@ fn the_value_is_held_alone() {
 }
 
 #[test]
-fn three_hold_it_in_turn() {
+fn the_lock_passes_through_three_holders() {
     check(|| {
         let mutex = Arc::new(Mutex::new(Data::new()));
         let guard = mutex.clone().try_lock_owned().unwrap();
@@ -43,7 +43,7 @@ fn three_hold_it_in_turn() {
 }
 
 #[test]
-fn one_who_tries_holds_it_alone_or_not_at_all() {
+fn try_lock_against_an_unlock() {
     check(|| {
         let mutex = Arc::new(Mutex::new(Data::new()));
         let guard = mutex.clone().try_lock_owned().unwrap();
@@ -60,7 +60,7 @@ fn one_who_tries_holds_it_alone_or_not_at_all() {
 }
 
 #[test]
-fn a_guard_that_is_given_up_unseen_passes_the_value_on() {
+fn a_cancelled_grant_passes_the_lock_on() {
     check(|| {
         let mutex = Arc::new(Mutex::new(Data::new()));
         let guard = mutex.clone().try_lock_owned().unwrap();
@@ -82,7 +82,7 @@ fn a_guard_that_is_given_up_unseen_passes_the_value_on() {
 }
 
 #[test]
-fn a_mapped_guard_gives_back_the_whole() {
+fn dropping_a_mapped_guard_unlocks_the_mutex() {
     check(|| {
         let mutex = Arc::new(Mutex::new((Data::new(), Data::new())));
         let guard = mutex.clone().try_lock_owned().unwrap();
@@ -103,7 +103,7 @@ fn a_mapped_guard_gives_back_the_whole() {
 }
 
 #[test]
-fn a_guard_that_could_not_be_mapped_still_holds() {
+fn a_guard_that_could_not_be_mapped_keeps_the_lock() {
     check(|| {
         let mutex = Arc::new(Mutex::new(Data::new()));
         let guard = mutex.clone().try_lock_owned().unwrap();
@@ -113,7 +113,7 @@ fn a_guard_that_could_not_be_mapped_still_holds() {
         });
         let request = Request::poll_once(mutex.lock());
         if mutex.try_lock().is_ok() {
-            unreachable!("it is held, or somebody waits for it");
+            unreachable!("the mutex is locked, or a waiter is queued");
         }
         join([holder]);
         request.expect_ready().write();
@@ -122,7 +122,7 @@ fn a_guard_that_could_not_be_mapped_still_holds() {
 }
 
 #[test]
-fn a_part_of_a_part_is_held_alone() {
+fn a_guard_that_was_mapped_twice_excludes_others() {
     check(|| {
         let mutex = Arc::new(Mutex::new((Data::new(), (Data::new(), Data::new()))));
         let guard = mutex.clone().try_lock_owned().unwrap();

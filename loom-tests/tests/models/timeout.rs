@@ -1,4 +1,4 @@
-//! A time limit that is up just as the permit comes.
+//! A timeout that expires while the permit is granted.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,10 +12,10 @@ use crate::check::{assert_idle, check};
 use crate::request::{Polled, Request};
 use crate::threads::{join, spawn_with};
 
-/// A deadline that is up when it is looked at for the second time.
-struct SecondLook(bool);
+/// A deadline that is ready at its second poll.
+struct SecondPoll(bool);
 
-impl Future for SecondLook {
+impl Future for SecondPoll {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
@@ -24,12 +24,12 @@ impl Future for SecondLook {
 }
 
 #[test]
-fn a_deadline_meets_a_grant() {
+fn a_timeout_against_a_grant() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
-        let limited = Request::pending(with_timeout(semaphore.acquire(), SecondLook(false)));
+        let limited = Request::pending(with_timeout(semaphore.acquire(), SecondPoll(false)));
         let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
-        let Polled::Ready(outcome) = limited.poll_again() else { panic!("the deadline is up") };
+        let Polled::Ready(outcome) = limited.poll_again() else { panic!("the deadline was ready") };
         assert_eq!(semaphore.waiters(), 0);
         join([releaser]);
         assert_eq!(semaphore.available_permits(), 1 - outcome.iter().count());
@@ -39,10 +39,10 @@ fn a_deadline_meets_a_grant() {
 }
 
 #[test]
-fn an_expired_adapter_that_is_kept_swallows_no_permit() {
+fn an_expired_timeout_takes_no_permit() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
-        let limited = with_timeout(semaphore.clone().acquire_owned(), SecondLook(false));
+        let limited = with_timeout(semaphore.clone().acquire_owned(), SecondPoll(false));
         let limited = Request::pending(limited);
         let second = Request::pending(semaphore.acquire());
         let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
@@ -61,10 +61,10 @@ fn an_expired_adapter_that_is_kept_swallows_no_permit() {
 }
 
 #[test]
-fn the_deadline_of_a_large_front_lets_the_small_ones_in() {
+fn a_timeout_of_a_large_front_grants_to_the_small_ones() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(1));
-        let limited = with_timeout(semaphore.clone().acquire_many_owned(3), SecondLook(false));
+        let limited = with_timeout(semaphore.clone().acquire_many_owned(3), SecondPoll(false));
         let limited = Request::pending(limited);
         let small = Request::pending(semaphore.acquire());
         let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));

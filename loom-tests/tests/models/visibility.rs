@@ -1,5 +1,5 @@
-//! What was written before a permit was given back, or before the semaphore was closed, is seen by whoever
-//! gets it next, or is refused: on every path that leads from one to the other.
+//! A thread that acquires a permit sees what was written before its release, and a thread that finds the semaphore
+//! closed sees what was written before the close. One model per path from the write to the read.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use crate::data::Data;
 use crate::request::{Polled, Request};
 use crate::threads::join;
 
-/// A semaphore whose permits are held, and the data that the holder writes before he acts.
+/// A semaphore without an available permit, a permit that holds them all, and the data that it protects.
 fn held(permits: usize) -> (Arc<Semaphore>, OwnedSemaphorePermit, Data) {
     let semaphore = Arc::new(Semaphore::new(permits));
     let permit = semaphore.clone().try_acquire_many_owned(permits).unwrap();
     (semaphore, permit, Data::new())
 }
 
-/// Starts a thread that writes the data and then acts.
+/// Spawns a thread that writes the data and then calls `act`.
 fn write_then(data: &Data, act: impl FnOnce() + 'static) -> JoinHandle<()> {
     let data = data.clone();
     thread::spawn(move || {
@@ -38,7 +38,7 @@ fn write_then_close(data: &Data, semaphore: &Arc<Semaphore>) -> JoinHandle<()> {
 }
 
 #[test]
-fn to_one_who_tries() {
+fn to_a_try() {
     check(|| {
         let (semaphore, permit, data) = held(1);
         let releaser = write_then(&data, || drop(permit));
@@ -51,7 +51,7 @@ fn to_one_who_tries() {
 }
 
 #[test]
-fn to_one_who_comes() {
+fn to_a_first_poll() {
     check(|| {
         let (semaphore, permit, data) = held(1);
         let releaser = write_then(&data, || drop(permit));
@@ -64,7 +64,7 @@ fn to_one_who_comes() {
 }
 
 #[test]
-fn to_one_who_found_the_word_as_it_was_before() {
+fn to_a_first_poll_after_two_holds() {
     check(|| {
         let (semaphore, permit, data) = held(1);
         let releaser = write_then(&data, {
@@ -86,7 +86,7 @@ fn to_one_who_found_the_word_as_it_was_before() {
 }
 
 #[test]
-fn to_one_who_waits() {
+fn to_a_waiter() {
     check(|| {
         let (semaphore, permit, data) = held(1);
         let request = Request::pending(semaphore.acquire());
@@ -100,7 +100,7 @@ fn to_one_who_waits() {
 }
 
 #[test]
-fn to_one_who_waits_with_another_waker() {
+fn to_a_waiter_with_a_new_waker() {
     check(|| {
         let (semaphore, permit, data) = held(1);
         let request = Request::pending(semaphore.acquire());
@@ -114,7 +114,7 @@ fn to_one_who_waits_with_another_waker() {
 }
 
 #[test]
-fn to_one_who_is_served_by_one_who_leaves() {
+fn to_a_waiter_granted_by_a_cancel() {
     check(|| {
         let (semaphore, permit, data) = held(1);
         let canceller = Request::pending(semaphore.clone().acquire_many_owned(2));
@@ -130,7 +130,7 @@ fn to_one_who_is_served_by_one_who_leaves() {
 }
 
 #[test]
-fn to_one_to_whom_a_grant_is_passed_on() {
+fn to_a_waiter_behind_a_cancelled_grant() {
     check(|| {
         let (semaphore, permit, data) = held(1);
         let first = Request::pending(semaphore.clone().acquire_owned());
@@ -146,7 +146,7 @@ fn to_one_to_whom_a_grant_is_passed_on() {
 }
 
 #[test]
-fn from_two_who_give_to_one_who_waits_for_both() {
+fn from_two_releases_to_a_waiter() {
     check(|| {
         let (semaphore, permit, data) = held(1);
         let more = Data::new();
@@ -162,7 +162,7 @@ fn from_two_who_give_to_one_who_waits_for_both() {
 }
 
 #[test]
-fn from_two_who_give_to_one_who_tries_for_both() {
+fn from_two_releases_to_a_try() {
     check(|| {
         let (semaphore, permit, data) = held(1);
         let more = Data::new();
@@ -177,11 +177,11 @@ fn from_two_who_give_to_one_who_tries_for_both() {
 }
 
 #[test]
-fn past_one_who_takes_permits_away() {
+fn across_a_reduction() {
     check(|| {
         let (semaphore, permit, data) = held(2);
         let releaser = write_then(&data, || drop(permit));
-        let taker = thread::spawn({
+        let reducer = thread::spawn({
             let semaphore = semaphore.clone();
             move || {
                 if semaphore.forget_permits(1) == 0 {
@@ -192,13 +192,13 @@ fn past_one_who_takes_permits_away() {
         if semaphore.try_acquire().is_ok() {
             data.write();
         }
-        join([releaser, taker]);
+        join([releaser, reducer]);
         assert_idle(&semaphore, 1);
     });
 }
 
 #[test]
-fn from_one_who_closes_to_those_who_come() {
+fn from_a_close_to_a_first_poll() {
     check(|| {
         let (semaphore, _permit, data) = held(1);
         let closer = write_then_close(&data, &semaphore);
@@ -211,7 +211,7 @@ fn from_one_who_closes_to_those_who_come() {
 }
 
 #[test]
-fn from_one_who_closes_to_one_who_waits() {
+fn from_a_close_to_a_waiter() {
     check(|| {
         let (semaphore, _permit, data) = held(1);
         let request = Request::pending(semaphore.acquire());
@@ -225,11 +225,11 @@ fn from_one_who_closes_to_one_who_waits() {
 }
 
 #[test]
-fn from_one_who_closes_to_one_who_looks() {
-    for waiting in [false, true] {
+fn from_a_close_to_is_closed() {
+    for queued in [false, true] {
         check(move || {
             let (semaphore, _permit, data) = held(1);
-            let request = waiting.then(|| Request::pending(semaphore.acquire()));
+            let request = queued.then(|| Request::pending(semaphore.acquire()));
             let closer = write_then_close(&data, &semaphore);
             if semaphore.is_closed() {
                 data.write();
@@ -241,32 +241,9 @@ fn from_one_who_closes_to_one_who_looks() {
     }
 }
 
-/// A caller that has taken the only permit away holds no permit, but no other thread can hold one either.
-#[test]
-fn forget_permits_sees_what_the_last_holder_wrote() {
-    check(|| {
-        let (semaphore, data) = (Arc::new(Semaphore::new(1)), Data::new());
-        let holder = thread::spawn({
-            let (semaphore, data) = (semaphore.clone(), data.clone());
-            move || {
-                if let Ok(permit) = semaphore.try_acquire() {
-                    data.write();
-                    drop(permit);
-                }
-            }
-        });
-        let forgotten = semaphore.forget_permits(1);
-        if forgotten == 1 {
-            data.write();
-        }
-        join([holder]);
-        assert_idle(&semaphore, 1 - forgotten);
-    });
-}
-
-/// A second thread acquires, writes and releases, so that the word changes and changes back. This thread has read
-/// the word before that; `take` must acquire what the word is now, not what it was.
-fn sees_a_holder_that_came_between(take: impl Fn(&Semaphore) -> bool + Send + Sync + 'static) {
+/// The other thread acquires, writes and releases, so the word changes and changes back. `take` may have read the
+/// word before that, and its compare-and-swap succeeds on the equal word; it must see the writes all the same.
+fn visible_to(take: impl Fn(&Semaphore) -> bool + Send + Sync + 'static) {
     check(move || {
         let (semaphore, data) = (Arc::new(Semaphore::new(1)), Data::new());
         let holder = thread::spawn({
@@ -290,42 +267,43 @@ fn sees_a_holder_that_came_between(take: impl Fn(&Semaphore) -> bool + Send + Sy
 }
 
 #[test]
-fn try_acquire_sees_a_holder_that_came_between() {
-    sees_a_holder_that_came_between(|semaphore| semaphore.try_acquire().map(Permit::forget).is_ok());
+fn to_a_try_that_read_the_word_before() {
+    visible_to(|semaphore| semaphore.try_acquire().map(Permit::forget).is_ok());
 }
 
 #[test]
-fn acquire_sees_a_holder_that_came_between() {
-    sees_a_holder_that_came_between(|semaphore| {
+fn to_a_first_poll_that_read_the_word_before() {
+    visible_to(|semaphore| {
         let acquired = Request::poll_once(semaphore.acquire()).into_ready().ok();
         acquired.map(|permit| permit.unwrap().forget()).is_some()
     });
 }
 
 #[test]
-fn a_bounded_acquire_sees_a_holder_that_came_between() {
-    sees_a_holder_that_came_between(|semaphore| {
+fn to_a_bounded_request_that_read_the_word_before() {
+    visible_to(|semaphore| {
         let bounded = Request::poll_once(semaphore.acquire().bounded(0)).expect_ready();
         bounded.map(Permit::forget).is_ok()
     });
 }
 
 #[test]
-fn a_greedy_acquire_sees_a_holder_that_came_between() {
-    sees_a_holder_that_came_between(|semaphore| {
+fn to_a_greedy_request_that_read_the_word_before() {
+    visible_to(|semaphore| {
         let acquired = Request::poll_once(semaphore.acquire().up_to(2)).into_ready().ok();
         acquired.map(|permit| permit.unwrap().forget()).is_some()
     });
 }
 
+/// A caller that has forgotten the only permit holds none, but no other thread can hold one either.
 #[test]
-fn forget_permits_sees_a_holder_that_came_between() {
-    sees_a_holder_that_came_between(|semaphore| semaphore.forget_permits(1) == 1);
+fn to_forget_permits() {
+    visible_to(|semaphore| semaphore.forget_permits(1) == 1);
 }
 
-/// A future that reports its grant may be acted upon like a permit.
+/// A caller may act on a reported grant as on a permit.
 #[test]
-fn is_granted_sees_what_the_last_holder_wrote() {
+fn to_is_granted() {
     check(|| {
         let (semaphore, permit, data) = held(1);
         let request = Request::pending(semaphore.acquire());
@@ -339,9 +317,9 @@ fn is_granted_sees_what_the_last_holder_wrote() {
     });
 }
 
-/// All permits are available, so all holders have released them. They acquire no more.
+/// If all permits are available, all holders have released theirs. Here they acquire none again.
 #[test]
-fn available_permits_sees_what_the_last_holders_wrote() {
+fn to_available_permits() {
     check(|| {
         let (semaphore, permit, data) = held(1);
         let more = Data::new();
@@ -355,9 +333,9 @@ fn available_permits_sees_what_the_last_holders_wrote() {
     });
 }
 
-/// The permits that were owed are released: `reduce_permits` let no other acquire in between.
+/// One of two releases pays the deficit, and the other makes a permit available. The thread that acquires it sees both writes.
 #[test]
-fn an_acquire_after_the_deficit_is_paid_sees_what_all_holders_wrote() {
+fn across_a_deficit() {
     check(|| {
         let (semaphore, permit, data) = held(1);
         let more = Data::new();
@@ -372,9 +350,9 @@ fn an_acquire_after_the_deficit_is_paid_sees_what_all_holders_wrote() {
     });
 }
 
-/// A permit passes through a reduction of another thread: what was released before it is seen after it.
+/// A reduction between the release and the acquire hides no write.
 #[test]
-fn reduce_permits_keeps_what_the_last_holder_wrote_visible() {
+fn across_a_reduction_by_the_same_thread() {
     check(|| {
         let (semaphore, permit, data) = held(2);
         let releaser = write_then(&data, || drop(permit));
@@ -389,7 +367,7 @@ fn reduce_permits_keeps_what_the_last_holder_wrote_visible() {
 
 /// A try that fails because the semaphore is closed sees what was written before the close.
 #[test]
-fn a_refused_try_sees_what_the_closing_thread_wrote() {
+fn from_a_close_to_a_try() {
     for queued in [false, true] {
         check(move || {
             let (semaphore, _permit, data) = held(1);
@@ -405,9 +383,9 @@ fn a_refused_try_sees_what_the_closing_thread_wrote() {
     }
 }
 
-/// The same for a request that never waits, and for one that waits for no permits.
+/// The same for a request that never waits, also for one of no permits.
 #[test]
-fn a_refused_bounded_acquire_sees_what_the_closing_thread_wrote() {
+fn from_a_close_to_a_bounded_request() {
     for permits in [0, 1] {
         check(move || {
             let (semaphore, _permit, data) = held(1);
@@ -422,9 +400,8 @@ fn a_refused_bounded_acquire_sees_what_the_closing_thread_wrote() {
     }
 }
 
-/// A greedy request takes the permits of two threads at once, and sees what both wrote.
 #[test]
-fn a_greedy_acquire_sees_what_two_holders_wrote() {
+fn from_two_releases_to_a_greedy_request() {
     check(|| {
         let (semaphore, permit, data) = held(1);
         let more = Data::new();

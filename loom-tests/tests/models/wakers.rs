@@ -1,4 +1,4 @@
-//! Wakers that are replaced, that panic, that call back, and that are more than one batch.
+//! Wakers that are replaced, that panic, that call the semaphore, and that fill more than one batch.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -13,7 +13,7 @@ use crate::request::{Polled, Request, waker};
 use crate::threads::{join, spawn_with};
 
 #[test]
-fn a_replaced_waker_meets_a_grant() {
+fn a_waker_is_replaced_during_a_grant() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let request = Request::pending(semaphore.acquire());
@@ -26,7 +26,7 @@ fn a_replaced_waker_meets_a_grant() {
 }
 
 #[test]
-fn a_replaced_waker_meets_a_grant_and_a_cancel() {
+fn a_waker_is_replaced_while_a_cancelled_grant_is_passed_on() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let first = Request::pending(semaphore.clone().acquire_owned());
@@ -57,23 +57,23 @@ fn a_waker_is_compared_while_it_is_called() {
 }
 
 #[test]
-fn more_are_served_than_one_batch_holds_and_nobody_slips_in() {
+fn a_request_that_arrives_between_two_batches_waits() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
-        let line = [(); 3].map(|()| Request::pending(semaphore.acquire()));
+        let queue = [(); 3].map(|()| Request::pending(semaphore.acquire()));
         let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(3));
-        let late = Request::poll_once(semaphore.acquire());
+        let arriving = Request::poll_once(semaphore.acquire());
         join([releaser]);
-        let permits = line.map(Request::expect_ready);
-        let late = late.expect_pending();
+        let permits = queue.map(Request::expect_ready);
+        let arriving = arriving.expect_pending();
         drop(permits);
-        drop(late.expect_ready());
+        drop(arriving.expect_ready());
         assert_idle(&semaphore, 3);
     });
 }
 
 #[test]
-fn the_line_is_edited_between_two_batches() {
+fn a_waiter_is_cancelled_between_two_batches() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let [first, second, third, fourth] =
@@ -87,7 +87,7 @@ fn the_line_is_edited_between_two_batches() {
 }
 
 #[test]
-fn permits_leave_between_two_batches() {
+fn permits_are_forgotten_between_two_batches() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let [first, second, third] = [(); 3].map(|()| Request::pending(semaphore.acquire()));
@@ -100,21 +100,22 @@ fn permits_leave_between_two_batches() {
     });
 }
 
-/// A task that does more than wake up.
-struct Act(Box<dyn Fn() + Send + Sync>);
+/// The target of a waker that calls a function.
+struct Call(Box<dyn Fn() + Send + Sync>);
 
-impl Wake for Act {
+impl Wake for Call {
     fn wake(self: Arc<Self>) {
         (self.0)();
     }
 }
 
-pub fn calling(act: impl Fn() + Send + Sync + 'static) -> Waker {
-    waker(&Arc::new(Act(Box::new(act))))
+/// A waker that calls `call`.
+pub fn calling(call: impl Fn() + Send + Sync + 'static) -> Waker {
+    waker(&Arc::new(Call(Box::new(call))))
 }
 
 #[test]
-fn a_waker_panics_and_all_the_others_are_called() {
+fn a_waker_panics_and_the_others_are_called() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let mut first = Box::pin(semaphore.acquire());
@@ -134,13 +135,13 @@ fn a_waker_panics_and_all_the_others_are_called() {
 }
 
 #[test]
-fn a_waker_calls_back_into_its_semaphore() {
+fn a_waker_adds_a_permit_to_its_own_semaphore() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let mut first = Box::pin(semaphore.acquire());
         let shared = Arc::downgrade(&semaphore);
-        let gives = calling(move || shared.upgrade().unwrap().add_permits(1));
-        assert!(first.as_mut().poll(&mut Context::from_waker(&gives)).is_pending());
+        let adds = calling(move || shared.upgrade().unwrap().add_permits(1));
+        assert!(first.as_mut().poll(&mut Context::from_waker(&adds)).is_pending());
         let [second, third] = [(); 2].map(|()| Request::pending(semaphore.clone().acquire_owned()));
         let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
         drop(second);
@@ -179,11 +180,11 @@ fn cancel_from_a_waker(waiters: usize) {
     let middle: Vec<_> = (2..waiters).map(|_| Request::pending(semaphore.acquire())).collect();
     *slot.lock().unwrap() = Some(Request::pending(semaphore.clone().acquire_owned()));
     let releaser = spawn_with(&semaphore, move |semaphore| semaphore.add_permits(waiters));
-    let late = Request::poll_once(semaphore.acquire());
+    let arriving = Request::poll_once(semaphore.acquire());
     join([releaser]);
     assert!(first.is_granted());
     drop(middle.into_iter().map(Request::expect_ready).collect::<Vec<_>>());
-    drop(late.expect_ready());
+    drop(arriving.expect_ready());
     drop(first);
     assert_idle(&semaphore, waiters);
 }

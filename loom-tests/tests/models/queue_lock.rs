@@ -1,4 +1,4 @@
-//! The line is edited by one thread while others change the word: they leave their change to the editor.
+//! One thread holds the queue lock while others change the word: the holder finds their changes when it unlocks.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::request::Request;
 use crate::threads::{join, spawn_with};
 
 #[test]
-fn two_release_while_a_third_leaves_the_middle() {
+fn two_releases_while_the_middle_is_cancelled() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let [first, second, third] = [(); 3].map(|()| Request::pending(semaphore.acquire()));
@@ -23,20 +23,20 @@ fn two_release_while_a_third_leaves_the_middle() {
 }
 
 #[test]
-fn two_permits_are_dropped_while_a_third_comes() {
+fn two_releases_while_a_request_is_enqueued() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(2));
         let permits = [(); 2].map(|()| semaphore.clone().try_acquire_owned().unwrap());
         let releasers = permits.map(|permit| thread::spawn(move || drop(permit)));
-        let late = Request::poll_once(semaphore.acquire_many(2));
+        let arriving = Request::poll_once(semaphore.acquire_many(2));
         join(releasers);
-        drop(late.expect_ready());
+        drop(arriving.expect_ready());
         assert_idle(&semaphore, 2);
     });
 }
 
 #[test]
-fn a_permit_comes_while_the_line_is_counted() {
+fn a_release_while_the_waiters_are_counted() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let [first, second] = [(); 2].map(|()| Request::pending(semaphore.acquire()));
@@ -50,7 +50,7 @@ fn a_permit_comes_while_the_line_is_counted() {
 }
 
 #[test]
-fn no_more_is_shown_than_there_is() {
+fn available_permits_never_exceeds_the_total() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(1));
         let large = Request::pending(semaphore.clone().acquire_many_owned(2));
@@ -64,7 +64,7 @@ fn no_more_is_shown_than_there_is() {
 }
 
 #[test]
-fn one_who_would_not_wait_long_locks_the_line_as_a_permit_comes() {
+fn a_bounded_request_against_a_release() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let first = Request::pending(semaphore.acquire());
@@ -78,7 +78,7 @@ fn one_who_would_not_wait_long_locks_the_line_as_a_permit_comes() {
 }
 
 #[test]
-fn a_bounded_line_is_never_longer_than_it_may_be() {
+fn a_bounded_queue_is_never_longer_than_its_bound() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let other =
@@ -92,13 +92,13 @@ fn a_bounded_line_is_never_longer_than_it_may_be() {
 }
 
 #[test]
-fn nobody_slips_in_while_the_line_changes_hands() {
+fn a_try_fails_while_a_cancelled_grant_is_passed_on() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let [first, second] = [(); 2].map(|()| Request::pending(semaphore.clone().acquire_owned()));
         let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
         let canceller = thread::spawn(move || drop(first));
-        // Two wait and one permit comes: at every moment somebody is in line or holds it.
+        // Two waiters and one permit: at every moment a waiter is queued, or holds the permit.
         assert_eq!(semaphore.try_acquire().unwrap_err(), TryAcquireError::NoPermits);
         join([releaser, canceller]);
         drop(second.expect_ready());
