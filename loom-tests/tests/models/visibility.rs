@@ -11,7 +11,7 @@ use crate::data::Data;
 use crate::request::{Polled, Request};
 use crate::threads::join;
 
-/// A semaphore without an available permit, a permit that holds them all, and the data that it protects.
+/// A semaphore whose permits are all held, the permit that holds them, and the data that it protects.
 fn held(permits: usize) -> (Arc<Semaphore>, OwnedSemaphorePermit, Data) {
     let semaphore = Arc::new(Semaphore::new(permits));
     let permit = semaphore.clone().try_acquire_many_owned(permits).unwrap();
