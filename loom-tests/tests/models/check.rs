@@ -40,7 +40,8 @@ pub fn check_from(first_bound: usize, model: impl Fn() + Send + Sync + 'static) 
         left = left.saturating_sub(executions);
         if left == 0 {
             break format!(
-                "all {complete} executions with at most {bound} preemptions, {executions} with at most {next}"
+                "all {} with at most {bound} preemptions, {executions} with at most {next}",
+                plural(complete)
             );
         }
         if executions == complete {
@@ -48,14 +49,18 @@ pub fn check_from(first_bound: usize, model: impl Fn() + Send + Sync + 'static) 
             // executions, since loom adds some to replace the ones that a bound rules out.
             let unbounded = explore(None, Some(left), &model);
             break if unbounded < left {
-                format!("all {unbounded} executions")
+                format!("all {}", plural(unbounded))
             } else {
-                format!("all {complete} executions with at most {next} preemptions")
+                format!("all {} with at most {next} preemptions", plural(complete))
             };
         }
         (bound, complete) = (next, executions);
     };
     println!("{name}: {explored}, {:.2?}", start.elapsed());
+}
+
+fn plural(executions: usize) -> String {
+    if executions == 1 { "1 execution".to_owned() } else { format!("{executions} executions") }
 }
 
 /// Asserts that no waiter is queued and that this many permits are available: how most models end.

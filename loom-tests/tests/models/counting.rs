@@ -153,3 +153,38 @@ fn a_resize_against_a_release() {
         assert_idle(&semaphore, 2);
     });
 }
+
+/// One release pays the deficit. No other number is ever visible.
+#[test]
+fn permits_owed_against_the_release_that_pays() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(1));
+        let permit = semaphore.clone().try_acquire_owned().unwrap();
+        semaphore.reduce_permits(1);
+        let releaser = thread::spawn(move || drop(permit));
+        let owed = semaphore.permits_owed();
+        assert!(owed <= 1);
+        assert_eq!(semaphore.available_permits(), 0);
+        assert!(semaphore.permits_owed() <= owed);
+        join([releaser]);
+        assert_eq!(semaphore.permits_owed(), 0);
+        assert_idle(&semaphore, 0);
+    });
+}
+
+/// Two releases pay the deficit and then grant, so a visible grant means that nothing is owed.
+#[test]
+fn no_permit_is_owed_after_a_grant() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        semaphore.reduce_permits(1);
+        let request = Request::pending(semaphore.acquire());
+        let releasers = [(); 2].map(|()| spawn_with(&semaphore, |semaphore| semaphore.add_permits(1)));
+        if request.future().is_granted() {
+            assert_eq!((semaphore.permits_owed(), semaphore.available_permits()), (0, 0));
+        }
+        join(releasers);
+        drop(request.expect_ready());
+        assert_idle(&semaphore, 1);
+    });
+}

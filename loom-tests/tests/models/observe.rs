@@ -1,13 +1,22 @@
 //! What a thread observes without changing anything: `{:?}`, `waiters`, `available_permits`, `is_granted`,
 //! `is_closed`.
 
+use std::future::Future;
 use std::sync::Arc;
+use std::task::Context;
 
 use fairgate_loom::Semaphore;
+use loom::thread;
 
 use crate::check::{assert_idle, check};
 use crate::request::{Polled, Request};
 use crate::threads::{join, spawn_with};
+use crate::wakers::calling;
+
+loom::thread_local! {
+    /// Whether this thread is observing.
+    static OBSERVING: std::cell::Cell<bool> = std::cell::Cell::new(false);
+}
 
 /// What is formatted says what can be true at one moment.
 #[test]
@@ -92,22 +101,6 @@ fn counts_are_exact_after_the_only_waiter_completed() {
     });
 }
 
-/// Waiters are granted in the order of the queue, also for a thread that looks at the last one first.
-#[test]
-fn a_later_waiter_is_not_ready_before_an_earlier_one() {
-    check(|| {
-        let semaphore = Arc::new(Semaphore::new(0));
-        let [first, second] = [(); 2].map(|()| Request::pending(semaphore.acquire()));
-        let releasers = [(); 2].map(|()| spawn_with(&semaphore, |semaphore| semaphore.add_permits(1)));
-        if second.future().is_granted() {
-            assert!(first.future().is_granted(), "the second was granted before the first");
-        }
-        join(releasers);
-        drop([first, second].map(Request::expect_ready));
-        assert_idle(&semaphore, 2);
-    });
-}
-
 /// The waiters that complete are the first ones, and the number of waiters says how many may be left.
 #[test]
 fn the_number_of_waiters_against_a_batch_and_a_close() {
@@ -125,5 +118,127 @@ fn the_number_of_waiters_against_a_batch_and_a_close() {
         assert_eq!(semaphore.available_permits(), 3 - granted);
         drop(answers);
         assert_idle(&semaphore, 3);
+    });
+}
+
+/// Starts a request whose waker panics in a thread that is observing.
+macro_rules! pending_with_checked_waker {
+    ($future:expr) => {{
+        let mut future = Box::pin($future);
+        let waker =
+            calling(|| OBSERVING.with(|observing| assert!(!observing.get(), "observing woke a task")));
+        assert!(future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        future
+    }};
+}
+
+/// Runs `observe`, which must call no waker.
+fn observing(observe: impl FnOnce()) {
+    OBSERVING.with(|observing| observing.set(true));
+    observe();
+    OBSERVING.with(|observing| observing.set(false));
+}
+
+/// A logger may hold a lock that a waker takes. So nothing that only observes calls a waker.
+#[test]
+fn observing_calls_no_waker() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let first = pending_with_checked_waker!(semaphore.acquire());
+        let second = pending_with_checked_waker!(semaphore.acquire());
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        observing(|| {
+            assert!(semaphore.waiters() <= 2);
+            assert!(semaphore.available_permits() <= 1);
+            assert!(!semaphore.is_closed());
+        });
+        join([releaser]);
+        assert!(first.is_granted() && !second.is_granted());
+        drop(first);
+        assert!(second.is_granted());
+        drop(second);
+        assert_idle(&semaphore, 1);
+    });
+}
+
+/// The same for `{:?}` of the semaphore, of a permit and of a future.
+#[test]
+fn formatting_calls_no_waker() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(1));
+        let permit = semaphore.try_acquire().unwrap();
+        let request = pending_with_checked_waker!(semaphore.acquire());
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        observing(|| drop(format!("{semaphore:?} {permit:?} {request:?}")));
+        join([releaser]);
+        assert!(request.is_granted());
+        drop((request, permit));
+        assert_idle(&semaphore, 2);
+    });
+}
+
+/// The queue is read while one waiter is granted and the other is cancelled.
+#[test]
+fn the_number_of_waiters_against_a_grant_and_a_cancel() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let first = Request::pending(semaphore.acquire());
+        let second = Request::pending(semaphore.clone().acquire_owned());
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        let canceller = thread::spawn(move || drop(second));
+        let waiters = semaphore.waiters();
+        assert!(waiters <= 2);
+        assert!(semaphore.waiters() <= waiters, "no request was queued in between");
+        join([releaser, canceller]);
+        drop(first.expect_ready());
+        assert_idle(&semaphore, 1);
+    });
+}
+
+/// A future that completes may be freed at once, also while another thread reads the queue.
+#[test]
+fn a_future_is_freed_while_the_waiters_are_counted() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let first = Request::pending(semaphore.clone().acquire_owned());
+        let second = Request::pending(semaphore.acquire());
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        let observer = spawn_with(&semaphore, |semaphore| assert!(semaphore.waiters() <= 2));
+        if let Polled::Ready(permit) = first.poll_again() {
+            drop(permit);
+        }
+        join([releaser, observer]);
+        drop(second.expect_ready());
+        assert_idle(&semaphore, 1);
+    });
+}
+
+/// Two threads read the queue, and a third cancels its only waiter.
+#[test]
+fn two_threads_observe_while_a_waiter_is_cancelled() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let request = Request::pending(semaphore.acquire_many(2));
+        let observers =
+            [(); 2].map(|()| spawn_with(&semaphore, |semaphore| assert!(semaphore.waiters() <= 1)));
+        drop(request);
+        assert_eq!(semaphore.waiters(), 0);
+        join(observers);
+    });
+}
+
+/// A request is enqueued, and another one granted, while the queue is formatted.
+#[test]
+fn debug_of_a_semaphore_against_a_request_that_arrives() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let first = Request::pending(semaphore.acquire());
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        let observer = spawn_with(&semaphore, |semaphore| drop(format!("{semaphore:?}")));
+        let arriving = Request::poll_once(semaphore.acquire());
+        join([releaser, observer]);
+        drop(first.expect_ready());
+        drop(arriving.expect_ready());
+        assert_idle(&semaphore, 1);
     });
 }

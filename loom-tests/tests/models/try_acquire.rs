@@ -135,3 +135,19 @@ fn a_try_succeeds_beside_requests_that_never_wait() {
         assert_idle(&semaphore, 2);
     });
 }
+
+/// A try of a range takes all permits that are available, also those that were just released.
+#[test]
+fn a_try_of_a_range_takes_all_available_permits() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let request = Request::pending(semaphore.acquire());
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(2));
+        if let Polled::Ready(permit) = request.poll_again() {
+            drop(permit);
+            let permit = semaphore.try_acquire_up_to(1, 3).expect("no waiter, two permits available");
+            assert_eq!(permit.num_permits(), 2);
+        }
+        join([releaser]);
+    });
+}

@@ -272,6 +272,11 @@ fn to_a_try_that_read_the_word_before() {
 }
 
 #[test]
+fn to_a_try_of_a_range_that_read_the_word_before() {
+    visible_to(|semaphore| semaphore.try_acquire_up_to(1, 2).map(Permit::forget).is_ok());
+}
+
+#[test]
 fn to_a_first_poll_that_read_the_word_before() {
     visible_to(|semaphore| {
         let acquired = Request::poll_once(semaphore.acquire()).into_ready().ok();
@@ -299,6 +304,34 @@ fn to_a_greedy_request_that_read_the_word_before() {
 #[test]
 fn to_forget_permits() {
     visible_to(|semaphore| semaphore.forget_permits(1) == 1);
+}
+
+/// A reduction that leaves nothing owed has removed the only permit, or the holder has released it since.
+#[test]
+fn to_reduce_permits() {
+    visible_to(|semaphore| {
+        semaphore.reduce_permits(1);
+        let removed = semaphore.permits_owed() == 0;
+        if !removed {
+            semaphore.add_permits(1);
+        }
+        removed
+    });
+}
+
+/// Nothing is owed any more, so the last holder has released its permit.
+#[test]
+fn to_permits_owed() {
+    check(|| {
+        let (semaphore, permit, data) = held(1);
+        semaphore.reduce_permits(1);
+        let releaser = write_then(&data, || drop(permit));
+        if semaphore.permits_owed() == 0 {
+            data.write();
+        }
+        join([releaser]);
+        assert_idle(&semaphore, 0);
+    });
 }
 
 /// A caller may act on a reported grant as on a permit.
@@ -411,6 +444,21 @@ fn from_two_releases_to_a_greedy_request() {
                 data.write();
                 more.write();
             }
+        }
+        join(releasers);
+        assert_idle(&semaphore, 2);
+    });
+}
+
+#[test]
+fn from_two_releases_to_a_try_of_a_range() {
+    check(|| {
+        let (semaphore, permit, data) = held(1);
+        let more = Data::new();
+        let releasers = [write_then(&data, || drop(permit)), write_then_add(&more, &semaphore)];
+        if semaphore.try_acquire_up_to(1, 2).is_ok_and(|permit| permit.num_permits() == 2) {
+            data.write();
+            more.write();
         }
         join(releasers);
         assert_idle(&semaphore, 2);
