@@ -89,6 +89,10 @@ impl Shared {
     pub fn observe(&self) {
         let (available, limit) = (self.semaphore.available_permits(), self.plan.max_limit);
         assert!(available <= limit, "{available} permits are available, but the limit is {limit}");
+        let owed = self.semaphore.permits_owed();
+        assert!(owed <= limit, "{owed} permits are owed, but the limit was never higher than {limit}");
+        let text = format!("{:?}", self.semaphore);
+        assert!(text.starts_with("Semaphore"), "{text}");
         let waiters = self.semaphore.waiters();
         let workers = self.plan.threads + 2 * self.plan.tasks;
         assert!(waiters <= workers, "{waiters} waiters are queued, but there are {workers} workers");

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use fairgate::{
     AcquireError, BoundedAcquireError, Elapsed, Guard, Handle, Mutex, Permit, Semaphore, TimeoutExt,
+    TryAcquireError,
 };
 use smol::future::{block_on, yield_now};
 
@@ -205,18 +206,37 @@ impl Worker {
 
     async fn try_once(&mut self, shared: &Shared) {
         let n = self.random_size(shared);
-        if self.rng.bool() {
-            if let Some(permit) = self.try_acquire(&*shared.semaphore, n) {
-                self.hold(shared, permit).await;
+        match self.rng.u8(0..3) {
+            0 => {
+                let permit = shared.semaphore.try_acquire_up_to(n, n + self.rng.usize(0..4));
+                if let Some(permit) = self.tried(permit) {
+                    self.hold(shared, permit).await;
+                }
             }
-        } else if let Some(permit) = self.try_acquire(shared.semaphore.clone(), n) {
-            self.hold(shared, permit).await;
+            1 => {
+                if let Some(permit) = self.try_acquire(&*shared.semaphore, n) {
+                    self.hold(shared, permit).await;
+                }
+            }
+            _ => {
+                if let Some(permit) = self.try_acquire(shared.semaphore.clone(), n) {
+                    self.hold(shared, permit).await;
+                }
+            }
         }
     }
 
     fn try_acquire<O: Handle<Target = Semaphore>>(&mut self, handle: O, n: usize) -> Option<Permit<O>> {
+        self.tried(Semaphore::try_acquire_from(handle, n))
+    }
+
+    /// Counts a try and its outcome.
+    fn tried<O: Handle<Target = Semaphore>>(
+        &mut self,
+        result: Result<Permit<O>, TryAcquireError>,
+    ) -> Option<Permit<O>> {
         self.counts.requests += 1;
-        match Semaphore::try_acquire_from(handle, n) {
+        match result {
             Ok(permit) => {
                 self.counts.immediate += 1;
                 Some(permit)
@@ -240,7 +260,7 @@ impl Worker {
     }
 
     /// Reads the value, yields, and writes it incremented: without mutual exclusion, increments are lost.
-    async fn increment<M: Handle<Target = Mutex<u64>>>(&mut self, mut guard: Guard<M>) {
+    async fn increment<M: Handle<Target = Mutex<u64>>>(&mut self, mut guard: Guard<u64, M>) {
         let seen = *guard;
         yield_times(self.rng.u8(0..2)).await;
         *guard = seen + 1;
