@@ -136,7 +136,7 @@ fn a_try_succeeds_beside_requests_that_never_wait() {
     });
 }
 
-/// A try of a range takes all permits that are available, also those that were just released.
+/// A try of a range takes all permits that are available, also if they were released a moment ago.
 #[test]
 fn a_try_of_a_range_takes_all_available_permits() {
     check(|| {
