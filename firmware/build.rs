@@ -1,4 +1,4 @@
-//! How each platform is linked.
+//! Linker arguments for each platform.
 
 use std::env::var;
 

@@ -1,4 +1,4 @@
-// Runs the module and prints what it says: node firmware/wasm.mjs FILE
+// Runs the WebAssembly module FILE and prints its output: node firmware/wasm.mjs FILE
 import { readFileSync } from "node:fs";
 
 const text = new TextDecoder();
@@ -7,4 +7,4 @@ const print = (at, length) =>
 const { exports } = new WebAssembly.Instance(new WebAssembly.Module(readFileSync(process.argv[2])), {
   host: { print },
 });
-exports.play();
+exports.run();

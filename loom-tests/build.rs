@@ -1,4 +1,4 @@
-//! Sets the one cfg by which the sources know that they are built for loom.
+//! Sets the `cfg` that builds the sources for loom.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

@@ -1,8 +1,8 @@
-//! One scenario on smol, tokio and a plain `block_on`. `executors/` runs it on a dozen more executors.
+//! The same code on smol, tokio and a bare `block_on`. The scenario and a dozen executors more are in `system-tests/`.
 #![cfg(not(miri))]
 
 #[expect(unreachable_pub, reason = "a package of its own")]
-#[path = "../executors/src/lib.rs"]
+#[path = "../system-tests/src/lib.rs"]
 mod scenario;
 
 use std::future::Future;
@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use futures_lite::future::block_on;
 use futures_timer::Delay;
-use scenario::{Scene, TASKS, task};
+use scenario::{Shared, TASKS, task};
 use smol::{LocalExecutor, Timer};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{LocalSet, spawn_local};
@@ -30,18 +30,18 @@ async fn all<T: Future>(tasks: Vec<T>) {
 
 #[test]
 fn on_the_threads_of_smol() {
-    let scene = Arc::new(Scene::new());
-    let spawn = |id| smol::spawn(task(scene.clone(), id, Timer::after(LIMIT)));
+    let shared = Arc::new(Shared::new());
+    let spawn = |id| smol::spawn(task(shared.clone(), id, Timer::after(LIMIT)));
     smol::block_on(all((0..TASKS).map(spawn).collect()));
-    scene.check();
+    shared.check();
 }
 
 #[test]
 fn on_one_thread_of_smol() {
-    let (scene, executor) = (Rc::new(Scene::new()), LocalExecutor::new());
-    let spawn = |id| executor.spawn(task(scene.clone(), id, Timer::after(LIMIT)));
+    let (shared, executor) = (Rc::new(Shared::new()), LocalExecutor::new());
+    let spawn = |id| executor.spawn(task(shared.clone(), id, Timer::after(LIMIT)));
     smol::block_on(executor.run(all((0..TASKS).map(spawn).collect())));
-    scene.check();
+    shared.check();
 }
 
 fn tokio(mut builder: Builder) -> Runtime {
@@ -50,32 +50,32 @@ fn tokio(mut builder: Builder) -> Runtime {
 
 #[test]
 fn on_the_threads_of_tokio() {
-    let scene = Arc::new(Scene::new());
+    let shared = Arc::new(Shared::new());
     tokio(Builder::new_multi_thread()).block_on(async {
-        let spawn = |id| tokio::spawn(task(scene.clone(), id, sleep(LIMIT)));
+        let spawn = |id| tokio::spawn(task(shared.clone(), id, sleep(LIMIT)));
         all((0..TASKS).map(spawn).collect()).await;
     });
-    scene.check();
+    shared.check();
 }
 
 #[test]
 fn on_one_thread_of_tokio() {
-    let scene = Rc::new(Scene::new());
+    let shared = Rc::new(Shared::new());
     LocalSet::new().block_on(&tokio(Builder::new_current_thread()), async {
-        let spawn = |id| spawn_local(task(scene.clone(), id, sleep(LIMIT)));
+        let spawn = |id| spawn_local(task(shared.clone(), id, sleep(LIMIT)));
         all((0..TASKS).map(spawn).collect()).await;
     });
-    scene.check();
+    shared.check();
 }
 
 #[test]
 fn on_threads_that_block() {
-    let scene = &Scene::new();
+    let shared = &Shared::new();
     thread::scope(|threads| {
         for id in 0..TASKS {
-            threads.spawn(move || block_on(task(scene, id, Delay::new(LIMIT))));
+            threads.spawn(move || block_on(task(shared, id, Delay::new(LIMIT))));
         }
-        block_on(scene.wait_until_done());
+        block_on(shared.wait_until_done());
     });
-    scene.check();
+    shared.check();
 }

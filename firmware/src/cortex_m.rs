@@ -1,11 +1,11 @@
-//! A bare Cortex-M under a debugger or qemu: vectors, start, the system's timer, and semihosting to speak.
+//! A Cortex-M under a debugger or qemu: vector table, startup, the system timer, and output by semihosting.
 
 use core::arch::asm;
 use core::fmt;
 
 use crate::scenario;
 
-/// What the core looks for behind the initial stack pointer, which the linker script puts there.
+/// The vector table after its first entry, the initial stack pointer, which the linker script adds.
 #[unsafe(link_section = ".vectors")]
 #[used]
 static VECTORS: [Option<extern "C" fn()>; 15] = {
@@ -27,12 +27,12 @@ unsafe extern "C" {
 extern "C" fn reset() {
     let data = (&raw const data_end).addr() - (&raw const data_start).addr();
     let bss = (&raw const bss_end).addr() - (&raw const bss_start).addr();
-    // SAFETY: the linker script says where the sections lie, and nothing has used them yet.
+    // SAFETY: the symbols of the linker script delimit the sections, and no code has used them yet.
     unsafe {
         (&raw mut data_start).copy_from_nonoverlapping(&raw const data_source, data / size_of::<u32>());
         (&raw mut bss_start).write_bytes(0, bss / size_of::<u32>());
     }
-    scenario::play();
+    scenario::run_all();
     semihosting(EXIT, SUCCESS);
 }
 
@@ -49,9 +49,9 @@ const EXIT: usize = 0x18;
 const SUCCESS: usize = 0x2_0026;
 const FAILURE: usize = 0x2_0024;
 
-/// Asks the debugger for something.
+/// Sends a request to the debugger.
 fn semihosting(request: usize, argument: usize) {
-    // SAFETY: the debugger reads the argument, and answers in r0.
+    // SAFETY: the debugger reads the argument and writes its answer to r0.
     unsafe { asm!("bkpt 0xAB", inout("r0") request => _, in("r1") argument) };
 }
 
@@ -66,11 +66,11 @@ impl fmt::Write for Console {
 
 const CONTROL: *mut u32 = 0xE000_E010 as *mut u32;
 const RELOAD: *mut u32 = 0xE000_E014 as *mut u32;
-/// In the core's own ticks: some hundred instructions, so that many interrupts come at odd moments.
+/// In cycles. Prime and short, so that interrupts hit many different instructions.
 const PERIOD: u32 = 10_007;
 
 pub fn start_ticking() {
-    // SAFETY: these are registers of the system's timer, which every Cortex-M has.
+    // SAFETY: registers of the system timer, which every Cortex-M has.
     unsafe {
         RELOAD.write_volatile(PERIOD);
         CONTROL.write_volatile(0b111);
@@ -78,18 +78,18 @@ pub fn start_ticking() {
 }
 
 pub fn stop_ticking() {
-    // SAFETY: as above.
+    // SAFETY: a register of the system timer, which every Cortex-M has.
     unsafe { CONTROL.write_volatile(0) };
 }
 
-/// Until the next interrupt.
-pub fn rest() {
-    // SAFETY: it waits, and changes nothing.
+/// Sleeps until the next interrupt.
+pub fn sleep() {
+    // SAFETY: the instruction waits, and changes no memory or register.
     unsafe { asm!("wfi") };
 }
 
-/// Interrupts come by themselves.
-pub fn moment() {}
+/// Does nothing: the timer interrupts at any instruction.
+pub fn interruption_point() {}
 
 pub fn fail() -> ! {
     semihosting(EXIT, FAILURE);

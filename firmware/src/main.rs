@@ -1,5 +1,5 @@
-//! No operating system, no allocator, no unwinding: a static semaphore, two tasks polled by hand, and an
-//! interrupt that gives permits. The platforms differ in how they print, end and are interrupted.
+//! The crate without an operating system, an allocator and unwinding: a static semaphore, two tasks polled by hand,
+//! and an interrupt that adds permits. A platform module says how to print, to exit and to be interrupted.
 #![no_std]
 #![no_main]
 

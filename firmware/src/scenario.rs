@@ -1,4 +1,4 @@
-//! What is run everywhere, in three parts. A panic says which promise was broken.
+//! The scenario that runs on every platform, in three parts. A panic says what promise was broken.
 
 use core::fmt::Write;
 use core::future::Future;
@@ -11,44 +11,44 @@ use fairgate::{Mutex, Semaphore};
 use crate::platform::{self, Console};
 use crate::tasks::{run, yield_now};
 
-/// A bus, say: one at a time.
+/// One task at a time may use the bus.
 static BUS: Semaphore = Semaphore::new(1);
 static LOG: Mutex<Log> = Mutex::new(Log { bytes: [0; 6], length: 0 });
-/// A permit a tick, given by the interrupt.
+/// The interrupt adds one permit per tick.
 static TICKS: Semaphore = Semaphore::new(0);
-static GIVEN: AtomicUsize = AtomicUsize::new(0);
+static ADDED: AtomicUsize = AtomicUsize::new(0);
 
 struct Log {
     bytes: [u8; 6],
     length: usize,
 }
 
-/// What the interrupt does, at any moment, for nothing of it waits: it gives a permit, and tries for one, which it
-/// drops again.
+/// What the interrupt does. It may interrupt any instruction, since none of these calls waits: it adds a permit,
+/// tries to acquire one, and releases that.
 pub fn tick() {
-    // A load and a store: nobody else writes, and the smallest cores have nothing better.
-    GIVEN.store(GIVEN.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    // A load and a store: there is no other writer, and the smallest cores have no read-modify-write.
+    ADDED.store(ADDED.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     TICKS.add_permits(1);
     drop(TICKS.try_acquire());
     drop(LOG.try_lock());
     assert!(!TICKS.is_closed());
 }
 
-/// The three parts.
-pub fn play() {
+/// Runs the three parts.
+pub fn run_all() {
     run([pin!(take_turns(b'a')), pin!(take_turns(b'b'))]);
-    let log = LOG.try_lock().expect("nobody holds it");
-    let _ = writeln!(Console, "turns: {}", core::str::from_utf8(&log.bytes).expect("letters"));
-    assert_eq!(&log.bytes, b"ababab", "nobody overtakes");
+    let log = LOG.try_lock().expect("unlocked");
+    let _ = writeln!(Console, "turns: {}", core::str::from_utf8(&log.bytes).expect("ASCII letters"));
+    assert_eq!(&log.bytes, b"ababab", "the tasks alternate");
     assert_eq!(BUS.available_permits(), 1);
 
     platform::start_ticking();
     run([pin!(wait_for_ticks(3)), pin!(wait_for_ticks(2))]);
     let _ = writeln!(Console, "ticks: 5 taken by two tasks");
-    let taken = 5 + come_and_go_until(100);
+    let acquired = 5 + acquire_and_cancel(100);
     platform::stop_ticking();
-    let (given, left) = (GIVEN.load(Ordering::Relaxed), TICKS.available_permits());
-    assert_eq!(given, taken + left, "no permit is lost or doubled");
+    let (added, available) = (ADDED.load(Ordering::Relaxed), TICKS.available_permits());
+    assert_eq!(added, acquired + available, "no permit is lost or duplicated");
     assert_eq!(TICKS.waiters(), 0);
     let _ = writeln!(Console, "interrupted at any moment, and every permit accounted for");
 }
@@ -69,20 +69,20 @@ async fn wait_for_ticks(ticks: usize) {
     TICKS.acquire_many(ticks).await.expect("never closed").forget();
 }
 
-/// Stands in line and leaves it again, over and over, while the interrupt gives permits in between: also in the
-/// midst of both. Returns how many permits were taken.
-fn come_and_go_until(ticks: usize) -> usize {
+/// Enqueues and cancels requests in a loop, while the interrupt adds permits, also in the middle of both. Ends after
+/// `ticks` permits were acquired, and returns how many.
+fn acquire_and_cancel(ticks: usize) -> usize {
     let mut cx = Context::from_waker(Waker::noop());
-    let mut taken = 0;
-    while taken < ticks {
+    let mut acquired = 0;
+    while acquired < ticks {
         let (mut first, mut second) = (pin!(TICKS.acquire()), pin!(TICKS.acquire_many(2)));
         for poll in [first.as_mut().poll(&mut cx), second.as_mut().poll(&mut cx)] {
             if let core::task::Poll::Ready(Ok(permit)) = poll {
-                taken += permit.num_permits();
+                acquired += permit.num_permits();
                 permit.forget();
             }
         }
-        platform::moment();
+        platform::interruption_point();
     }
-    taken
+    acquired
 }

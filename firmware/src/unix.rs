@@ -1,4 +1,4 @@
-//! A process without `std`: the C library's start, its `write`, and a signal for an interrupt.
+//! A process without `std`: `main` and `write` of the C library, and a signal as the interrupt.
 
 use core::fmt;
 
@@ -20,7 +20,7 @@ pub struct Console;
 
 impl fmt::Write for Console {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        // SAFETY: the text has that many bytes.
+        // SAFETY: the pointer and the length are those of the text.
         unsafe { write(1, text.as_ptr(), text.len()) };
         Ok(())
     }
@@ -28,7 +28,7 @@ impl fmt::Write for Console {
 
 #[unsafe(no_mangle)]
 extern "C" fn main() -> i32 {
-    scenario::play();
+    scenario::run_all();
     0
 }
 
@@ -45,13 +45,13 @@ pub fn stop_ticking() {
     ualarm(0, 0);
 }
 
-/// Until the next interrupt.
-pub fn rest() {
+/// Sleeps until the next interrupt.
+pub fn sleep() {
     pause();
 }
 
-/// Interrupts come by themselves.
-pub fn moment() {}
+/// Does nothing: the signal interrupts at any instruction.
+pub fn interruption_point() {}
 
 pub fn fail() -> ! {
     exit(1)

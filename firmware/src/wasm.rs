@@ -1,4 +1,4 @@
-//! A module without `std`, whose host prints. It knows no interrupts, so the ticks come when there is a moment.
+//! A WebAssembly module without `std`; its host prints. It has no interrupts, so the ticks come at fixed points.
 
 use core::fmt;
 
@@ -19,19 +19,19 @@ impl fmt::Write for Console {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn play() {
-    scenario::play();
+extern "C" fn run() {
+    scenario::run_all();
 }
 
 pub fn start_ticking() {}
 
 pub fn stop_ticking() {}
 
-pub fn rest() {
+pub fn sleep() {
     scenario::tick();
 }
 
-pub fn moment() {
+pub fn interruption_point() {
     scenario::tick();
 }
 

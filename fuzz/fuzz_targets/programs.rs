@@ -1,4 +1,4 @@
-//! Whatever program the bytes are, what it does must be what the specification says.
+//! Decodes a program from the input, runs it, and compares each step with the specification.
 #![no_main]
 
 #[path = "../../tests/common/mod.rs"]
@@ -6,5 +6,5 @@
 mod common;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    common::spec::run_bytes(bytes).unwrap_or_else(|parting| panic!("{parting}"));
+    common::spec::run_bytes(bytes).unwrap_or_else(|deviation| panic!("{deviation}"));
 });

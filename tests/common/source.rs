@@ -147,7 +147,7 @@ impl NewSource for ArcSemaphore {
 #[derive(Clone)]
 pub struct ViaMutex<H: Handle<Target = Mutex<()>>> {
     pub mutex: H,
-    initial_guard: Arc<StdMutex<Option<Guard<(), H>>>>,
+    initial_guard: Arc<StdMutex<Option<Guard<H>>>>,
 }
 
 pub type BorrowedMutex = ViaMutex<&'static Mutex<()>>;
@@ -161,7 +161,7 @@ impl<H: Handle<Target = Mutex<()>> + Clone> ViaMutex<H> {
 }
 
 impl<H: Handle<Target = Mutex<()>> + Clone> PermitSource for ViaMutex<H> {
-    type Permits = Guard<(), H>;
+    type Permits = Guard<H>;
     type Future = MutexFuture<H>;
 
     fn acquire(&self, request: Request) -> MutexFuture<H> {
@@ -169,12 +169,12 @@ impl<H: Handle<Target = Mutex<()>> + Clone> PermitSource for ViaMutex<H> {
         MutexFuture(Box::pin(Mutex::lock_from(self.mutex.clone())))
     }
 
-    fn try_acquire(&self, n: usize) -> Option<Guard<(), H>> {
+    fn try_acquire(&self, n: usize) -> Option<Guard<H>> {
         assert_eq!(n, 1, "a mutex has one permit");
         Mutex::try_lock_from(self.mutex.clone()).ok()
     }
 
-    fn count(_: &Guard<(), H>) -> usize {
+    fn count(_: &Guard<H>) -> usize {
         1
     }
 
@@ -190,10 +190,10 @@ impl<H: Handle<Target = Mutex<()>> + Clone> PermitSource for ViaMutex<H> {
 }
 
 /// A pinned future of a mutex.
-pub struct MutexFuture<H: Handle<Target = Mutex<()>>>(Pin<Box<LockFrom<(), H>>>);
+pub struct MutexFuture<H: Handle<Target = Mutex<()>>>(Pin<Box<LockFrom<H>>>);
 
 impl<H: Handle<Target = Mutex<()>>> Future for MutexFuture<H> {
-    type Output = Option<Guard<(), H>>;
+    type Output = Option<Guard<H>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.as_mut().poll(cx).map(Some)

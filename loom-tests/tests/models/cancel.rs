@@ -1,147 +1,215 @@
-//! Requests that are given up while permits are on their way to them.
+//! Requests that are cancelled, also while permits are granted to them.
 
 use std::sync::Arc;
 use std::task::Context;
 
-use fairgate_loom::{PollSemaphore, Semaphore};
+use fairgate_loom::{BoundedAcquireError, PollSemaphore, Semaphore};
 use loom::thread;
 
-use crate::check::{at_rest, check};
-use crate::request::{Asked, Request, Task};
-use crate::threads::{aside, join};
+use crate::check::{assert_idle, check};
+use crate::request::{Polled, Request, Task};
+use crate::threads::{join, spawn_with};
 
 #[test]
-fn a_grant_that_meets_a_cancel_goes_to_the_next() {
+fn a_cancelled_grant_goes_to_the_next_waiter() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
-        let first = Request::waiting(semaphore.acquire());
-        let second = Request::waiting(semaphore.clone().acquire_owned());
-        let giver = aside(&semaphore, |semaphore| semaphore.add_permits(1));
+        let first = Request::pending(semaphore.acquire());
+        let second = Request::pending(semaphore.clone().acquire_owned());
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
         drop(first);
-        join([giver]);
-        drop(second.served());
-        at_rest(&semaphore, 1);
+        join([releaser]);
+        drop(second.expect_ready());
+        assert_idle(&semaphore, 1);
     });
 }
 
 #[test]
-fn a_grant_that_meets_a_cancel_and_nobody_behind_lies_free() {
+fn a_cancelled_grant_becomes_available_if_no_waiter_is_left() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
-        let large = Request::waiting(semaphore.acquire_many(3));
-        let giver = aside(&semaphore, |semaphore| semaphore.add_permits(3));
+        let large = Request::pending(semaphore.acquire_many(3));
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(3));
         drop(large);
-        join([giver]);
-        at_rest(&semaphore, 3);
+        join([releaser]);
+        assert_idle(&semaphore, 3);
     });
 }
 
 #[test]
-fn a_grant_that_meets_a_cancel_reaches_a_newcomer() {
+fn a_cancelled_grant_goes_to_a_request_that_arrives() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
-        let first = Request::waiting(semaphore.clone().acquire_owned());
-        let giver = aside(&semaphore, |semaphore| semaphore.add_permits(1));
-        let leaver = thread::spawn(move || drop(first));
-        let newcomer = Request::asked(semaphore.acquire());
-        join([giver, leaver]);
-        drop(newcomer.served());
+        let first = Request::pending(semaphore.clone().acquire_owned());
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        let canceller = thread::spawn(move || drop(first));
+        let arriving = Request::poll_once(semaphore.acquire());
+        join([releaser, canceller]);
+        drop(arriving.expect_ready());
         assert_eq!(semaphore.available_permits(), 1);
     });
 }
 
 #[test]
-fn when_a_large_front_leaves_the_small_ones_are_looked_at() {
+fn cancelling_a_large_front_grants_to_the_small_ones_behind_it() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(1));
-        let large = Request::waiting(semaphore.clone().acquire_many_owned(3));
-        let small = Request::waiting(semaphore.acquire());
-        let last = Request::waiting(semaphore.acquire());
-        let leaver = thread::spawn(move || drop(large));
+        let large = Request::pending(semaphore.clone().acquire_many_owned(3));
+        let small = Request::pending(semaphore.acquire());
+        let last = Request::pending(semaphore.acquire());
+        let canceller = thread::spawn(move || drop(large));
         semaphore.add_permits(1);
-        join([leaver]);
-        drop((small.served(), last.served()));
+        join([canceller]);
+        drop((small.expect_ready(), last.expect_ready()));
         assert_eq!(semaphore.available_permits(), 2);
     });
 }
 
 #[test]
-fn one_who_leaves_the_middle_or_the_back_breaks_no_link() {
-    for leaves in [1, 2] {
+fn cancelling_the_middle_or_the_back_keeps_the_queue_linked() {
+    for index in [1, 2] {
         check(move || {
             let semaphore = Arc::new(Semaphore::new(0));
-            let mut line = Vec::from([(); 3].map(|()| Request::waiting(semaphore.clone().acquire_owned())));
-            let leaver = line.remove(leaves);
-            let leaver = thread::spawn(move || drop(leaver));
+            let mut queue =
+                Vec::from([(); 3].map(|()| Request::pending(semaphore.clone().acquire_owned())));
+            let canceller = queue.remove(index);
+            let canceller = thread::spawn(move || drop(canceller));
             semaphore.add_permits(2);
-            join([leaver]);
-            drop(line.into_iter().map(Request::served).collect::<Vec<_>>());
-            at_rest(&semaphore, 2);
+            join([canceller]);
+            drop(queue.into_iter().map(Request::expect_ready).collect::<Vec<_>>());
+            assert_idle(&semaphore, 2);
         });
     }
 }
 
 #[test]
-fn neighbours_leave_at_once() {
+fn two_neighbours_are_cancelled_at_once() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
-        let first = Request::waiting(semaphore.clone().acquire_owned());
-        let second = Request::waiting(semaphore.acquire());
-        let third = Request::waiting(semaphore.acquire());
-        let leaver = thread::spawn(move || drop(first));
-        let giver = aside(&semaphore, |semaphore| semaphore.add_permits(1));
+        let first = Request::pending(semaphore.clone().acquire_owned());
+        let second = Request::pending(semaphore.acquire());
+        let third = Request::pending(semaphore.acquire());
+        let canceller = thread::spawn(move || drop(first));
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
         drop(second);
-        join([leaver, giver]);
-        drop(third.served());
-        at_rest(&semaphore, 1);
+        join([canceller, releaser]);
+        drop(third.expect_ready());
+        assert_idle(&semaphore, 1);
     });
 }
 
 #[test]
-fn one_leaves_as_another_comes() {
+fn a_cancel_against_a_request_that_arrives() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(1));
-        let large = Request::waiting(semaphore.clone().acquire_many_owned(2));
-        let leaver = thread::spawn(move || drop(large));
-        let newcomer = Request::asked(semaphore.acquire());
-        join([leaver]);
-        drop(newcomer.served());
-        at_rest(&semaphore, 1);
+        let large = Request::pending(semaphore.clone().acquire_many_owned(2));
+        let canceller = thread::spawn(move || drop(large));
+        let arriving = Request::poll_once(semaphore.acquire());
+        join([canceller]);
+        drop(arriving.expect_ready());
+        assert_idle(&semaphore, 1);
     });
 }
 
 #[test]
-fn a_greedy_front_gives_back_all_that_it_was_granted() {
+fn a_cancelled_greedy_front_releases_all_its_permits() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
-        let greedy = Request::waiting(semaphore.acquire().up_to(3));
-        let second = Request::waiting(semaphore.clone().acquire_many_owned(2));
-        let giver = aside(&semaphore, |semaphore| semaphore.add_permits(2));
-        match greedy.again() {
-            Asked::Ready(permit) => assert_eq!(permit.unwrap().num_permits(), 2),
-            Asked::Pending(greedy) => drop(greedy),
+        let greedy = Request::pending(semaphore.acquire().up_to(3));
+        let second = Request::pending(semaphore.clone().acquire_many_owned(2));
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(2));
+        match greedy.poll_again() {
+            Polled::Ready(permit) => assert_eq!(permit.unwrap().num_permits(), 2),
+            Polled::Pending(greedy) => drop(greedy),
         }
-        join([giver]);
-        drop(second.served());
-        at_rest(&semaphore, 2);
+        join([releaser]);
+        drop(second.expect_ready());
+        assert_idle(&semaphore, 2);
     });
 }
 
 #[test]
-fn a_request_that_is_polled_by_hand_is_given_up_against_a_grant() {
+fn poll_semaphore_replaces_its_request_against_a_grant() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let mut slots = PollSemaphore::new(semaphore.clone());
         let task = Task::new();
         assert!(slots.poll_acquire(&mut Context::from_waker(&task.waker())).is_pending());
-        let second = Request::waiting(semaphore.acquire());
-        let giver = aside(&semaphore, |semaphore| semaphore.add_permits(1));
-        // It asks for another number, so the first request is given up, and the new one stands behind.
-        let asked = slots.poll_acquire_many(&mut Context::from_waker(&task.waker()), 2);
-        assert!(asked.is_pending());
-        join([giver]);
-        drop(second.served());
+        let second = Request::pending(semaphore.acquire());
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        // Another number of permits: the first request is cancelled, and the new one queues at the back.
+        let polled = slots.poll_acquire_many(&mut Context::from_waker(&task.waker()), 2);
+        assert!(polled.is_pending());
+        join([releaser]);
+        drop(second.expect_ready());
         slots.cancel();
-        at_rest(&semaphore, 1);
+        assert_idle(&semaphore, 1);
+    });
+}
+
+/// A greedy front is cancelled while permits are released and a bounded request arrives.
+#[test]
+fn a_greedy_front_is_cancelled_against_a_bounded_request() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let greedy = Request::pending(semaphore.clone().acquire_owned().up_to(3));
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(2));
+        let canceller = thread::spawn(move || drop(greedy));
+        let bounded = Request::poll_once(semaphore.acquire().bounded(1));
+        join([releaser, canceller]);
+        match bounded.expect_ready() {
+            Ok(permit) => assert_eq!(permit.num_permits(), 1),
+            Err(refused) => assert_eq!(refused, BoundedAcquireError::QueueFull),
+        }
+        assert_idle(&semaphore, 2);
+    });
+}
+
+/// A bounded front is cancelled while permits are released. The greedy request behind it takes what is left.
+#[test]
+fn a_bounded_front_is_cancelled_before_a_greedy_request() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let bounded = Request::pending(semaphore.clone().acquire_many_owned(2).bounded(1));
+        let greedy = Request::pending(semaphore.acquire().up_to(3));
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(2));
+        let canceller = thread::spawn(move || drop(bounded));
+        let greedy = greedy.poll_again();
+        join([releaser, canceller]);
+        let permit = greedy.expect_ready().unwrap();
+        assert_eq!(permit.num_permits() + semaphore.available_permits(), 2);
+        drop(permit);
+        assert_idle(&semaphore, 2);
+    });
+}
+
+/// A greedy request arrives while the front is cancelled. It is granted at least its minimum.
+#[test]
+fn a_greedy_request_arrives_while_the_front_is_cancelled() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(1));
+        let large = Request::pending(semaphore.clone().acquire_many_owned(3).bounded(1));
+        let canceller = thread::spawn(move || drop(large));
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        let greedy = Request::poll_once(semaphore.acquire().up_to(2));
+        join([canceller, releaser]);
+        let permit = greedy.expect_ready().unwrap();
+        assert_eq!(permit.num_permits() + semaphore.available_permits(), 2);
+        drop(permit);
+        assert_idle(&semaphore, 2);
+    });
+}
+
+/// A waiter of the second batch is cancelled while the batch is granted. Its permit goes to the next waiter.
+#[test]
+fn a_waiter_of_the_second_batch_is_cancelled_during_its_grant() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let [first, second, third, fourth] = [(); 4].map(|()| Request::pending(semaphore.acquire()));
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(3));
+        drop(third.poll_again());
+        join([releaser]);
+        drop([first, second, fourth].map(Request::expect_ready));
+        assert_idle(&semaphore, 3);
     });
 }

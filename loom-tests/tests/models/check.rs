@@ -1,4 +1,5 @@
-//! Runs a model in every interleaving that loom can tell apart, up to a bound that rises as far as the time goes.
+//! Runs a model in every interleaving that loom can tell apart, with a bound on preemptions that rises as far as a
+//! number of executions allows.
 
 use std::env;
 use std::sync::Arc;
@@ -8,61 +9,67 @@ use std::time::Instant;
 
 use fairgate_loom::Semaphore;
 
-use crate::request::with_wakers;
+use crate::request::run_and_check_wakers;
 
-/// How often a thread may at least be interrupted where it could have gone on. Being put to sleep, or being
-/// done, does not count.
+/// The default bound that is explored completely. A preemption interrupts a thread that could have continued; a
+/// thread that blocks or ends is not preempted.
 pub const PREEMPTIONS: usize = 2;
 
-/// How many executions a model may spend on higher bounds than its least.
+/// How many executions a model may spend on higher bounds.
 const QUICK: usize = 2_000;
 const DEEP: usize = 100_000;
 
 /// Explores `model` and prints how many executions that took.
 #[track_caller]
 pub fn check(model: impl Fn() + Send + Sync + 'static) {
-    check_to(PREEMPTIONS, model);
+    check_from(PREEMPTIONS, model);
 }
 
-/// As [`check`], with a least bound of its own. That one is explored to its end. Then the bound rises
-/// until what [`QUICK`] allows is spent, or [`DEEP`] if `FAIRGATE_LOOM_DEEP` is set.
+/// Like [`check`], for a model with a first bound of its own. The first bound is explored completely. After that
+/// the bound rises until [`QUICK`] more executions have run, or [`DEEP`] if `FAIRGATE_LOOM_DEEP` is set.
 #[track_caller]
-pub fn check_to(least: usize, model: impl Fn() + Send + Sync + 'static) {
+pub fn check_from(first_bound: usize, model: impl Fn() + Send + Sync + 'static) {
     let start = Instant::now();
     let name = thread::current().name().unwrap_or("a model").to_owned();
     let model = Arc::new(model);
     let mut left = if env::var_os("FAIRGATE_LOOM_DEEP").is_some() { DEEP } else { QUICK };
-    let (mut bound, mut whole) = (least, explore(Some(least), None, &model));
-    let reached = loop {
+    let (mut bound, mut complete) = (first_bound, explore(Some(first_bound), None, &model));
+    let explored = loop {
         let next = bound + bound.div_ceil(3);
-        let tried = explore(Some(next), Some(left), &model);
-        left = left.saturating_sub(tried);
+        let executions = explore(Some(next), Some(left), &model);
+        left = left.saturating_sub(executions);
         if left == 0 {
-            break format!("at {bound} preemptions, and {tried} of those at {next}");
+            break format!(
+                "all {} with at most {bound} preemptions, {executions} with at most {next}",
+                plural(complete)
+            );
         }
-        if tried == whole {
-            // No execution wanted one more. Without a bound there may even be fewer: loom then does not have to make
-            // up for orders that the bound forbids.
-            let all = explore(None, Some(left), &model);
-            whole = if all < left { all } else { whole };
-            break if all < left {
-                "are all there are".to_owned()
+        if executions == complete {
+            // A higher bound adds no execution, so no bound is needed. Without one there may even be fewer
+            // executions, since loom adds some to replace the ones that a bound rules out.
+            let unbounded = explore(None, Some(left), &model);
+            break if unbounded < left {
+                format!("all {}", plural(unbounded))
             } else {
-                format!("at {next} preemptions")
+                format!("all {} with at most {next} preemptions", plural(complete))
             };
         }
-        (bound, whole) = (next, tried);
+        (bound, complete) = (next, executions);
     };
-    println!("{name}: {whole} executions {reached}, {:?}", start.elapsed());
+    println!("{name}: {explored}, {:.2?}", start.elapsed());
 }
 
-/// How a model ends: nobody waits, and every permit is accounted for.
+fn plural(executions: usize) -> String {
+    if executions == 1 { "1 execution".to_owned() } else { format!("{executions} executions") }
+}
+
+/// Asserts that no waiter is queued and that this many permits are available: how most models end.
 #[track_caller]
-pub fn at_rest(semaphore: &Semaphore, permits: usize) {
+pub fn assert_idle(semaphore: &Semaphore, permits: usize) {
     assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, permits));
 }
 
-/// Explores a model up to a bound, or up to `limit` executions; returns how many there were.
+/// Explores a model up to a bound, or up to `limit` executions. Returns how many executions ran.
 fn explore(
     bound: Option<usize>,
     limit: Option<usize>,
@@ -73,12 +80,12 @@ fn explore(
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = bound;
     builder.max_branches = 10_000;
-    // Loom counts from one, looks before it runs, and looks no oftener than it is told to.
+    // Loom counts from one, compares before it runs, and compares once per checkpoint interval.
     builder.max_permutations = limit.map(|limit| limit + 1);
     builder.checkpoint_interval = 1;
     builder.check(move || {
         counter.fetch_add(1, Ordering::Relaxed);
-        with_wakers(&*model);
+        run_and_check_wakers(&*model);
     });
     executions.load(Ordering::Relaxed)
 }

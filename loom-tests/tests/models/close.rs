@@ -5,16 +5,16 @@ use std::sync::Arc;
 use fairgate_loom::{Semaphore, TryAcquireError};
 use loom::thread;
 
-use crate::check::{at_rest, check};
+use crate::check::{assert_idle, check};
 use crate::request::Request;
-use crate::threads::{aside, join};
+use crate::threads::{join, spawn_with};
 
 #[test]
-fn close_meets_an_acquire_that_could_be_met() {
+fn a_close_against_an_acquire_with_a_permit_available() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(1));
-        let closer = aside(&semaphore, Semaphore::close);
-        let permit = Request::asked(semaphore.acquire()).served();
+        let closer = spawn_with(&semaphore, Semaphore::close);
+        let permit = Request::poll_once(semaphore.acquire()).expect_ready();
         join([closer]);
         assert_eq!(semaphore.available_permits(), 1 - permit.iter().count());
         drop(permit);
@@ -24,75 +24,149 @@ fn close_meets_an_acquire_that_could_be_met() {
 }
 
 #[test]
-fn close_meets_an_acquire_that_must_wait() {
+fn a_close_against_an_acquire_that_has_to_wait() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
-        let closer = aside(&semaphore, Semaphore::close);
-        let request = Request::asked(semaphore.acquire());
+        let closer = spawn_with(&semaphore, Semaphore::close);
+        let request = Request::poll_once(semaphore.acquire());
         join([closer]);
-        assert!(request.served().is_err());
-        at_rest(&semaphore, 0);
+        assert!(request.expect_ready().is_err());
+        assert_idle(&semaphore, 0);
     });
 }
 
 #[test]
-fn a_grant_that_meets_a_close_stands_or_never_was() {
+fn a_close_against_a_grant() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
-        let first = Request::waiting(semaphore.acquire());
-        let second = Request::waiting(semaphore.acquire());
-        let closer = aside(&semaphore, Semaphore::close);
+        let first = Request::pending(semaphore.acquire());
+        let second = Request::pending(semaphore.acquire());
+        let closer = spawn_with(&semaphore, Semaphore::close);
         semaphore.add_permits(1);
         join([closer]);
-        let permit = first.served();
-        assert!(second.served().is_err());
+        let permit = first.expect_ready();
+        assert!(second.expect_ready().is_err());
         assert_eq!(semaphore.available_permits(), 1 - permit.iter().count());
         drop(permit);
-        at_rest(&semaphore, 1);
+        assert_idle(&semaphore, 1);
     });
 }
 
 #[test]
-fn close_meets_a_cancel() {
+fn a_close_against_two_cancels() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
-        let [first, second, third] = [(); 3].map(|()| Request::waiting(semaphore.clone().acquire_owned()));
-        let closer = aside(&semaphore, Semaphore::close);
-        let leaver = thread::spawn(move || drop(first));
+        let [first, second, third] = [(); 3].map(|()| Request::pending(semaphore.clone().acquire_owned()));
+        let closer = spawn_with(&semaphore, Semaphore::close);
+        let canceller = thread::spawn(move || drop(first));
         drop(second);
-        join([closer, leaver]);
-        assert!(third.served().is_err());
-        at_rest(&semaphore, 0);
+        join([closer, canceller]);
+        assert!(third.expect_ready().is_err());
+        assert_idle(&semaphore, 0);
     });
 }
 
 #[test]
-fn it_is_closed_twice_at_once_over_a_line_longer_than_a_batch() {
+fn two_closes_at_once_refuse_more_than_one_batch() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
-        let line = [(); 3].map(|()| Request::waiting(semaphore.acquire()));
-        let closer = aside(&semaphore, Semaphore::close);
+        let queue = [(); 3].map(|()| Request::pending(semaphore.acquire()));
+        let closer = spawn_with(&semaphore, Semaphore::close);
         semaphore.close();
-        // Whoever has called `close` is refused from then on, also while others are being told.
+        // A thread that has called `close` is refused from then on, also while another thread refuses the waiters.
         assert_eq!(semaphore.try_acquire().unwrap_err(), TryAcquireError::Closed);
         join([closer]);
-        assert!(line.into_iter().all(|request| request.served().is_err()));
+        assert!(queue.into_iter().all(|request| request.expect_ready().is_err()));
         assert!(semaphore.is_closed());
-        at_rest(&semaphore, 0);
+        assert_idle(&semaphore, 0);
     });
 }
 
 #[test]
-fn permits_come_back_to_a_semaphore_that_is_being_closed() {
+fn a_close_against_a_release_and_a_cancel() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(1));
         let permit = semaphore.clone().try_acquire_owned().unwrap();
-        let waiting = Request::waiting(semaphore.acquire_many(2));
-        let giver = thread::spawn(move || drop(permit));
-        let closer = aside(&semaphore, Semaphore::close);
+        let waiting = Request::pending(semaphore.acquire_many(2));
+        let releaser = thread::spawn(move || drop(permit));
+        let closer = spawn_with(&semaphore, Semaphore::close);
         drop(waiting);
-        join([giver, closer]);
+        join([releaser, closer]);
         assert!(semaphore.is_closed());
-        at_rest(&semaphore, 1);
+        assert_idle(&semaphore, 1);
+    });
+}
+
+/// A permit that is available after `close` returned is not granted to a waiter.
+#[test]
+fn a_permit_seen_after_close_is_not_granted() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let request = Request::pending(semaphore.acquire());
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        semaphore.close();
+        let available = semaphore.available_permits();
+        join([releaser]);
+        let granted = request.expect_ready();
+        let permits = granted.iter().count();
+        assert!(available + permits <= 1, "{available} available after the close, then {permits} granted");
+        assert_eq!(semaphore.available_permits(), 1 - permits);
+        drop(granted);
+        assert_idle(&semaphore, 1);
+    });
+}
+
+/// The same with a release that grants more than one batch.
+#[test]
+fn permits_seen_after_close_are_not_granted_by_the_next_batch() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let queue = [(); 3].map(|()| Request::pending(semaphore.acquire()));
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(3));
+        semaphore.close();
+        let available = semaphore.available_permits();
+        let forgotten = semaphore.forget_permits(3);
+        join([releaser]);
+        let answers = queue.map(Request::expect_ready);
+        let permits = answers.iter().flatten().count();
+        assert!(available + permits <= 3, "{available} available after the close, then {permits} granted");
+        assert!(forgotten + permits <= 3);
+        drop(answers);
+        assert_idle(&semaphore, 3 - forgotten);
+    });
+}
+
+/// A permit that is forgotten after `close` returned is not granted to a waiter as well.
+#[test]
+fn a_permit_forgotten_after_close_is_not_granted() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(1));
+        let large = Request::pending(semaphore.acquire_many(2));
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        semaphore.close();
+        let forgotten = semaphore.forget_permits(1);
+        join([releaser]);
+        let answer = large.expect_ready();
+        let permits = answer.iter().map(|permit| permit.num_permits()).sum::<usize>();
+        assert!(forgotten + permits <= 2);
+        drop(answer);
+        assert_idle(&semaphore, 2 - forgotten);
+    });
+}
+
+/// A waiter is cancelled while a release grants it and a close refuses it.
+#[test]
+fn a_cancel_against_a_grant_and_a_close() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let first = Request::pending(semaphore.acquire());
+        let second = Request::pending(semaphore.acquire());
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        let closer = spawn_with(&semaphore, Semaphore::close);
+        drop(first);
+        join([releaser, closer]);
+        drop(second.expect_ready());
+        assert!(semaphore.is_closed());
+        assert_idle(&semaphore, 1);
     });
 }

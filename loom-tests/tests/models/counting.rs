@@ -1,155 +1,190 @@
-//! The number of permits changes while they are in use.
+//! The number of permits changes: reductions, forgotten permits, splits, a resize.
 
 use std::sync::Arc;
 
 use fairgate_loom::Semaphore;
 use loom::thread;
 
-use crate::check::{at_rest, check};
-use crate::request::{Asked, Request};
-use crate::threads::{aside, join};
+use crate::check::{assert_idle, check};
+use crate::request::{Polled, Request};
+use crate::threads::{join, spawn_with};
 
 #[test]
-fn what_is_taken_away_meets_what_comes_back() {
+fn a_reduction_against_a_release() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
-        let first = Request::waiting(semaphore.acquire());
-        let taker = aside(&semaphore, |semaphore| semaphore.reduce_permits(1));
+        let first = Request::pending(semaphore.acquire());
+        let reducer = spawn_with(&semaphore, |semaphore| semaphore.reduce_permits(1));
         semaphore.add_permits(1);
-        join([taker]);
-        // Either the grant came first, and the debt is still open, or the debt was paid.
-        match first.settle() {
-            Asked::Ready(permit) => drop(permit),
-            Asked::Pending(first) => {
+        join([reducer]);
+        // Either the grant came first and the deficit is still open, or the deficit was paid.
+        match first.check_wakes() {
+            Polled::Ready(permit) => drop(permit),
+            Polled::Pending(first) => {
                 semaphore.add_permits(1);
-                drop(first.served());
+                drop(first.expect_ready());
                 semaphore.reduce_permits(1);
             }
         }
-        at_rest(&semaphore, 0);
+        assert_idle(&semaphore, 0);
         semaphore.add_permits(1);
         assert_eq!(semaphore.available_permits(), 1);
     });
 }
 
 #[test]
-fn a_debt_is_paid_before_anybody_is_served() {
+fn a_deficit_is_paid_before_a_waiter_is_granted() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(1));
         let permit = semaphore.clone().try_acquire_owned().unwrap();
         semaphore.reduce_permits(1);
-        let first = Request::waiting(semaphore.acquire());
-        let giver = thread::spawn(move || drop(permit));
-        let other = aside(&semaphore, |semaphore| semaphore.add_permits(1));
-        let newcomer = Request::asked(semaphore.acquire());
-        join([giver, other]);
-        drop(first.served());
-        drop(newcomer.served());
-        at_rest(&semaphore, 1);
+        let first = Request::pending(semaphore.acquire());
+        let releaser = thread::spawn(move || drop(permit));
+        let other = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        let arriving = Request::poll_once(semaphore.acquire());
+        join([releaser, other]);
+        drop(first.expect_ready());
+        drop(arriving.expect_ready());
+        assert_idle(&semaphore, 1);
     });
 }
 
 #[test]
-fn what_is_taken_away_while_the_line_is_edited_is_owed() {
+fn a_reduction_during_a_cancel_leaves_a_deficit() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(1));
-        let large = Request::waiting(semaphore.clone().acquire_many_owned(2));
-        let small = Request::waiting(semaphore.acquire());
-        let leaver = thread::spawn(move || drop(large));
+        let large = Request::pending(semaphore.clone().acquire_many_owned(2));
+        let small = Request::pending(semaphore.acquire());
+        let canceller = thread::spawn(move || drop(large));
         semaphore.reduce_permits(1);
-        join([leaver]);
-        match small.settle() {
-            Asked::Ready(permit) => drop(permit),
-            Asked::Pending(small) => drop(small),
+        join([canceller]);
+        match small.check_wakes() {
+            Polled::Ready(permit) => drop(permit),
+            Polled::Pending(small) => drop(small),
         }
-        at_rest(&semaphore, 0);
+        assert_idle(&semaphore, 0);
         semaphore.add_permits(1);
         assert_eq!(semaphore.available_permits(), 1);
     });
 }
 
 #[test]
-fn only_free_permits_are_forgotten() {
+fn only_available_permits_are_forgotten() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(1));
         let permit = semaphore.clone().try_acquire_owned().unwrap();
-        let giver = thread::spawn(move || drop(permit));
+        let releaser = thread::spawn(move || drop(permit));
         let forgotten = semaphore.forget_permits(2);
-        let request = Request::asked(semaphore.acquire());
-        join([giver]);
-        match request.settle() {
-            Asked::Ready(permit) => {
+        let request = Request::poll_once(semaphore.acquire());
+        join([releaser]);
+        match request.check_wakes() {
+            Polled::Ready(permit) => {
                 assert_eq!(forgotten, 0);
                 drop(permit);
             }
-            Asked::Pending(_) => assert_eq!(forgotten, 1),
+            Polled::Pending(_) => assert_eq!(forgotten, 1),
         }
-        at_rest(&semaphore, 1 - forgotten);
+        assert_idle(&semaphore, 1 - forgotten);
     });
 }
 
 #[test]
-fn a_grant_is_never_forgotten() {
+fn a_granted_permit_is_not_forgotten() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
-        let first = Request::waiting(semaphore.clone().acquire_owned());
-        let giver = aside(&semaphore, |semaphore| semaphore.add_permits(1));
-        let taker = thread::spawn(move || match first.again() {
-            Asked::Ready(permit) => {
+        let first = Request::pending(semaphore.clone().acquire_owned());
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        let poller = thread::spawn(move || match first.poll_again() {
+            Polled::Ready(permit) => {
                 permit.unwrap().forget();
                 1
             }
-            Asked::Pending(_) => 0,
+            Polled::Pending(_) => 0,
         });
         let forgotten = semaphore.forget_permits(1);
-        join([giver]);
-        let granted = taker.join().unwrap();
-        assert!(forgotten + granted <= 1, "the one permit is forgotten or granted, not both");
-        at_rest(&semaphore, 1 - forgotten - granted);
+        join([releaser]);
+        let granted = poller.join().unwrap();
+        assert!(forgotten + granted <= 1, "the only permit is forgotten or granted, not both");
+        assert_idle(&semaphore, 1 - forgotten - granted);
     });
 }
 
 #[test]
-fn parts_of_a_permit_come_back_one_by_one() {
+fn parts_of_a_split_permit_are_released_by_two_threads() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(3));
         let mut three = semaphore.clone().try_acquire_many_owned(3).unwrap();
         let [one, mut two] = [three.split(1).unwrap(), three.split(1).unwrap()];
         two.merge(three);
-        let large = Request::waiting(semaphore.acquire_many(3));
-        let givers = [one, two].map(|permit| thread::spawn(move || drop(permit)));
+        let large = Request::pending(semaphore.acquire_many(3));
+        let releasers = [one, two].map(|permit| thread::spawn(move || drop(permit)));
         assert_eq!(semaphore.try_acquire().map(drop), Err(fairgate_loom::TryAcquireError::NoPermits));
-        join(givers);
-        drop(large.served());
-        at_rest(&semaphore, 3);
+        join(releasers);
+        drop(large.expect_ready());
+        assert_idle(&semaphore, 3);
     });
 }
 
 #[test]
-fn a_permit_is_parted_in_one_thread_and_forgotten_in_another() {
+fn one_part_is_forgotten_while_the_other_is_released() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(3));
         let mut two = semaphore.clone().try_acquire_many_owned(2).unwrap();
         let one = two.split(1).unwrap();
-        let forgets = thread::spawn(move || one.forget());
-        let gives = thread::spawn(move || drop(two));
-        let newcomer = Request::asked(semaphore.acquire_many(2));
-        join([forgets, gives]);
-        drop(newcomer.served());
-        at_rest(&semaphore, 2);
+        let forgetter = thread::spawn(move || one.forget());
+        let releaser = thread::spawn(move || drop(two));
+        let arriving = Request::poll_once(semaphore.acquire_many(2));
+        join([forgetter, releaser]);
+        drop(arriving.expect_ready());
+        assert_idle(&semaphore, 2);
     });
 }
 
 #[test]
-fn a_resize_meets_a_grant() {
+fn a_resize_against_a_release() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(1));
         let permit = semaphore.clone().try_acquire_owned().unwrap();
-        let [first, second] = [(); 2].map(|()| Request::waiting(semaphore.acquire()));
-        let giver = thread::spawn(move || drop(permit));
+        let [first, second] = [(); 2].map(|()| Request::pending(semaphore.acquire()));
+        let releaser = thread::spawn(move || drop(permit));
         semaphore.resize(1, 2);
-        join([giver]);
-        drop([first, second].map(Request::served));
-        at_rest(&semaphore, 2);
+        join([releaser]);
+        drop([first, second].map(Request::expect_ready));
+        assert_idle(&semaphore, 2);
+    });
+}
+
+/// One release pays the deficit. No other number is ever visible.
+#[test]
+fn permits_owed_against_the_release_that_pays() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(1));
+        let permit = semaphore.clone().try_acquire_owned().unwrap();
+        semaphore.reduce_permits(1);
+        let releaser = thread::spawn(move || drop(permit));
+        let owed = semaphore.permits_owed();
+        assert!(owed <= 1);
+        assert_eq!(semaphore.available_permits(), 0);
+        assert!(semaphore.permits_owed() <= owed);
+        join([releaser]);
+        assert_eq!(semaphore.permits_owed(), 0);
+        assert_idle(&semaphore, 0);
+    });
+}
+
+/// Two releases pay the deficit and then grant, so a visible grant means that nothing is owed.
+#[test]
+fn no_permit_is_owed_after_a_grant() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        semaphore.reduce_permits(1);
+        let request = Request::pending(semaphore.acquire());
+        let releasers = [(); 2].map(|()| spawn_with(&semaphore, |semaphore| semaphore.add_permits(1)));
+        if request.future().is_granted() {
+            assert_eq!((semaphore.permits_owed(), semaphore.available_permits()), (0, 0));
+        }
+        join(releasers);
+        drop(request.expect_ready());
+        assert_idle(&semaphore, 1);
     });
 }

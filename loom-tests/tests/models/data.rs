@@ -1,11 +1,13 @@
-//! What the permits guard.
+//! The data that the permits protect.
 
 use std::rc::Rc;
 
 use loom::cell::UnsafeCell;
 
-/// Loom stops at two accesses of which neither happens before the other, if one of them writes. (Its
-/// threads share one real thread, so an `Rc` is shared by them all, and orders nothing.)
+/// A cell that only the holder of a permit may access. Loom fails on two accesses, one of them a write, if neither
+/// happens before the other.
+///
+/// All threads of a model run on one real thread, so they can share an `Rc`, which orders nothing.
 #[derive(Clone, Debug)]
 pub struct Data(Rc<UnsafeCell<()>>);
 

@@ -1,4 +1,4 @@
-//! Models of the semaphore and the mutex, run by loom. A file is a subject, a test's name its claim.
+//! Models of the semaphore and the mutex, run by loom: a file per subject, and the name of a test is its claim.
 
 mod check;
 mod data;
@@ -10,11 +10,13 @@ mod blocking;
 mod cancel;
 mod close;
 mod counting;
-mod editing;
 mod grant;
-mod locked;
+mod limits;
 mod mutex;
-mod points;
+mod observe;
+mod queue_lock;
+mod scenarios;
 mod timeout;
+mod try_acquire;
 mod visibility;
 mod wakers;

@@ -1,4 +1,4 @@
-//! The mutex: its value is held alone, and seen as the last holder left it.
+//! The mutex: guards exclude each other, and each sees what the last holder wrote.
 
 use std::sync::Arc;
 
@@ -8,13 +8,13 @@ use loom::thread;
 use crate::check::check;
 use crate::data::Data;
 use crate::request::Request;
-use crate::threads::{aside, join};
+use crate::threads::{join, spawn_with};
 
 #[test]
-fn the_value_is_held_alone() {
+fn two_threads_exclude_each_other() {
     check(|| {
         let mutex = Arc::new(Mutex::new(Data::new()));
-        let other = aside(&mutex, |mutex| mutex.blocking_lock().write());
+        let other = spawn_with(&mutex, |mutex| mutex.blocking_lock().write());
         mutex.blocking_lock().write();
         join([other]);
         mutex.try_lock().unwrap().read();
@@ -22,28 +22,28 @@ fn the_value_is_held_alone() {
 }
 
 #[test]
-fn three_hold_it_in_turn() {
+fn the_lock_passes_through_three_holders() {
     check(|| {
         let mutex = Arc::new(Mutex::new(Data::new()));
         let guard = mutex.clone().try_lock_owned().unwrap();
-        let [first, second] = [(); 2].map(|()| Request::waiting(mutex.clone().lock_owned()));
+        let [first, second] = [(); 2].map(|()| Request::pending(mutex.clone().lock_owned()));
         let holder = thread::spawn(move || {
             guard.write();
             drop(guard);
         });
         let next = thread::spawn(move || {
-            if let Ok(guard) = first.again().into_ready() {
+            if let Ok(guard) = first.poll_again().into_ready() {
                 guard.write();
             }
         });
         join([holder, next]);
-        second.served().write();
+        second.expect_ready().write();
         mutex.try_lock().unwrap().read();
     });
 }
 
 #[test]
-fn one_who_tries_holds_it_alone_or_not_at_all() {
+fn try_lock_against_an_unlock() {
     check(|| {
         let mutex = Arc::new(Mutex::new(Data::new()));
         let guard = mutex.clone().try_lock_owned().unwrap();
@@ -60,18 +60,18 @@ fn one_who_tries_holds_it_alone_or_not_at_all() {
 }
 
 #[test]
-fn a_guard_that_is_given_up_unseen_passes_the_value_on() {
+fn a_cancelled_grant_passes_the_lock_on() {
     check(|| {
         let mutex = Arc::new(Mutex::new(Data::new()));
         let guard = mutex.clone().try_lock_owned().unwrap();
-        let first = Request::waiting(mutex.lock());
-        let second = Request::waiting(mutex.clone().lock_owned());
+        let first = Request::pending(mutex.lock());
+        let second = Request::pending(mutex.clone().lock_owned());
         let holder = thread::spawn(move || {
             guard.write();
             drop(guard);
         });
         let last = thread::spawn(move || {
-            if let Ok(guard) = second.again().into_ready() {
+            if let Ok(guard) = second.poll_again().into_ready() {
                 guard.write();
             }
         });
@@ -82,19 +82,20 @@ fn a_guard_that_is_given_up_unseen_passes_the_value_on() {
 }
 
 #[test]
-fn a_mapped_guard_gives_back_the_whole() {
+fn dropping_a_mapped_guard_unlocks_the_mutex() {
     check(|| {
         let mutex = Arc::new(Mutex::new((Data::new(), Data::new())));
         let guard = mutex.clone().try_lock_owned().unwrap();
         let part = OwnedMutexGuard::map(guard, |pair| &mut pair.0);
-        let next = Request::waiting(mutex.lock());
+        let next = Request::pending(mutex.lock());
         let holder = thread::spawn(move || {
             part.write();
             drop(part);
         });
-        let next = next.again();
+        let next = next.poll_again();
         join([holder]);
-        let part = MappedMutexGuard::map(MutexGuard::map(next.served(), |pair| pair), |pair| &mut pair.0);
+        let part =
+            MappedMutexGuard::map(MutexGuard::map(next.expect_ready(), |pair| pair), |pair| &mut pair.0);
         part.write();
         drop(part);
         mutex.try_lock().unwrap().0.read();
@@ -102,7 +103,7 @@ fn a_mapped_guard_gives_back_the_whole() {
 }
 
 #[test]
-fn a_guard_that_could_not_be_mapped_still_holds() {
+fn a_guard_that_could_not_be_mapped_keeps_the_lock() {
     check(|| {
         let mutex = Arc::new(Mutex::new(Data::new()));
         let guard = mutex.clone().try_lock_owned().unwrap();
@@ -110,18 +111,18 @@ fn a_guard_that_could_not_be_mapped_still_holds() {
             let guard = OwnedMutexGuard::try_map(guard, |_| None::<&mut Data>).unwrap_err();
             guard.write();
         });
-        let request = Request::asked(mutex.lock());
+        let request = Request::poll_once(mutex.lock());
         if mutex.try_lock().is_ok() {
-            unreachable!("it is held, or somebody waits for it");
+            unreachable!("the mutex is locked, or a waiter is queued");
         }
         join([holder]);
-        request.served().write();
+        request.expect_ready().write();
         mutex.try_lock().unwrap().read();
     });
 }
 
 #[test]
-fn a_part_of_a_part_is_held_alone() {
+fn a_guard_that_was_mapped_twice_excludes_others() {
     check(|| {
         let mutex = Arc::new(Mutex::new((Data::new(), (Data::new(), Data::new()))));
         let guard = mutex.clone().try_lock_owned().unwrap();
@@ -130,11 +131,11 @@ fn a_part_of_a_part_is_held_alone() {
             let part = OwnedMappedMutexGuard::try_map(part, |_| None::<&mut Data>).unwrap_err();
             OwnedMappedMutexGuard::map(part, |part| &mut part.1).write();
         });
-        let sleeper = aside(&mutex, |mutex| mutex.blocking_lock().1.1.write());
+        let blocked = spawn_with(&mutex, |mutex| mutex.blocking_lock().1.1.write());
         if let Ok(guard) = mutex.try_lock() {
             MutexGuard::map(guard, |whole| &mut whole.1.1).write();
         }
-        join([holder, sleeper]);
+        join([holder, blocked]);
         mutex.try_lock().unwrap().1.1.read();
     });
 }

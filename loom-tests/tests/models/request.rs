@@ -9,179 +9,186 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-/// Counts how often it was woken. Loom does not see this counter, so it orders nothing.
+/// Counts wake-ups. Loom does not know this counter, so it orders nothing.
 #[derive(Default)]
-struct Calls(AtomicUsize);
+struct WakeCount(AtomicUsize);
 
-impl Wake for Calls {
+impl Wake for WakeCount {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// A task that asks.
-pub struct Task(Arc<Calls>);
+/// A task that does nothing but count how often it was woken.
+pub struct Task(Arc<WakeCount>);
 
 thread_local! {
-    /// All that wakers of this execution lead to, twice each: a waker that is dropped twice shows as one too few.
-    /// (Loom's threads share one real thread, and so this.)
-    static WOKEN: RefCell<Vec<[Arc<dyn Any>; 2]>> = const { RefCell::new(Vec::new()) };
+    /// The targets of all wakers of this execution, two handles each: a waker that is dropped twice leaves a count
+    /// of one. All threads of a model run on one real thread, so they share this list.
+    static WAKE_TARGETS: RefCell<Vec<[Arc<dyn Any>; 2]>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A waker that must be gone by the end of the execution, dropped once.
-pub fn waker<W: Wake + Send + Sync + 'static>(woken: &Arc<W>) -> Waker {
-    WOKEN.with_borrow_mut(|all| {
-        let known = all.iter().any(|[one, _]| Arc::as_ptr(one).addr() == Arc::as_ptr(woken).addr());
+/// A waker that must have been dropped exactly once when the execution ends.
+pub fn waker<W: Wake + Send + Sync + 'static>(target: &Arc<W>) -> Waker {
+    WAKE_TARGETS.with_borrow_mut(|all| {
+        let known = all.iter().any(|[one, _]| Arc::as_ptr(one).addr() == Arc::as_ptr(target).addr());
         if !known {
-            all.push([woken.clone(), woken.clone()]);
+            all.push([target.clone(), target.clone()]);
         }
     });
-    Waker::from(woken.clone())
+    Waker::from(target.clone())
 }
 
 impl Task {
     pub fn new() -> Self {
-        Self(Arc::new(Calls::default()))
+        Self(Arc::new(WakeCount::default()))
     }
 
     pub fn waker(&self) -> Waker {
         waker(&self.0)
     }
 
-    fn woken(&self) -> usize {
+    fn wakes(&self) -> usize {
         self.0.0.load(Ordering::Relaxed)
     }
 }
 
-/// Runs one execution of a model, and looks whether all wakers are gone at its end.
-pub fn with_wakers(model: impl Fn()) {
-    WOKEN.take();
+/// Runs one execution of a model, then asserts that each waker was dropped exactly once.
+pub fn run_and_check_wakers(model: impl Fn()) {
+    WAKE_TARGETS.take();
     model();
-    for [woken, _] in WOKEN.take() {
-        assert_eq!(Arc::strong_count(&woken), 2, "a waker was leaked, or dropped twice");
+    for [target, _] in WAKE_TARGETS.take() {
+        assert_eq!(Arc::strong_count(&target), 2, "a waker was leaked, or dropped twice");
     }
 }
 
-/// A future with the task that polled it last.
+/// A pending future with the task that polled it last.
 pub struct Request<F: Future> {
     future: Pin<Box<F>>,
     task: Task,
 }
 
-/// A request that was polled, and what it said.
-pub enum Asked<F: Future> {
+/// A request after a poll.
+pub enum Polled<F: Future> {
     Ready(F::Output),
     Pending(Request<F>),
 }
 
 impl<F: Future> Request<F> {
     /// Polls a new future once.
-    pub fn asked(future: F) -> Asked<F> {
+    pub fn poll_once(future: F) -> Polled<F> {
         let mut request = Self { future: Box::pin(future), task: Task::new() };
         match request.poll() {
-            Poll::Ready(output) => Asked::Ready(output),
-            Poll::Pending => Asked::Pending(request),
+            Poll::Ready(output) => Polled::Ready(output),
+            Poll::Pending => Polled::Pending(request),
         }
     }
 
-    /// Polls a new future that has to wait.
+    /// Polls a new future once, and asserts that it is pending.
     #[track_caller]
-    pub fn waiting(future: F) -> Self {
-        match Self::asked(future) {
-            Asked::Ready(_) => panic!("there was nothing to wait for"),
-            Asked::Pending(request) => request,
+    pub fn pending(future: F) -> Self {
+        match Self::poll_once(future) {
+            Polled::Ready(_) => panic!("the future completed at its first poll"),
+            Polled::Pending(request) => request,
         }
     }
 
-    /// Polls once more.
-    pub fn again(mut self) -> Asked<F> {
+    /// Polls again, with a waker of the same task.
+    pub fn poll_again(mut self) -> Polled<F> {
         match self.poll() {
-            Poll::Ready(output) => Asked::Ready(output),
-            Poll::Pending => Asked::Pending(self),
+            Poll::Ready(output) => Polled::Ready(output),
+            Poll::Pending => Polled::Pending(self),
         }
     }
 
-    /// Polls once more, from another task. The one that it leaves is woken at most once, and holds nothing
-    /// of it any longer.
-    pub fn elsewhere(mut self) -> Asked<F> {
-        let left = mem::replace(&mut self.task, Task::new());
-        let asked = self.again();
-        assert!(left.woken() <= 1);
-        asked
+    /// Polls again, with a waker of a new task. The old task has been woken at most once by then.
+    pub fn poll_from_new_task(mut self) -> Polled<F> {
+        let old = mem::replace(&mut self.task, Task::new());
+        let polled = self.poll_again();
+        assert!(old.wakes() <= 1);
+        polled
     }
 
-    /// Polls once more where it lies.
+    /// Polls again in place.
     pub fn poll(&mut self) -> Poll<F::Output> {
         self.future.as_mut().poll(&mut Context::from_waker(&self.task.waker()))
     }
 
-    /// The future, to look at.
+    /// The future, for its accessors.
     pub fn future(&self) -> &F {
         &self.future
     }
 
-    /// Looks at a request once the other threads are done. Was it served since it was last polled, then it
-    /// was woken, once; was it not, then it was not.
+    /// Polls again after the other threads have ended, and asserts that the task was woken exactly once if the
+    /// future completed after its last poll, and not at all if it is still pending.
     #[track_caller]
-    pub fn settle(mut self) -> Asked<F> {
+    pub fn check_wakes(mut self) -> Polled<F> {
         match self.poll() {
             Poll::Ready(output) => {
-                assert_eq!(self.task.woken(), 1, "served, so woken once");
-                Asked::Ready(output)
+                assert_eq!(self.task.wakes(), 1, "completed, so woken once");
+                Polled::Ready(output)
             }
             Poll::Pending => {
-                assert_eq!(self.task.woken(), 0, "not served, so not woken");
-                Asked::Pending(self)
+                assert_eq!(self.task.wakes(), 0, "pending, so not woken");
+                Polled::Pending(self)
             }
         }
     }
 
-    /// Settles a request that must have been served by now.
+    /// Like [`check_wakes`](Self::check_wakes), for a request that must have completed.
     #[track_caller]
-    pub fn served(self) -> F::Output {
-        Asked::Pending(self).served()
+    pub fn expect_ready(self) -> F::Output {
+        Polled::Pending(self).expect_ready()
     }
 
-    /// Settles a request that must still be waiting.
+    /// Like [`check_wakes`](Self::check_wakes), for a request that must still be pending.
     #[track_caller]
-    pub fn unserved(self) -> Self {
-        Asked::Pending(self).unserved()
+    pub fn expect_pending(self) -> Self {
+        Polled::Pending(self).expect_pending()
     }
 }
 
-impl<F: Future> Asked<F> {
-    /// What it was served, at its last poll or since.
+impl<F: Future> Polled<F> {
+    /// The output of a request that completed at its last poll or must have completed since.
     #[track_caller]
-    pub fn served(self) -> F::Output {
-        match self.settle() {
-            Asked::Ready(output) => output,
-            Asked::Pending(_) => panic!("a request that could be served still waits"),
+    pub fn expect_ready(self) -> F::Output {
+        match self.check_wakes() {
+            Polled::Ready(output) => output,
+            Polled::Pending(_) => panic!("a request that can be granted is still pending"),
         }
     }
 
-    /// The request, which must still be waiting.
+    /// The request, which must still be pending.
     #[track_caller]
-    pub fn unserved(self) -> Request<F> {
-        match self.settle() {
-            Asked::Ready(_) => panic!("a request was served out of turn"),
-            Asked::Pending(request) => request,
+    pub fn expect_pending(self) -> Request<F> {
+        match self.check_wakes() {
+            Polled::Ready(_) => panic!("a request completed before its turn"),
+            Polled::Pending(request) => request,
         }
     }
 
-    /// What it was served, if it was ready at its last poll; else the request.
+    /// The output if the last poll returned one, and the request otherwise.
     pub fn into_ready(self) -> Result<F::Output, Request<F>> {
         match self {
-            Asked::Ready(output) => Ok(output),
-            Asked::Pending(request) => Err(request),
+            Polled::Ready(output) => Ok(output),
+            Polled::Pending(request) => Err(request),
         }
     }
 
-    /// As [`Request::settle`].
+    /// Like [`Request::check_wakes`], unless the last poll completed it.
     #[track_caller]
-    pub fn settle(self) -> Self {
+    pub fn check_wakes(self) -> Self {
         match self {
-            Asked::Ready(_) => self,
-            Asked::Pending(request) => request.settle(),
+            Polled::Ready(_) => self,
+            Polled::Pending(request) => request.check_wakes(),
+        }
+    }
+
+    /// Like [`Request::poll_from_new_task`], unless the last poll completed it.
+    pub fn poll_from_new_task(self) -> Self {
+        match self {
+            Polled::Ready(_) => self,
+            Polled::Pending(request) => request.poll_from_new_task(),
         }
     }
 }

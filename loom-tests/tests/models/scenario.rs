@@ -1,9 +1,9 @@
-//! One scenario with parameters: who holds what, who waits for how much, and what up to three threads then do at
-//! once. `points.rs` names points of it.
+//! A scenario with parameters: how many permits are available, held and waited for at the start, and what up to
+//! three threads then do concurrently. `scenarios.rs` lists instances.
 //!
-//! The first thread borrows the semaphore, the others own their part of it; the code is the same. So is what must
-//! hold at the end, whatever was done: every permit is accounted for, nobody who could be served waits, nobody was
-//! overtaken, and whoever was served was woken.
+//! The first thread borrows the semaphore and the others hold an `Arc` to it; the code is the same. At the end of
+//! every scenario each permit must be accounted for, no request that can be granted may be pending, no request may
+//! have been overtaken, and each request that completed must have been woken.
 
 use std::mem;
 use std::sync::Arc;
@@ -12,166 +12,167 @@ use fairgate_loom::{AcquireFrom, Handle, Permit, Semaphore};
 use loom::thread::{self, JoinHandle};
 
 use crate::check::check;
-use crate::request::{Asked, Request};
+use crate::request::{Polled, Request};
 
-use Act::*;
+use Step::*;
 
-/// A start, arranged in one thread, and what each of three threads does from there.
+/// A start, arranged in one thread, and the steps of three threads from there.
 pub struct Scenario {
-    pub free: usize,
+    pub available: usize,
     /// The permits that each thread holds.
     pub held: [usize; 3],
-    /// How many permits each waiter needs, from the front on.
-    pub line: &'static [usize],
-    pub acts: [&'static [Act]; 3],
+    /// How many permits each waiter needs, from the front of the queue.
+    pub queue: &'static [usize],
+    pub steps: [&'static [Step]; 3],
 }
 
-/// What a thread does. It keeps the permits it gets, as one. Requests are counted from the front of the line; a
-/// thread's newcomers stand behind.
+/// One step of a thread. A thread merges all permits that it acquires into one. Requests are numbered from the
+/// front of the queue; the new requests of a thread continue from there.
 #[derive(Clone, Copy)]
-pub enum Act {
+pub enum Step {
     Add(usize),
     Reduce(usize),
     Forget(usize),
     Close,
-    /// A newcomer asks.
-    Ask(usize),
+    /// Polls a new request.
+    Acquire(usize),
     Try(usize),
-    /// Polls where nothing need have happened.
+    /// Polls a request again, although it may not have been woken.
     Poll(usize),
-    /// Polls with another waker.
-    Elsewhere(usize),
+    /// Polls a request again with a new waker.
+    PollFromNewTask(usize),
     Cancel(usize),
-    /// Gives back all that the thread holds.
-    Give,
-    /// Parts so many from what the thread holds, and gives them back.
-    GivePart(usize),
-    /// Parts so many from what the thread holds, and forgets them.
-    Lose(usize),
+    /// Releases all permits that the thread holds.
+    Release,
+    /// Splits off this many of the permits that the thread holds, and releases them.
+    ReleasePart(usize),
+    /// Splits off this many of the permits that the thread holds, and forgets them.
+    ForgetPart(usize),
 }
 
-impl Act {
-    /// The request it is about.
+impl Step {
+    /// The number of the request that it needs.
     fn request(self) -> Option<usize> {
         match self {
-            Poll(i) | Elsewhere(i) | Cancel(i) => Some(i),
+            Poll(i) | PollFromNewTask(i) | Cancel(i) => Some(i),
             _ => None,
         }
     }
 }
 
-/// A request's place in the line: those before it that it must not overtake.
+/// The position of a request, which says what requests it must not overtake.
 #[derive(Clone, Copy, Debug)]
-struct Turn {
+struct Position {
     index: usize,
-    /// Newcomers of different threads do not know who came first.
-    newcomer_of: Option<usize>,
+    /// The thread, if the request was first polled while the threads ran. The order of such requests is known
+    /// only within a thread.
+    new_in: Option<usize>,
 }
 
-impl Turn {
+impl Position {
     fn is_before(self, other: Self) -> bool {
-        self.index < other.index && (self.newcomer_of.is_none() || self.newcomer_of == other.newcomer_of)
+        self.index < other.index && (self.new_in.is_none() || self.new_in == other.new_in)
     }
 }
 
-/// A thread with its part of the semaphore.
-struct Actor<O: Handle<Target = Semaphore>> {
-    me: usize,
-    owner: O,
-    waiting: Vec<(Turn, Request<AcquireFrom<O>>)>,
+/// A thread with its handle, its requests and its permits.
+struct Worker<O: Handle<Target = Semaphore>> {
+    index: usize,
+    handle: O,
+    pending: Vec<(Position, Request<AcquireFrom<O>>)>,
     held: Option<Permit<O>>,
     next: usize,
-    told: Told,
+    log: Log,
 }
 
-/// What a thread has done and learnt that the accounts must know.
+/// What the final checks must know of a thread.
 #[derive(Default)]
-struct Told {
-    served: Vec<Turn>,
-    refused: Vec<Turn>,
-    /// How many permits there are more than at the start.
-    made: isize,
+struct Log {
+    granted: Vec<Position>,
+    refused: Vec<Position>,
+    /// The number of permits that this thread has added to the total, less the number that it has removed.
+    added: isize,
 }
 
-impl<O: Handle<Target = Semaphore> + Clone> Actor<O> {
-    fn new(me: usize, owner: O, held: usize, next: usize) -> Self {
-        let held = Some(Semaphore::try_acquire_from(owner.clone(), held).unwrap());
-        Self { me, owner, waiting: Vec::new(), held, next, told: Told::default() }
+impl<O: Handle<Target = Semaphore> + Clone> Worker<O> {
+    fn new(index: usize, handle: O, held: usize, next: usize) -> Self {
+        let held = Some(Semaphore::try_acquire_from(handle.clone(), held).unwrap());
+        Self { index, handle, pending: Vec::new(), held, next, log: Log::default() }
     }
 
-    /// Stands in line before the threads start.
-    fn wait(&mut self, index: usize, need: usize) {
-        let request = Request::waiting(Semaphore::acquire_from(self.owner.clone(), need));
-        self.waiting.push((Turn { index, newcomer_of: None }, request));
+    /// Enqueues a request before the threads start.
+    fn enqueue(&mut self, index: usize, permits: usize) {
+        let request = Request::pending(Semaphore::acquire_from(self.handle.clone(), permits));
+        self.pending.push((Position { index, new_in: None }, request));
     }
 
-    fn perform(mut self, acts: &[Act]) -> Self {
-        acts.iter().for_each(|&act| self.act(act));
+    fn run(mut self, steps: &[Step]) -> Self {
+        steps.iter().for_each(|&step| self.step(step));
         self
     }
 
-    fn act(&mut self, act: Act) {
-        match act {
+    fn step(&mut self, step: Step) {
+        match step {
             Add(n) => {
-                self.owner.add_permits(n);
-                self.told.made += n as isize;
+                self.handle.add_permits(n);
+                self.log.added += n as isize;
             }
             Reduce(n) => {
-                self.owner.reduce_permits(n);
-                self.told.made -= n as isize;
+                self.handle.reduce_permits(n);
+                self.log.added -= n as isize;
             }
-            Forget(n) => self.told.made -= self.owner.forget_permits(n) as isize,
-            Close => self.owner.close(),
-            Ask(n) => {
-                let turn = self.newcomer();
-                let asked = Request::asked(Semaphore::acquire_from(self.owner.clone(), n));
-                self.note(turn, asked);
+            Forget(n) => self.log.added -= self.handle.forget_permits(n) as isize,
+            Close => self.handle.close(),
+            Acquire(n) => {
+                let position = self.next_position();
+                let polled = Request::poll_once(Semaphore::acquire_from(self.handle.clone(), n));
+                self.record(position, polled);
             }
             Try(n) => {
-                let turn = self.newcomer();
-                if let Ok(permit) = Semaphore::try_acquire_from(self.owner.clone(), n) {
-                    self.note(turn, Asked::Ready(Ok(permit)));
+                let position = self.next_position();
+                if let Ok(permit) = Semaphore::try_acquire_from(self.handle.clone(), n) {
+                    self.record(position, Polled::Ready(Ok(permit)));
                 }
             }
-            Poll(index) => self.ask_again(index, Request::again),
-            Elsewhere(index) => self.ask_again(index, Request::elsewhere),
+            Poll(index) => self.poll(index, Request::poll_again),
+            PollFromNewTask(index) => self.poll(index, Request::poll_from_new_task),
             Cancel(index) => drop(self.take(index)),
-            Give => drop(self.held.take()),
-            GivePart(n) => drop(self.part(n)),
-            Lose(n) => {
-                self.part(n).forget();
-                self.told.made -= n as isize;
+            Release => drop(self.held.take()),
+            ReleasePart(n) => drop(self.split(n)),
+            ForgetPart(n) => {
+                self.split(n).forget();
+                self.log.added -= n as isize;
             }
         }
     }
 
-    fn newcomer(&mut self) -> Turn {
+    fn next_position(&mut self) -> Position {
         self.next += 1;
-        Turn { index: self.next - 1, newcomer_of: Some(self.me) }
+        Position { index: self.next - 1, new_in: Some(self.index) }
     }
 
-    fn part(&mut self, n: usize) -> Permit<O> {
-        self.held.as_mut().and_then(|held| held.split(n)).expect("it holds as many")
+    fn split(&mut self, n: usize) -> Permit<O> {
+        self.held.as_mut().and_then(|held| held.split(n)).expect("the thread holds that many permits")
     }
 
-    /// Takes a request out, if it has not been answered.
-    fn take(&mut self, index: usize) -> Option<(Turn, Request<AcquireFrom<O>>)> {
-        let at = self.waiting.iter().position(|(turn, _)| turn.index == index)?;
-        Some(self.waiting.remove(at))
+    /// Takes a request out, unless it has completed.
+    fn take(&mut self, index: usize) -> Option<(Position, Request<AcquireFrom<O>>)> {
+        let at = self.pending.iter().position(|(position, _)| position.index == index)?;
+        Some(self.pending.remove(at))
     }
 
-    fn ask_again(&mut self, index: usize, ask: impl Fn(Request<AcquireFrom<O>>) -> Asked<AcquireFrom<O>>) {
-        if let Some((turn, request)) = self.take(index) {
-            self.note(turn, ask(request));
+    fn poll(&mut self, index: usize, poll: impl Fn(Request<AcquireFrom<O>>) -> Polled<AcquireFrom<O>>) {
+        if let Some((position, request)) = self.take(index) {
+            self.record(position, poll(request));
         }
     }
 
-    fn note(&mut self, turn: Turn, asked: Asked<AcquireFrom<O>>) {
-        match asked {
-            Asked::Pending(request) => self.waiting.push((turn, request)),
-            Asked::Ready(Err(_)) => self.told.refused.push(turn),
-            Asked::Ready(Ok(permit)) => {
-                self.told.served.push(turn);
+    fn record(&mut self, position: Position, polled: Polled<AcquireFrom<O>>) {
+        match polled {
+            Polled::Pending(request) => self.pending.push((position, request)),
+            Polled::Ready(Err(_)) => self.log.refused.push(position),
+            Polled::Ready(Ok(permit)) => {
+                self.log.granted.push(position);
                 match &mut self.held {
                     Some(held) => held.merge(permit),
                     None => self.held = Some(permit),
@@ -181,48 +182,48 @@ impl<O: Handle<Target = Semaphore> + Clone> Actor<O> {
     }
 }
 
-/// A thread that is done, whatever it owns its part by.
-trait Done {
-    fn told(&self) -> &Told;
+/// A thread that has ended, with any kind of handle.
+trait Finished {
+    fn log(&self) -> &Log;
 
-    /// Those who wait, and for how much.
-    fn needs(&self) -> Vec<(Turn, usize)>;
+    /// The pending requests, and how many permits each needs.
+    fn needs(&self) -> Vec<(Position, usize)>;
 
-    fn holds(&self) -> usize;
+    fn held(&self) -> usize;
 
-    /// Looks whether whoever was served meanwhile was woken, and nobody else.
-    fn settle(&mut self);
+    /// Polls each pending request, and checks that exactly those were woken that completed.
+    fn check_wakes(&mut self);
 
-    fn give(&mut self);
+    fn release(&mut self);
 
-    fn leave(&mut self);
+    fn cancel_all(&mut self);
 }
 
-impl<O: Handle<Target = Semaphore> + Clone> Done for Actor<O> {
-    fn told(&self) -> &Told {
-        &self.told
+impl<O: Handle<Target = Semaphore> + Clone> Finished for Worker<O> {
+    fn log(&self) -> &Log {
+        &self.log
     }
 
-    fn needs(&self) -> Vec<(Turn, usize)> {
-        self.waiting.iter().map(|(turn, request)| (*turn, request.future().num_permits())).collect()
+    fn needs(&self) -> Vec<(Position, usize)> {
+        self.pending.iter().map(|(position, request)| (*position, request.future().num_permits())).collect()
     }
 
-    fn holds(&self) -> usize {
+    fn held(&self) -> usize {
         self.held.as_ref().map_or(0, Permit::num_permits)
     }
 
-    fn settle(&mut self) {
-        for (turn, request) in mem::take(&mut self.waiting) {
-            self.note(turn, request.settle());
+    fn check_wakes(&mut self) {
+        for (position, request) in mem::take(&mut self.pending) {
+            self.record(position, request.check_wakes());
         }
     }
 
-    fn give(&mut self) {
+    fn release(&mut self) {
         self.held = None;
     }
 
-    fn leave(&mut self) {
-        self.waiting.clear();
+    fn cancel_all(&mut self) {
+        self.pending.clear();
     }
 }
 
@@ -233,91 +234,92 @@ impl Scenario {
     }
 
     fn run(&self) {
-        let start = self.free + self.held.iter().sum::<usize>();
-        let semaphore = Arc::new(Semaphore::new(start));
-        let next = self.line.len();
-        let mut first = Actor::new(0, &*semaphore, self.held[0], next);
-        let mut others = [1, 2].map(|me| Actor::new(me, semaphore.clone(), self.held[me], next));
-        for (index, &need) in self.line.iter().enumerate() {
-            match others.iter_mut().find(|other| self.is_about(other.me, index)) {
-                Some(other) => other.wait(index, need),
-                None => first.wait(index, need),
+        let total = self.available + self.held.iter().sum::<usize>();
+        let semaphore = Arc::new(Semaphore::new(total));
+        let next = self.queue.len();
+        let mut first = Worker::new(0, &*semaphore, self.held[0], next);
+        let mut others = [1, 2].map(|index| Worker::new(index, semaphore.clone(), self.held[index], next));
+        for (index, &permits) in self.queue.iter().enumerate() {
+            match others.iter_mut().find(|other| self.needs(other.index, index)) {
+                Some(other) => other.enqueue(index, permits),
+                None => first.enqueue(index, permits),
             }
         }
         let others = others.map(|other| self.start(other));
-        let mut first = first.perform(self.acts[0]);
+        let mut first = first.run(self.steps[0]);
         let mut others = others.map(|other| other.unwrap_or_else(|thread| thread.join().unwrap()));
         let [second, third] = &mut others;
-        self.account(&semaphore, start, [&mut first, second, third]);
+        self.check_end(&semaphore, total, [&mut first, second, third]);
     }
 
-    /// Starts a thread, if it has anything to do.
-    fn start<O>(&self, actor: Actor<O>) -> Result<Actor<O>, JoinHandle<Actor<O>>>
+    /// Spawns a thread, if it has any step.
+    fn start<O>(&self, worker: Worker<O>) -> Result<Worker<O>, JoinHandle<Worker<O>>>
     where
         O: Handle<Target = Semaphore> + Clone + 'static,
     {
-        match self.acts[actor.me] {
-            [] => Ok(actor),
-            acts => Err(thread::spawn(move || actor.perform(acts))),
+        match self.steps[worker.index] {
+            [] => Ok(worker),
+            steps => Err(thread::spawn(move || worker.run(steps))),
         }
     }
 
-    /// Whether a thread does something with a request.
-    fn is_about(&self, thread: usize, index: usize) -> bool {
-        self.acts[thread].iter().any(|act| act.request() == Some(index))
+    /// Whether a step of this thread needs this request.
+    fn needs(&self, thread: usize, request: usize) -> bool {
+        self.steps[thread].iter().any(|step| step.request() == Some(request))
     }
 
-    fn does(&self, what: impl Fn(&Act) -> bool) -> bool {
-        self.acts.iter().any(|acts| acts.iter().any(&what))
+    fn contains(&self, step: impl Fn(&Step) -> bool) -> bool {
+        self.steps.iter().flat_map(|steps| steps.iter()).any(step)
     }
 
-    /// What must hold when the threads are done, and again each time that one of them gives back what it holds.
-    fn account(&self, semaphore: &Semaphore, start: usize, mut all: [&mut dyn Done; 3]) {
-        let total = start as isize + all.iter().map(|done| done.told().made).sum::<isize>();
+    /// What must hold when the threads have ended, and again each time one of them releases what it holds.
+    fn check_end(&self, semaphore: &Semaphore, total: usize, mut workers: [&mut dyn Finished; 3]) {
+        let total = total as isize + workers.iter().map(|worker| worker.log().added).sum::<isize>();
         loop {
-            all.iter_mut().for_each(|done| done.settle());
-            let held = all.iter().map(|done| done.holds()).sum::<usize>();
-            let left = total - held as isize;
-            assert!(left >= 0 || self.does(|act| matches!(act, Reduce(_))), "nothing else makes debts");
-            let free = left.max(0) as usize;
-            assert_eq!(semaphore.available_permits(), free, "every permit is accounted for");
-            self.line_is_just(&all, free);
-            match all.iter_mut().find(|done| done.holds() > 0) {
-                Some(holder) => holder.give(),
+            workers.iter_mut().for_each(|worker| worker.check_wakes());
+            let held = workers.iter().map(|worker| worker.held()).sum::<usize>();
+            let rest = total - held as isize;
+            assert!(
+                rest >= 0 || self.contains(|step| matches!(step, Reduce(_))),
+                "only a reduction makes a deficit"
+            );
+            let available = rest.max(0) as usize;
+            assert_eq!(semaphore.available_permits(), available, "every permit is accounted for");
+            self.check_order(&workers, available);
+            match workers.iter_mut().find(|worker| worker.held() > 0) {
+                Some(worker) => worker.release(),
                 None => break,
             }
         }
-        all.iter_mut().for_each(|done| done.leave());
-        assert_eq!(semaphore.is_closed(), self.does(|act| matches!(act, Close)), "closed is closed");
+        workers.iter_mut().for_each(|worker| worker.cancel_all());
+        let close = self.contains(|step| matches!(step, Close));
+        assert_eq!(semaphore.is_closed(), close, "closed by a close only, and for good");
         assert_eq!(semaphore.waiters(), 0);
-        let debt = (-total).max(0) as usize;
-        semaphore.add_permits(debt);
-        assert_eq!(
-            semaphore.available_permits(),
-            (total + debt as isize) as usize,
-            "the debt is what is owed"
-        );
+        let deficit = (-total).max(0) as usize;
+        semaphore.add_permits(deficit);
+        let available = total + deficit as isize;
+        assert_eq!(semaphore.available_permits(), available as usize, "the deficit is exact");
     }
 
-    /// Nobody was overtaken, and nobody waits who could be served.
-    fn line_is_just(&self, all: &[&mut dyn Done; 3], free: usize) {
-        let needs: Vec<_> = all.iter().flat_map(|done| done.needs()).collect();
-        let refused: Vec<_> = all.iter().flat_map(|done| done.told().refused.clone()).collect();
-        let behind = needs.iter().map(|(turn, _)| turn).chain(&refused);
-        for (unserved, served) in behind.flat_map(|turn| all.iter().map(move |done| (turn, done.told()))) {
-            assert!(
-                !served.served.iter().any(|served| unserved.is_before(*served)),
-                "somebody was overtaken"
-            );
+    /// No request was overtaken, and none is pending that can be granted.
+    fn check_order(&self, workers: &[&mut dyn Finished; 3], available: usize) {
+        let needs: Vec<_> = workers.iter().flat_map(|worker| worker.needs()).collect();
+        let refused: Vec<_> = workers.iter().flat_map(|worker| worker.log().refused.clone()).collect();
+        for without in needs.iter().map(|(position, _)| position).chain(&refused) {
+            let overtaken = workers
+                .iter()
+                .any(|worker| worker.log().granted.iter().any(|granted| without.is_before(*granted)));
+            assert!(!overtaken, "a request was overtaken");
         }
-        if self.does(|act| matches!(act, Close)) {
-            assert!(needs.is_empty(), "nobody waits at a closed semaphore");
+        if self.contains(|step| matches!(step, Close)) {
+            assert!(needs.is_empty(), "no request is pending on a closed semaphore");
         } else {
-            assert!(refused.is_empty(), "nobody is refused at an open semaphore");
+            assert!(refused.is_empty(), "an open semaphore refuses no request");
         }
-        // Of newcomers of different threads nobody knows who stands in front.
+        // Between new requests of different threads, any may be the front.
         let mut fronts =
-            needs.iter().filter(|(turn, _)| !needs.iter().any(|(other, _)| other.is_before(*turn)));
-        assert!(needs.is_empty() || fronts.any(|&(_, need)| need > free), "the front could be served");
+            needs.iter().filter(|(position, _)| !needs.iter().any(|(other, _)| other.is_before(*position)));
+        let blocked = fronts.any(|&(_, permits)| permits > available);
+        assert!(needs.is_empty() || blocked, "the front can be granted");
     }
 }

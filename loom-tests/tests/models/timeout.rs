@@ -1,4 +1,4 @@
-//! A time limit that is up just as the permit comes.
+//! A timeout that expires while the permit is granted.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -8,14 +8,14 @@ use std::task::{Context, Poll};
 use fairgate_loom::{Semaphore, with_timeout};
 use loom::thread;
 
-use crate::check::{at_rest, check};
-use crate::request::{Asked, Request};
-use crate::threads::{aside, join};
+use crate::check::{assert_idle, check};
+use crate::request::{Polled, Request};
+use crate::threads::{join, spawn_with};
 
-/// A deadline that is up when it is looked at for the second time.
-struct SecondLook(bool);
+/// A deadline that is ready at its second poll.
+struct SecondPoll(bool);
 
-impl Future for SecondLook {
+impl Future for SecondPoll {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
@@ -24,14 +24,14 @@ impl Future for SecondLook {
 }
 
 #[test]
-fn a_deadline_meets_a_grant() {
+fn a_timeout_against_a_grant() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
-        let limited = Request::waiting(with_timeout(semaphore.acquire(), SecondLook(false)));
-        let giver = aside(&semaphore, |semaphore| semaphore.add_permits(1));
-        let Asked::Ready(outcome) = limited.again() else { panic!("the deadline is up") };
+        let limited = Request::pending(with_timeout(semaphore.acquire(), SecondPoll(false)));
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        let Polled::Ready(outcome) = limited.poll_again() else { panic!("the deadline was ready") };
         assert_eq!(semaphore.waiters(), 0);
-        join([giver]);
+        join([releaser]);
         assert_eq!(semaphore.available_permits(), 1 - outcome.iter().count());
         drop(outcome);
         assert_eq!(semaphore.available_permits(), 1);
@@ -39,39 +39,39 @@ fn a_deadline_meets_a_grant() {
 }
 
 #[test]
-fn an_expired_adapter_that_is_kept_swallows_no_permit() {
+fn an_expired_timeout_takes_no_permit() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
-        let limited = with_timeout(semaphore.clone().acquire_owned(), SecondLook(false));
-        let limited = Request::waiting(limited);
-        let second = Request::waiting(semaphore.acquire());
-        let giver = aside(&semaphore, |semaphore| semaphore.add_permits(1));
+        let limited = with_timeout(semaphore.clone().acquire_owned(), SecondPoll(false));
+        let limited = Request::pending(limited);
+        let second = Request::pending(semaphore.acquire());
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
         let other = thread::spawn(move || {
             let mut limited = limited;
             drop(limited.poll());
             limited
         });
-        let second = second.again();
+        let second = second.poll_again();
         let kept = other.join().unwrap();
-        join([giver]);
-        drop(second.served());
-        at_rest(&semaphore, 1);
+        join([releaser]);
+        drop(second.expect_ready());
+        assert_idle(&semaphore, 1);
         drop(kept);
     });
 }
 
 #[test]
-fn the_deadline_of_a_large_front_lets_the_small_ones_in() {
+fn a_timeout_of_a_large_front_grants_to_the_small_ones() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(1));
-        let limited = with_timeout(semaphore.clone().acquire_many_owned(3), SecondLook(false));
-        let limited = Request::waiting(limited);
-        let small = Request::waiting(semaphore.acquire());
-        let giver = aside(&semaphore, |semaphore| semaphore.add_permits(1));
-        let other = thread::spawn(move || drop(limited.again()));
-        let small = small.again();
-        join([giver, other]);
-        drop(small.served());
-        at_rest(&semaphore, 2);
+        let limited = with_timeout(semaphore.clone().acquire_many_owned(3), SecondPoll(false));
+        let limited = Request::pending(limited);
+        let small = Request::pending(semaphore.acquire());
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        let other = thread::spawn(move || drop(limited.poll_again()));
+        let small = small.poll_again();
+        join([releaser, other]);
+        drop(small.expect_ready());
+        assert_idle(&semaphore, 2);
     });
 }

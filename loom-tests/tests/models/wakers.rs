@@ -1,41 +1,41 @@
-//! Wakers that are replaced, that panic, that call back, and that are more than one batch.
+//! Wakers that are replaced, that panic, that call the semaphore, and that fill more than one batch.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
 
-use fairgate_loom::Semaphore;
+use fairgate_loom::{AcquireOwned, Semaphore};
 use loom::thread;
 
-use crate::check::{at_rest, check};
-use crate::request::{Asked, Request, waker};
-use crate::threads::{aside, join};
+use crate::check::{assert_idle, check};
+use crate::request::{Polled, Request, waker};
+use crate::threads::{join, spawn_with};
 
 #[test]
-fn a_replaced_waker_meets_a_grant() {
+fn a_waker_is_replaced_during_a_grant() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
-        let request = Request::waiting(semaphore.acquire());
-        let giver = aside(&semaphore, |semaphore| semaphore.add_permits(1));
-        let request = request.elsewhere();
-        join([giver]);
-        drop(request.served());
+        let request = Request::pending(semaphore.acquire());
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        let request = request.poll_from_new_task();
+        join([releaser]);
+        drop(request.expect_ready());
         assert_eq!(semaphore.available_permits(), 1);
     });
 }
 
 #[test]
-fn a_replaced_waker_meets_a_grant_and_a_cancel() {
+fn a_waker_is_replaced_while_a_cancelled_grant_is_passed_on() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
-        let first = Request::waiting(semaphore.clone().acquire_owned());
-        let second = Request::waiting(semaphore.acquire());
-        let giver = aside(&semaphore, |semaphore| semaphore.add_permits(1));
-        let leaver = thread::spawn(move || drop(first));
-        let second = second.elsewhere();
-        join([giver, leaver]);
-        drop(second.served());
+        let first = Request::pending(semaphore.clone().acquire_owned());
+        let second = Request::pending(semaphore.acquire());
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        let canceller = thread::spawn(move || drop(first));
+        let second = second.poll_from_new_task();
+        join([releaser, canceller]);
+        drop(second.expect_ready());
         assert_eq!(semaphore.available_permits(), 1);
     });
 }
@@ -44,109 +44,220 @@ fn a_replaced_waker_meets_a_grant_and_a_cancel() {
 fn a_waker_is_compared_while_it_is_called() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
-        let request = Request::waiting(semaphore.acquire());
-        let giver = aside(&semaphore, |semaphore| semaphore.add_permits(1));
-        let request = match request.again() {
-            Asked::Pending(request) => request.again(),
+        let request = Request::pending(semaphore.acquire());
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        let request = match request.poll_again() {
+            Polled::Pending(request) => request.poll_again(),
             ready => ready,
         };
-        join([giver]);
-        drop(request.served());
+        join([releaser]);
+        drop(request.expect_ready());
         assert_eq!(semaphore.available_permits(), 1);
     });
 }
 
 #[test]
-fn more_are_served_than_one_batch_holds_and_nobody_slips_in() {
+fn a_request_that_arrives_between_two_batches_waits() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
-        let line = [(); 3].map(|()| Request::waiting(semaphore.acquire()));
-        let giver = aside(&semaphore, |semaphore| semaphore.add_permits(3));
-        let newcomer = Request::asked(semaphore.acquire());
-        join([giver]);
-        let permits = line.map(Request::served);
-        let newcomer = newcomer.unserved();
+        let queue = [(); 3].map(|()| Request::pending(semaphore.acquire()));
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(3));
+        let arriving = Request::poll_once(semaphore.acquire());
+        join([releaser]);
+        let permits = queue.map(Request::expect_ready);
+        let arriving = arriving.expect_pending();
         drop(permits);
-        drop(newcomer.served());
-        at_rest(&semaphore, 3);
+        drop(arriving.expect_ready());
+        assert_idle(&semaphore, 3);
     });
 }
 
 #[test]
-fn the_line_is_edited_between_two_batches() {
+fn a_waiter_is_cancelled_between_two_batches() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let [first, second, third, fourth] =
-            [(); 4].map(|()| Request::waiting(semaphore.clone().acquire_owned()));
-        let giver = aside(&semaphore, |semaphore| semaphore.add_permits(3));
+            [(); 4].map(|()| Request::pending(semaphore.clone().acquire_owned()));
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(3));
         drop(third);
-        join([giver]);
-        drop([first, second, fourth].map(Request::served));
-        at_rest(&semaphore, 3);
+        join([releaser]);
+        drop([first, second, fourth].map(Request::expect_ready));
+        assert_idle(&semaphore, 3);
     });
 }
 
 #[test]
-fn permits_leave_between_two_batches() {
+fn permits_are_forgotten_between_two_batches() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
-        let [first, second, third] = [(); 3].map(|()| Request::waiting(semaphore.acquire()));
-        let giver = aside(&semaphore, |semaphore| semaphore.add_permits(3));
+        let [first, second, third] = [(); 3].map(|()| Request::pending(semaphore.acquire()));
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(3));
         let forgotten = semaphore.forget_permits(1);
-        join([giver]);
-        drop([first, second].map(Request::served));
+        join([releaser]);
+        drop([first, second].map(Request::expect_ready));
         drop(third);
-        at_rest(&semaphore, 3 - forgotten);
+        assert_idle(&semaphore, 3 - forgotten);
     });
 }
 
-/// A task that does more than wake up.
-struct Act(Box<dyn Fn() + Send + Sync>);
+/// The target of a waker that calls a function.
+struct Call(Box<dyn Fn() + Send + Sync>);
 
-impl Wake for Act {
+impl Wake for Call {
     fn wake(self: Arc<Self>) {
         (self.0)();
     }
 }
 
-fn acting(act: impl Fn() + Send + Sync + 'static) -> Waker {
-    waker(&Arc::new(Act(Box::new(act))))
+/// A waker that calls `call`.
+pub fn calling(call: impl Fn() + Send + Sync + 'static) -> Waker {
+    waker(&Arc::new(Call(Box::new(call))))
 }
 
 #[test]
-fn a_waker_panics_and_all_the_others_are_called() {
+fn a_waker_panics_and_the_others_are_called() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let mut first = Box::pin(semaphore.acquire());
-        let panics = acting(|| resume_unwind(Box::new("a waker panics")));
+        let panics = calling(|| resume_unwind(Box::new("a waker panics")));
         assert!(first.as_mut().poll(&mut Context::from_waker(&panics)).is_pending());
-        let [second, third] = [(); 2].map(|()| Request::waiting(semaphore.acquire()));
-        let giver = aside(&semaphore, |semaphore| {
+        let [second, third] = [(); 2].map(|()| Request::pending(semaphore.acquire()));
+        let releaser = spawn_with(&semaphore, |semaphore| {
             catch_unwind(AssertUnwindSafe(|| semaphore.add_permits(3))).unwrap_or_default();
         });
-        let fourth = catch_unwind(AssertUnwindSafe(|| Request::asked(semaphore.acquire())));
-        join([giver]);
+        let fourth = catch_unwind(AssertUnwindSafe(|| Request::poll_once(semaphore.acquire())));
+        join([releaser]);
         drop(first);
-        drop([second, third].map(Request::served));
-        drop(fourth.map(Asked::served));
-        at_rest(&semaphore, 3);
+        drop([second, third].map(Request::expect_ready));
+        drop(fourth.map(Polled::expect_ready));
+        assert_idle(&semaphore, 3);
     });
 }
 
 #[test]
-fn a_waker_calls_back_into_its_semaphore() {
+fn a_waker_adds_a_permit_to_its_own_semaphore() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let mut first = Box::pin(semaphore.acquire());
         let shared = Arc::downgrade(&semaphore);
-        let gives = acting(move || shared.upgrade().unwrap().add_permits(1));
-        assert!(first.as_mut().poll(&mut Context::from_waker(&gives)).is_pending());
-        let [second, third] = [(); 2].map(|()| Request::waiting(semaphore.clone().acquire_owned()));
-        let giver = aside(&semaphore, |semaphore| semaphore.add_permits(1));
+        let adds = calling(move || shared.upgrade().unwrap().add_permits(1));
+        assert!(first.as_mut().poll(&mut Context::from_waker(&adds)).is_pending());
+        let [second, third] = [(); 2].map(|()| Request::pending(semaphore.clone().acquire_owned()));
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
         drop(second);
-        join([giver]);
-        drop(third.served());
+        join([releaser]);
+        drop(third.expect_ready());
         drop(first);
-        at_rest(&semaphore, 2);
+        assert_idle(&semaphore, 2);
+    });
+}
+
+/// The waker of the first waiter cancels the second, which was granted in the same batch.
+#[test]
+fn a_waker_cancels_a_waiter_of_the_same_batch() {
+    check(|| cancel_from_a_waker(2));
+}
+
+/// The waker of the first waiter cancels the third, which the next batch would grant.
+#[test]
+fn a_waker_cancels_a_waiter_of_the_next_batch() {
+    check(|| cancel_from_a_waker(3));
+}
+
+/// The last of `waiters` is cancelled by the waker of the first, while another thread cancels, too.
+fn cancel_from_a_waker(waiters: usize) {
+    let semaphore = Arc::new(Semaphore::new(0));
+    let slot = Arc::new(Mutex::new(None));
+    let mut first = Box::pin(semaphore.acquire());
+    let cancels = calling({
+        let slot = Arc::clone(&slot);
+        move || {
+            let request: Option<Request<AcquireOwned>> = slot.lock().unwrap().take();
+            drop(request);
+        }
+    });
+    assert!(first.as_mut().poll(&mut Context::from_waker(&cancels)).is_pending());
+    let middle: Vec<_> = (2..waiters).map(|_| Request::pending(semaphore.acquire())).collect();
+    *slot.lock().unwrap() = Some(Request::pending(semaphore.clone().acquire_owned()));
+    let releaser = spawn_with(&semaphore, move |semaphore| semaphore.add_permits(waiters));
+    let arriving = Request::poll_once(semaphore.acquire());
+    join([releaser]);
+    assert!(first.is_granted());
+    drop(middle.into_iter().map(Request::expect_ready).collect::<Vec<_>>());
+    drop(arriving.expect_ready());
+    drop(first);
+    assert_idle(&semaphore, waiters);
+}
+
+/// The waker of the first waiter polls the second, which was granted in the same batch, with another waker.
+#[test]
+fn a_waker_polls_a_waiter_of_the_same_batch() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let slot = Arc::new(Mutex::new(None));
+        let mut first = Box::pin(semaphore.acquire());
+        let polls = calling({
+            let slot: Arc<Mutex<Option<Polled<AcquireOwned>>>> = Arc::clone(&slot);
+            move || {
+                let polled = slot.lock().unwrap().take().map(Polled::poll_from_new_task);
+                *slot.lock().unwrap() = polled;
+            }
+        });
+        assert!(first.as_mut().poll(&mut Context::from_waker(&polls)).is_pending());
+        let second = Request::pending(semaphore.clone().acquire_owned());
+        *slot.lock().unwrap() = Some(Polled::Pending(second));
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        semaphore.add_permits(1);
+        join([releaser]);
+        let second = slot.lock().unwrap().take().unwrap();
+        drop(second.expect_ready());
+        drop(first);
+        assert_idle(&semaphore, 2);
+    });
+}
+
+/// A waiter of the second batch is polled with a new waker while it is granted.
+#[test]
+fn a_waker_is_replaced_in_a_waiter_of_the_second_batch() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let [first, second, third] = [(); 3].map(|()| Request::pending(semaphore.acquire()));
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(3));
+        let third = third.poll_from_new_task();
+        join([releaser]);
+        drop((first.expect_ready(), second.expect_ready(), third.expect_ready()));
+        assert_idle(&semaphore, 3);
+    });
+}
+
+/// A waiter is polled with a new waker, and then cancelled, while it is granted.
+#[test]
+fn a_waker_is_replaced_and_the_waiter_cancelled_during_a_grant() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let first = Request::pending(semaphore.acquire());
+        let second = Request::pending(semaphore.acquire());
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        drop(first.poll_from_new_task());
+        let second = second.poll_from_new_task();
+        join([releaser]);
+        drop(second.expect_ready());
+        assert_idle(&semaphore, 1);
+    });
+}
+
+/// A waiter is polled with a new waker while a close refuses it.
+#[test]
+fn a_waker_is_replaced_during_a_close() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let first = Request::pending(semaphore.acquire());
+        let second = Request::pending(semaphore.acquire());
+        let closer = spawn_with(&semaphore, Semaphore::close);
+        let first = first.poll_from_new_task();
+        drop(second.poll_from_new_task());
+        join([closer]);
+        assert!(first.expect_ready().is_err());
+        assert_idle(&semaphore, 0);
     });
 }

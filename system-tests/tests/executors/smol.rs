@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
-use fairgate_executors::{Scene, TASKS, task};
+use fairgate_system_tests::{Shared, TASKS, task};
 use smol::Timer;
 
-use crate::LIMIT;
+use crate::TIMEOUT;
 
 #[test]
 fn the_global_executor() {
-    let scene = Arc::new(Scene::new());
+    let shared = Arc::new(Shared::new());
     let tasks: Vec<_> =
-        (0..TASKS).map(|id| smol::spawn(task(scene.clone(), id, Timer::after(LIMIT)))).collect();
+        (0..TASKS).map(|id| smol::spawn(task(shared.clone(), id, Timer::after(TIMEOUT)))).collect();
     smol::block_on(async {
         for task in tasks {
             task.await;
         }
     });
-    scene.check();
+    shared.check();
 }

@@ -1,0 +1,244 @@
+//! What a thread observes without changing anything: `{:?}`, `waiters`, `available_permits`, `is_granted`,
+//! `is_closed`.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::task::Context;
+
+use fairgate_loom::Semaphore;
+use loom::thread;
+
+use crate::check::{assert_idle, check};
+use crate::request::{Polled, Request};
+use crate::threads::{join, spawn_with};
+use crate::wakers::calling;
+
+loom::thread_local! {
+    /// Whether this thread is observing.
+    static OBSERVING: std::cell::Cell<bool> = std::cell::Cell::new(false);
+}
+
+/// What is formatted says what can be true at one moment.
+#[test]
+fn debug_of_a_semaphore_against_a_release_and_a_close() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let request = Request::pending(semaphore.acquire());
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        let closer = spawn_with(&semaphore, Semaphore::close);
+        let text = format!("{semaphore:?}");
+        if text.contains("closed: true") {
+            assert!(semaphore.is_closed());
+        }
+        join([releaser, closer]);
+        let permit = request.expect_ready();
+        assert_eq!(semaphore.available_permits(), 1 - permit.iter().count());
+        drop(permit);
+        assert_idle(&semaphore, 1);
+    });
+}
+
+/// A future that reports a grant completes with a permit at the next poll, closed or not.
+#[test]
+fn is_granted_against_a_release_and_a_close() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let request = Request::pending(semaphore.acquire());
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        let closer = spawn_with(&semaphore, Semaphore::close);
+        let text = format!("{:?}", request.future());
+        assert!(text.starts_with("AcquireFrom"), "{text}");
+        let granted = request.future().is_granted();
+        match request.poll_again() {
+            Polled::Ready(answer) => {
+                join([releaser, closer]);
+                assert!(answer.is_ok() || !granted);
+                assert_eq!(semaphore.available_permits(), 1 - answer.iter().count());
+                drop(answer);
+            }
+            Polled::Pending(request) => {
+                assert!(!granted, "a granted future is ready");
+                join([releaser, closer]);
+                drop(request.expect_ready());
+            }
+        }
+        assert_idle(&semaphore, 1);
+    });
+}
+
+/// A granted permit is not available, from the moment at which any thread can see the grant.
+#[test]
+fn available_permits_excludes_a_visible_grant() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let request = Request::pending(semaphore.acquire());
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        if request.future().is_granted() {
+            assert_eq!(semaphore.available_permits(), 0);
+            assert_eq!(semaphore.forget_permits(1), 0);
+            assert!(semaphore.try_acquire().is_err());
+        }
+        join([releaser]);
+        drop(request.expect_ready());
+        assert_idle(&semaphore, 1);
+    });
+}
+
+/// While a thread completes the service of a queue that is empty by now, the counts are exact.
+#[test]
+fn counts_are_exact_after_the_only_waiter_completed() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let request = Request::pending(semaphore.acquire());
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(2));
+        if let Polled::Ready(permit) = request.poll_again() {
+            assert_idle(&semaphore, 1);
+            drop(permit);
+            assert_idle(&semaphore, 2);
+        }
+        join([releaser]);
+        assert_idle(&semaphore, 2);
+    });
+}
+
+/// The waiters that complete are the first ones, and the number of waiters says how many may be left.
+#[test]
+fn the_number_of_waiters_against_a_batch_and_a_close() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let queue = [(); 3].map(|()| Request::pending(semaphore.acquire()));
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(3));
+        let closer = spawn_with(&semaphore, Semaphore::close);
+        let waiters = semaphore.waiters();
+        assert!(waiters <= 3);
+        join([releaser, closer]);
+        let answers = queue.map(Request::expect_ready);
+        let granted = answers.iter().take_while(|answer| answer.is_ok()).count();
+        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), granted, "granted in order");
+        assert_eq!(semaphore.available_permits(), 3 - granted);
+        drop(answers);
+        assert_idle(&semaphore, 3);
+    });
+}
+
+/// Starts a request whose waker panics in a thread that is observing.
+macro_rules! pending_with_checked_waker {
+    ($future:expr) => {{
+        let mut future = Box::pin($future);
+        let waker =
+            calling(|| OBSERVING.with(|observing| assert!(!observing.get(), "observing woke a task")));
+        assert!(future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        future
+    }};
+}
+
+/// Runs `observe`, which must call no waker.
+fn observing(observe: impl FnOnce()) {
+    OBSERVING.with(|observing| observing.set(true));
+    observe();
+    OBSERVING.with(|observing| observing.set(false));
+}
+
+/// A logger may hold a lock that a waker takes. So nothing that only observes calls a waker.
+#[test]
+fn observing_calls_no_waker() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let first = pending_with_checked_waker!(semaphore.acquire());
+        let second = pending_with_checked_waker!(semaphore.acquire());
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        observing(|| {
+            assert!(semaphore.waiters() <= 2);
+            assert!(semaphore.available_permits() <= 1);
+            assert!(!semaphore.is_closed());
+        });
+        join([releaser]);
+        assert!(first.is_granted() && !second.is_granted());
+        drop(first);
+        assert!(second.is_granted());
+        drop(second);
+        assert_idle(&semaphore, 1);
+    });
+}
+
+/// The same for `{:?}` of the semaphore, of a permit and of a future.
+#[test]
+fn formatting_calls_no_waker() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(1));
+        let permit = semaphore.try_acquire().unwrap();
+        let request = pending_with_checked_waker!(semaphore.acquire());
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        observing(|| drop(format!("{semaphore:?} {permit:?} {request:?}")));
+        join([releaser]);
+        assert!(request.is_granted());
+        drop((request, permit));
+        assert_idle(&semaphore, 2);
+    });
+}
+
+/// The queue is read while one waiter is granted and the other is cancelled.
+#[test]
+fn the_number_of_waiters_against_a_grant_and_a_cancel() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let first = Request::pending(semaphore.acquire());
+        let second = Request::pending(semaphore.clone().acquire_owned());
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        let canceller = thread::spawn(move || drop(second));
+        let waiters = semaphore.waiters();
+        assert!(waiters <= 2);
+        assert!(semaphore.waiters() <= waiters, "no request was queued in between");
+        join([releaser, canceller]);
+        drop(first.expect_ready());
+        assert_idle(&semaphore, 1);
+    });
+}
+
+/// A future that completes may be freed at once, also while another thread reads the queue.
+#[test]
+fn a_future_is_freed_while_the_waiters_are_counted() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let first = Request::pending(semaphore.clone().acquire_owned());
+        let second = Request::pending(semaphore.acquire());
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        let observer = spawn_with(&semaphore, |semaphore| assert!(semaphore.waiters() <= 2));
+        if let Polled::Ready(permit) = first.poll_again() {
+            drop(permit);
+        }
+        join([releaser, observer]);
+        drop(second.expect_ready());
+        assert_idle(&semaphore, 1);
+    });
+}
+
+/// Two threads read the queue, and a third cancels its only waiter.
+#[test]
+fn two_threads_observe_while_a_waiter_is_cancelled() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let request = Request::pending(semaphore.acquire_many(2));
+        let observers =
+            [(); 2].map(|()| spawn_with(&semaphore, |semaphore| assert!(semaphore.waiters() <= 1)));
+        drop(request);
+        assert_eq!(semaphore.waiters(), 0);
+        join(observers);
+    });
+}
+
+/// A request is enqueued, and another one granted, while the queue is formatted.
+#[test]
+fn debug_of_a_semaphore_against_a_request_that_arrives() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let first = Request::pending(semaphore.acquire());
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        let observer = spawn_with(&semaphore, |semaphore| drop(format!("{semaphore:?}")));
+        let arriving = Request::poll_once(semaphore.acquire());
+        join([releaser, observer]);
+        drop(first.expect_ready());
+        drop(arriving.expect_ready());
+        assert_idle(&semaphore, 1);
+    });
+}
