@@ -116,6 +116,7 @@ impl Node {
             return;
         }
         if let Some(Enqueued(links)) = self.enqueued() {
+            links.next.check_unshared();
             links.amount.with_mut(|_| ());
             links.waker.with_mut(|_| ());
         }

@@ -77,6 +77,10 @@ impl<T> SharedPtr<T> {
         // ORDERING: Acquire, with the Release in `set`: a thread that sees the pointer sees what was written before.
         self.0.load(Ordering::Acquire)
     }
+
+    /// Does nothing: only loom checks that no thread reads the pointer any more.
+    #[inline]
+    pub(crate) fn check_unshared(&self) {}
 }
 
 /// Runs a closure that calls [`SharedPtr::peek`]. Loom is told.

@@ -66,6 +66,8 @@ pub(crate) struct SharedPtr<T> {
     pointer: core::sync::atomic::AtomicPtr<T>,
     locked: UnsafeCell<()>,
     peeked: atomic::AtomicUsize,
+    /// Read by each peek, and written before the memory is freed.
+    freed: UnsafeCell<()>,
 }
 
 impl<T> SharedPtr<T> {
@@ -74,6 +76,7 @@ impl<T> SharedPtr<T> {
             pointer: core::sync::atomic::AtomicPtr::new(pointer),
             locked: UnsafeCell::new(()),
             peeked: atomic::AtomicUsize::new(0),
+            freed: UnsafeCell::new(()),
         }
     }
 
@@ -90,8 +93,14 @@ impl<T> SharedPtr<T> {
         self.pointer.store(pointer, Ordering::Relaxed);
     }
 
+    /// An access that no peek may be concurrent with.
+    pub(crate) fn check_unshared(&self) {
+        self.freed.with_mut(|_| ());
+    }
+
     pub(crate) fn peek(&self) -> *mut T {
         self.peeked.fetch_add(1, Ordering::Acquire);
+        self.freed.with(|_| ());
         self.pointer.load(Ordering::Relaxed)
     }
 }
