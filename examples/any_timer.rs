@@ -1,7 +1,5 @@
 //! `with_timeout` takes any future as its deadline: three timers, one and the same code.
 
-mod shared;
-
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::ExitCode;
@@ -12,9 +10,9 @@ use std::time::Duration;
 
 use clap::Parser;
 use fairgate::{Semaphore, with_timeout};
-use shared::picture::{self, Panel};
-use shared::record::{Pen, Recorder};
-use shared::timeline::Ending;
+use fairgate_examples::picture::{self, Panel};
+use fairgate_examples::record::{Pen, Recorder};
+use fairgate_examples::timeline::Ending;
 
 /// Waits for a permit with a time limit: under smol's timer, under tokio's, and under one that is
 /// written out here. Each waits once in vain and once with success.
@@ -41,7 +39,7 @@ fn main() -> ExitCode {
     let timeline = recorder.timeline();
     print!("{timeline}");
     let title = "One time limit, three timers: the first wait is in vain";
-    shared::exit(picture::save(options.svg.as_deref(), &[Panel::new(title, timeline)]))
+    fairgate_examples::exit(picture::save(options.svg.as_deref(), &[Panel::new(title, timeline)]))
 }
 
 /// Nothing in here knows what kind of timer it is.

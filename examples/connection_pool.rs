@@ -1,19 +1,17 @@
 //! A pool of real connections behind a semaphore: whoever has a permit has a connection.
 
-mod shared;
-
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
 use fairgate::with_timeout;
-use shared::client::Problem;
-use shared::picture::{self, Panel};
-use shared::pool::Pool;
-use shared::record::{Pen, Recorder};
-use shared::server::{Manners, Server};
-use shared::timeline::Ending;
+use fairgate_examples::client::Problem;
+use fairgate_examples::picture::{self, Panel};
+use fairgate_examples::pool::Pool;
+use fairgate_examples::record::{Pen, Recorder};
+use fairgate_examples::server::{Manners, Server};
+use fairgate_examples::timeline::Ending;
 use smol::{LocalExecutor, Timer};
 
 /// Twelve tasks fetch thirty-six posts over three connections. Then all connections are out, and
@@ -38,7 +36,7 @@ struct Options {
 const LATENCY: Duration = Duration::from_millis(40);
 
 fn main() -> ExitCode {
-    shared::exit(smol::block_on(both(&Options::parse())))
+    fairgate_examples::exit(smol::block_on(both(&Options::parse())))
 }
 
 async fn both(options: &Options) -> Result<(), String> {

@@ -1,16 +1,14 @@
 //! Greedy and polite tasks before a fair semaphore and before a textbook one.
 
-mod shared;
-
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
 use fairgate::Semaphore;
-use shared::picture::{self, Panel};
-use shared::textbook::Textbook;
-use shared::timeline::{Doing, Ending, Row, Span, Timeline};
+use fairgate_examples::picture::{self, Panel};
+use fairgate_examples::textbook::Textbook;
+use fairgate_examples::timeline::{Doing, Ending, Row, Span, Timeline};
 use smol::LocalExecutor;
 use smol::future::yield_now;
 
@@ -62,7 +60,7 @@ fn main() -> ExitCode {
         show("fairgate: whoever asks again goes to the back", &options, &Semaphore::new(1)),
         show("Textbook: whoever is quick overtakes", &options, &Textbook::new(1)),
     ];
-    shared::exit(picture::save(options.svg.as_deref(), &panels))
+    fairgate_examples::exit(picture::save(options.svg.as_deref(), &panels))
 }
 
 fn show(title: &str, options: &Options, gate: &impl OnePermit) -> Panel {

@@ -1,7 +1,5 @@
 //! The lesson: twenty posts fetched at once, then under a limit, then with a time limit as well.
 
-mod shared;
-
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,11 +8,11 @@ use std::time::Duration;
 use clap::Parser;
 use clap::builder::RangedU64ValueParser;
 use fairgate::Semaphore;
-use shared::client::Site;
-use shared::lesson::{self, Fetched};
-use shared::picture::{self, Panel};
-use shared::record::Recorder;
-use shared::server::{Manners, Server};
+use fairgate_examples::client::Site;
+use fairgate_examples::lesson::{self, Fetched};
+use fairgate_examples::picture::{self, Panel};
+use fairgate_examples::record::Recorder;
+use fairgate_examples::server::{Manners, Server};
 
 /// Fetches posts over HTTP in three acts: all at once, a few at a time, and a few at a time with a
 /// time limit for each. Without --url it brings its own server.
@@ -58,7 +56,7 @@ fn at_least_one() -> RangedU64ValueParser<usize> {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    shared::exit(smol::block_on(three_acts(&options)))
+    fairgate_examples::exit(smol::block_on(three_acts(&options)))
 }
 
 async fn three_acts(options: &Options) -> Result<(), String> {

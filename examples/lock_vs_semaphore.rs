@@ -1,16 +1,14 @@
 //! The same jobs with no limit, under a semaphore, and under a mutex, which is a semaphore of 1.
 
-mod shared;
-
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
 use fairgate::{Mutex, Semaphore};
-use shared::picture::{self, Panel};
-use shared::record::Recorder;
-use shared::timeline::{Ending, Timeline};
+use fairgate_examples::picture::{self, Panel};
+use fairgate_examples::record::Recorder;
+use fairgate_examples::timeline::{Ending, Timeline};
 use smol::{LocalExecutor, Timer};
 
 /// Runs the same jobs four times: with no limit, under a semaphore, under a semaphore of 1, and
@@ -73,7 +71,7 @@ fn main() -> ExitCode {
     });
     compare(&panels[2].timeline, &panels[3].timeline);
     picture::align(&mut panels);
-    shared::exit(picture::save(options.svg.as_deref(), &panels))
+    fairgate_examples::exit(picture::save(options.svg.as_deref(), &panels))
 }
 
 /// All jobs start at once, on one thread, so that they come to the gate in the order of their numbers.

@@ -1,7 +1,5 @@
 //! A limit on how many at once is not a limit on how many a second. One semaphore makes both.
 
-mod shared;
-
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use fairgate::Semaphore;
-use shared::bars::{self, Bars};
-use shared::client::Site;
-use shared::server::{Manners, Server};
+use fairgate_examples::bars::{self, Bars};
+use fairgate_examples::client::Site;
+use fairgate_examples::server::{Manners, Server};
 use smol::stream::StreamExt;
 use smol::{LocalExecutor, Timer, future};
 
@@ -70,7 +68,7 @@ impl TokenBucket {
 }
 
 fn main() -> ExitCode {
-    shared::exit(smol::block_on(both(&Options::parse())))
+    fairgate_examples::exit(smol::block_on(both(&Options::parse())))
 }
 
 async fn both(options: &Options) -> Result<(), String> {

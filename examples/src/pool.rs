@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use fairgate::{Semaphore, SemaphorePermit};
 
-use super::client::{Problem, Site, Wire};
+use crate::client::{Problem, Site, Wire};
 
 /// Connections lie idle or are out; never more than the permits that were created.
 pub struct Pool {

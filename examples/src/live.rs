@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::timeline::{Doing, Ending};
+use crate::timeline::{Doing, Ending};
 
 pub struct Live {
     screen: MultiProgress,

@@ -1,8 +1,4 @@
 //! The lesson's programme does what it says: the same server and the same client as the example.
-#![cfg(not(miri))]
-
-#[path = "../examples/shared/mod.rs"]
-mod shared;
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -11,11 +7,11 @@ use std::thread;
 use std::time::Duration;
 
 use fairgate::Semaphore;
-use shared::client::Site;
-use shared::lesson::{self, Fetched};
-use shared::record::Recorder;
-use shared::server::{Manners, Server};
-use shared::timeline::{Doing, Ending, Row, Span, Timeline};
+use fairgate_examples::client::Site;
+use fairgate_examples::lesson::{self, Fetched};
+use fairgate_examples::record::Recorder;
+use fairgate_examples::server::{Manners, Server};
+use fairgate_examples::timeline::{Doing, Ending, Row, Span, Timeline};
 use smol::block_on;
 
 /// Far more than a request needs that is answered at all.

@@ -1,16 +1,13 @@
 //! The solutions to the exercises in docs/lesson.md.
 
-#[path = "../examples/shared/textbook.rs"]
-mod textbook;
-
 use std::cell::Cell;
 use std::future::{IntoFuture, pending, ready};
 use std::pin::pin;
 
 use fairgate::{BoundedAcquireError, Semaphore, SemaphorePermit, TryAcquireError, with_timeout};
+use fairgate_examples::textbook::Textbook;
 use smol::LocalExecutor;
 use smol::future::{block_on, poll_once, yield_now};
-use textbook::Textbook;
 
 #[test]
 fn exercise_1_who_goes_first() {

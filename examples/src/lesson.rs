@@ -7,9 +7,9 @@ use std::time::Duration;
 use fairgate::{Semaphore, with_timeout};
 use smol::{Task, Timer};
 
-use super::client::{FetchError, Problem, Site};
-use super::record::{Pen, Recorder};
-use super::timeline::Ending;
+use crate::client::{FetchError, Problem, Site};
+use crate::record::{Pen, Recorder};
+use crate::timeline::Ending;
 
 pub type Fetched = Result<String, FetchError>;
 

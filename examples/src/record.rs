@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use super::live::Live;
-use super::timeline::{Doing, Ending, Row, Span, Timeline};
+use crate::live::Live;
+use crate::timeline::{Doing, Ending, Row, Span, Timeline};
 
 /// Collects what the pens write.
 pub struct Recorder {

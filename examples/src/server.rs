@@ -17,7 +17,7 @@ use smol::net::{TcpListener, TcpStream};
 use smol::{Task, Timer};
 use smol_hyper::rt::FuturesIo;
 
-use super::ledger::{Caller, Ledger};
+use crate::ledger::{Caller, Ledger};
 
 /// How the server behaves.
 #[derive(Clone)]

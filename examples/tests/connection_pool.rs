@@ -1,8 +1,4 @@
 //! The pool of the examples never has more connections than permits, whatever becomes of a request.
-#![cfg(not(miri))]
-
-#[path = "../examples/shared/mod.rs"]
-mod shared;
 
 use std::future::ready;
 use std::io::{Read, Write};
@@ -11,8 +7,8 @@ use std::sync::mpsc::channel;
 use std::thread;
 
 use fairgate::with_timeout;
-use shared::pool::Pool;
-use shared::server::{Manners, Server};
+use fairgate_examples::pool::Pool;
+use fairgate_examples::server::{Manners, Server};
 use smol::future::{block_on, yield_now};
 
 #[test]

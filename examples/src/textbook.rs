@@ -6,25 +6,25 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use event_listener::{Event, IntoNotification};
 
 /// The permits are a number, and `Event` is the line: it keeps the wakers of all who listen.
-pub(crate) struct Textbook {
+pub struct Textbook {
     free: AtomicUsize,
     released: Event,
 }
 
 impl Textbook {
-    pub(crate) const fn new(permits: usize) -> Self {
+    pub const fn new(permits: usize) -> Self {
         Self { free: AtomicUsize::new(permits), released: Event::new() }
     }
 
     /// Takes a permit if there is one, whoever else may be waiting for it. So a newcomer can
     /// overtake everybody in line: this is called barging.
-    pub(crate) fn try_acquire(&self) -> Option<TextbookPermit<'_>> {
+    pub fn try_acquire(&self) -> Option<TextbookPermit<'_>> {
         let one_less = |free: usize| free.checked_sub(1);
         self.free.fetch_update(SeqCst, SeqCst, one_less).ok()?;
         Some(TextbookPermit(self))
     }
 
-    pub(crate) async fn acquire(&self) -> TextbookPermit<'_> {
+    pub async fn acquire(&self) -> TextbookPermit<'_> {
         loop {
             // First without standing in line. Whoever was woken tries like any newcomer, and whoever
             // comes too late starts over, at the back of the line.
@@ -43,7 +43,7 @@ impl Textbook {
     }
 }
 
-pub(crate) struct TextbookPermit<'a>(&'a Textbook);
+pub struct TextbookPermit<'a>(&'a Textbook);
 
 impl Drop for TextbookPermit<'_> {
     fn drop(&mut self) {

@@ -7,7 +7,7 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::timeline::{Doing, Ending, Row, Timeline, step};
+use crate::timeline::{Doing, Ending, Row, Timeline, step};
 
 const WIDTH: i32 = 860;
 const LEFT: i32 = 130;
