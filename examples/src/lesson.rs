@@ -1,33 +1,33 @@
-//! The lesson's three acts: the same posts fetched without a limit, under one, and under one with a
-//! time limit inside the slot.
+//! The lesson's three runs: posts fetched without a limit, under a limit, and under a limit with a time limit for each
+//! request.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use fairgate::{Semaphore, with_timeout};
+use fairgate::{Elapsed, Semaphore, with_timeout};
 use smol::{Task, Timer};
 
 use crate::client::{FetchError, Problem, Site};
-use crate::record::{Pen, Recorder};
-use crate::timeline::Ending;
+use crate::recorder::{Recorder, TaskRecorder};
+use crate::timeline::Outcome;
 
 pub type Fetched = Result<String, FetchError>;
 
-/// Act 1: everybody at once.
+/// All requests at once.
 pub async fn unlimited(site: &Site, posts: usize, recorder: &Arc<Recorder>) -> Vec<Fetched> {
     for_each_post(posts, |id| {
-        let (site, pen) = (site.clone(), post_pen(recorder, id));
+        let (site, task) = (site.clone(), post_task(recorder, id));
         smol::spawn(async move {
-            pen.holds();
+            task.holding();
             let title = site.title(id).await;
-            pen.ends(ending(&title));
+            task.end(outcome(&title));
             title
         })
     })
     .await
 }
 
-/// Act 2: everybody stands in line for a slot.
+/// Each task acquires a permit before its request.
 pub async fn limited(
     site: &Site,
     posts: usize,
@@ -35,20 +35,20 @@ pub async fn limited(
     recorder: &Arc<Recorder>,
 ) -> Vec<Fetched> {
     for_each_post(posts, |id| {
-        let (site, slots, pen) = (site.clone(), slots.clone(), post_pen(recorder, id));
+        let (site, slots, task) = (site.clone(), slots.clone(), post_task(recorder, id));
         smol::spawn(async move {
-            pen.waits();
-            let _slot = slots.acquire().await.expect("nobody closes the semaphore");
-            pen.holds();
+            task.waiting();
+            let _slot = slots.acquire().await.expect("the semaphore is never closed");
+            task.holding();
             let title = site.title(id).await;
-            pen.ends(ending(&title));
+            task.end(outcome(&title));
             title
         })
     })
     .await
 }
 
-/// Act 3: whoever has a slot may keep it for so long. Time spent in line does not count.
+/// Each request has a time limit, which starts when the permit is acquired. Waiting for the permit does not count.
 pub async fn timed(
     site: &Site,
     posts: usize,
@@ -57,22 +57,22 @@ pub async fn timed(
     recorder: &Arc<Recorder>,
 ) -> Vec<Fetched> {
     for_each_post(posts, |id| {
-        let (site, slots, pen) = (site.clone(), slots.clone(), post_pen(recorder, id));
+        let (site, slots, task) = (site.clone(), slots.clone(), post_task(recorder, id));
         smol::spawn(async move {
-            pen.waits();
-            let _slot = slots.acquire().await.expect("nobody closes the semaphore");
-            pen.holds();
+            task.waiting();
+            let _slot = slots.acquire().await.expect("the semaphore is never closed");
+            task.holding();
             let title = with_timeout(site.title(id), Timer::after(limit))
                 .await
                 .unwrap_or_else(|elapsed| Err(timed_out(id, elapsed)));
-            pen.ends(ending(&title));
+            task.end(outcome(&title));
             title
         })
     })
     .await
 }
 
-/// Starts a task for each post, all at once, and collects what they bring in the order of the ids.
+/// Starts a task for each post, all at once, and collects their results in the order of the ids.
 async fn for_each_post(posts: usize, start: impl FnMut(u32) -> Task<Fetched>) -> Vec<Fetched> {
     let tasks: Vec<_> = (1..=posts as u32).map(start).collect();
     let mut fetched = Vec::new();
@@ -82,21 +82,19 @@ async fn for_each_post(posts: usize, start: impl FnMut(u32) -> Task<Fetched>) ->
     fetched
 }
 
-fn post_pen(recorder: &Arc<Recorder>, id: u32) -> Pen {
-    recorder.pen(format!("post {id:>2}"))
+fn post_task(recorder: &Arc<Recorder>, id: u32) -> TaskRecorder {
+    recorder.task(format!("post {id:>2}"))
 }
 
-fn timed_out(id: u32, elapsed: fairgate::Elapsed) -> FetchError {
+fn timed_out(id: u32, elapsed: Elapsed) -> FetchError {
     FetchError { id, problem: Problem::TimedOut(elapsed) }
 }
 
-fn ending(fetched: &Fetched) -> Ending {
+fn outcome(fetched: &Fetched) -> Outcome {
     match fetched {
-        Ok(_) => Ending::Done,
-        Err(error) => match error.problem {
-            Problem::Status(hyper::StatusCode::TOO_MANY_REQUESTS) => Ending::Throttled,
-            Problem::TimedOut(_) => Ending::TimedOut,
-            _ => Ending::Failed,
-        },
+        Ok(_) => Outcome::Done,
+        Err(error) if error.problem.is_refusal() => Outcome::Refused,
+        Err(FetchError { problem: Problem::TimedOut(_), .. }) => Outcome::TimedOut,
+        Err(_) => Outcome::Failed,
     }
 }

@@ -1,27 +1,16 @@
-//! What the examples share: a posts server and its client, a recorder of who waited and who held,
-//! and the ways to show it.
+//! What the examples share: a posts server and its client, a recorder of which task waits and which holds a permit,
+//! and the ways to show what it recorded.
 
-use std::process::ExitCode;
-
-pub mod bars;
+pub mod chart;
 pub mod client;
-pub mod ledger;
+pub mod gauge;
 pub mod lesson;
 pub mod live;
+pub mod options;
+pub mod output;
 pub mod picture;
 pub mod pool;
-pub mod record;
+pub mod recorder;
 pub mod server;
 pub mod textbook;
 pub mod timeline;
-
-/// How every example ends.
-pub fn exit(outcome: Result<(), String>) -> ExitCode {
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(why) => {
-            eprintln!("error: {why}");
-            ExitCode::FAILURE
-        }
-    }
-}

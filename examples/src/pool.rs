@@ -1,16 +1,16 @@
-//! A pool of connections behind a semaphore: whoever has a permit has a connection.
+//! A pool of connections behind a semaphore: a permit stands for a connection.
 
 use std::sync::Mutex;
 
 use fairgate::{Semaphore, SemaphorePermit};
 
-use crate::client::{Problem, Site, Wire};
+use crate::client::{Connection, Problem, Site};
 
-/// Connections lie idle or are out; never more than the permits that were created.
+/// Its connections are idle or checked out. There are never more of them than permits.
 pub struct Pool {
     site: Site,
     permits: Semaphore,
-    idle: Mutex<Vec<Wire>>,
+    idle: Mutex<Vec<Connection>>,
 }
 
 impl Pool {
@@ -18,54 +18,54 @@ impl Pool {
         Self { site, permits: Semaphore::new(connections), idle: Mutex::default() }
     }
 
-    /// How many more could be checked out now.
-    pub fn free(&self) -> usize {
+    /// How many more connections can be checked out now.
+    pub fn available(&self) -> usize {
         self.permits.available_permits()
     }
 
-    /// Waits for a permit, and finds or opens the connection that comes with it.
+    /// Waits for a permit, then takes an idle connection or opens one.
     pub async fn check_out(&self) -> Result<Pooled<'_>, Problem> {
-        let permit = self.permits.acquire().await.expect("nobody closes it");
-        let wire = match self.take_idle().await {
-            Some(wire) => wire,
+        let permit = self.permits.acquire().await.expect("the semaphore is never closed");
+        let connection = match self.take_idle().await {
+            Some(connection) => connection,
             None => self.site.connect().await?,
         };
-        Ok(Pooled { wire: Some(wire), pool: self, _permit: permit })
+        Ok(Pooled { connection: Some(connection), pool: self, _permit: permit })
     }
 
-    /// An idle connection that the server has not closed meanwhile.
-    async fn take_idle(&self) -> Option<Wire> {
+    /// An idle connection that the server has not closed.
+    async fn take_idle(&self) -> Option<Connection> {
         loop {
-            let mut wire = self.idle.lock().unwrap().pop()?;
-            if wire.is_open().await {
-                return Some(wire);
+            let mut connection = self.idle.lock().unwrap().pop()?;
+            if connection.is_open().await {
+                return Some(connection);
             }
         }
     }
 }
 
-/// A connection that is out. Dropped, it goes back to the pool, and only then does its permit.
+/// A connection that is checked out. Dropping it returns the connection to the pool, and then releases the permit.
 pub struct Pooled<'a> {
-    wire: Option<Wire>,
+    connection: Option<Connection>,
     pool: &'a Pool,
     _permit: SemaphorePermit<'a>,
 }
 
 impl Pooled<'_> {
-    /// If a request is given up half-way, its connection is of no more use: it is closed.
+    /// If this future is dropped before it completes, its connection is in an unknown state, and is closed.
     pub async fn title(&mut self, id: u32) -> Result<String, Problem> {
-        let mut wire = match self.wire.take() {
-            Some(wire) => wire,
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
             None => self.pool.site.connect().await?,
         };
-        let title = wire.title(id).await;
-        self.wire = Some(wire);
+        let title = connection.title(id).await;
+        self.connection = Some(connection);
         title
     }
 }
 
 impl Drop for Pooled<'_> {
     fn drop(&mut self) {
-        self.pool.idle.lock().unwrap().extend(self.wire.take());
+        self.pool.idle.lock().unwrap().extend(self.connection.take());
     }
 }

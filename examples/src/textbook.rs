@@ -1,43 +1,41 @@
-//! The semaphore one would write in an evening, on the crate `event-listener`. Line by line, and what
-//! it leaves open.
+//! A semaphore as a textbook has it, on the crate `event-listener`, with what it does not guarantee.
 
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use event_listener::{Event, IntoNotification};
 
-/// The permits are a number, and `Event` is the line: it keeps the wakers of all who listen.
+/// The permits are a number. `Event` is the queue: it keeps the wakers of all listeners.
 pub struct Textbook {
-    free: AtomicUsize,
+    available: AtomicUsize,
     released: Event,
 }
 
 impl Textbook {
     pub const fn new(permits: usize) -> Self {
-        Self { free: AtomicUsize::new(permits), released: Event::new() }
+        Self { available: AtomicUsize::new(permits), released: Event::new() }
     }
 
-    /// Takes a permit if there is one, whoever else may be waiting for it. So a newcomer can
-    /// overtake everybody in line: this is called barging.
+    /// Takes a permit if one is available, even if other tasks are queued for it. So a later request can overtake
+    /// every queued one. This is called barging.
     pub fn try_acquire(&self) -> Option<TextbookPermit<'_>> {
-        let one_less = |free: usize| free.checked_sub(1);
-        self.free.fetch_update(SeqCst, SeqCst, one_less).ok()?;
+        let one_less = |available: usize| available.checked_sub(1);
+        self.available.fetch_update(SeqCst, SeqCst, one_less).ok()?;
         Some(TextbookPermit(self))
     }
 
     pub async fn acquire(&self) -> TextbookPermit<'_> {
         loop {
-            // First without standing in line. Whoever was woken tries like any newcomer, and whoever
-            // comes too late starts over, at the back of the line.
+            // A woken task tries like any other. If the permit is gone, it starts over, at the back of the queue.
             if let Some(permit) = self.try_acquire() {
                 return permit;
             }
-            // Stand in line first, and look again after: a permit given back between the look above
-            // and this line would wake nobody.
+            // Listen first, then try again: if a permit were released between the try above and this line, its
+            // notification would wake no task.
             let listener = self.released.listen();
             if let Some(permit) = self.try_acquire() {
                 return permit;
             }
-            // Woken, we are told that a permit came free, not that it is ours.
+            // The notification says that a permit was released. It does not reserve the permit.
             listener.await;
         }
     }
@@ -47,15 +45,15 @@ pub struct TextbookPermit<'a>(&'a Textbook);
 
 impl Drop for TextbookPermit<'_> {
     fn drop(&mut self) {
-        // First the permit, then the news of it: the other way round, the one who is woken could look
-        // too early and go back to sleep.
-        self.0.free.fetch_add(1, SeqCst);
-        // One more than have been told already, so that two permits wake two. If the one who is told
-        // goes away before it looks, `event-listener` tells the next.
+        // First the permit, then the notification. In the other order the woken task could try too early and go
+        // back to sleep.
+        self.0.available.fetch_add(1, SeqCst);
+        // `additional`: one more than were notified before, so that two releases wake two tasks. If the notified
+        // task is cancelled before it runs, `event-listener` notifies the next one.
         self.0.released.notify(1.additional());
     }
 }
 
-// What "hand-built" adds to this: a permit is handed to the front of the line instead of being thrown
-// among the crowd, so nobody overtakes and nobody starts over; a request for several permits at once;
-// no allocation for a waiter; close, debt, and a count of those who wait.
+// What fairgate does beyond this: a release grants its permit to the front of the queue, so no request overtakes and
+// no waiter starts over; a request for several permits at once; no allocation for a waiter; close; a limit that
+// shrinks while permits are held; and a count of the waiters.

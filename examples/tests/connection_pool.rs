@@ -8,27 +8,27 @@ use std::thread;
 
 use fairgate::with_timeout;
 use fairgate_examples::pool::Pool;
-use fairgate_examples::server::{Manners, Server};
+use fairgate_examples::server::{Behavior, Server};
 use smol::future::{block_on, yield_now};
 
 #[test]
 fn a_connection_is_used_again() {
     block_on(async {
-        let server = Server::start(Manners::default()).await.unwrap();
+        let server = Server::start(Behavior::default()).await.unwrap();
         let pool = Pool::new(server.url().parse().unwrap(), 2);
         for id in 1..=5 {
             pool.check_out().await.unwrap().title(id).await.unwrap();
         }
         assert_eq!((server.connections(), server.connections_peak()), (1, 1));
-        assert_eq!(pool.free(), 2);
+        assert_eq!(pool.available(), 2);
     });
 }
 
 #[test]
 fn a_request_given_up_closes_its_connection_before_another_is_opened() {
     block_on(async {
-        let manners = Manners { hanging: vec![4], ..Manners::default() };
-        let server = Server::start(manners).await.unwrap();
+        let behavior = Behavior { hanging: vec![4], ..Behavior::default() };
+        let server = Server::start(behavior).await.unwrap();
         let pool = Pool::new(server.url().parse().unwrap(), 1);
         let mut connection = pool.check_out().await.unwrap();
         let until_it_hangs = async {
@@ -39,7 +39,7 @@ fn a_request_given_up_closes_its_connection_before_another_is_opened() {
         assert!(with_timeout(connection.title(4), until_it_hangs).await.is_err());
         drop(connection);
         let mut connection = pool.check_out().await.unwrap();
-        assert_eq!(connection.title(1).await.unwrap(), "the patient gate");
+        assert_eq!(connection.title(1).await.unwrap(), "the early harbour");
         assert_eq!((server.connections(), server.connections_peak()), (2, 1));
     });
 }
@@ -76,12 +76,12 @@ fn a_connection_that_the_server_closed_is_replaced() {
 #[test]
 fn a_checkout_given_up_costs_no_connection() {
     block_on(async {
-        let server = Server::start(Manners::default()).await.unwrap();
+        let server = Server::start(Behavior::default()).await.unwrap();
         let pool = Pool::new(server.url().parse().unwrap(), 1);
         let out = pool.check_out().await.unwrap();
         assert!(with_timeout(pool.check_out(), ready(())).await.is_err());
         drop(out);
-        assert_eq!(pool.free(), 1);
+        assert_eq!(pool.available(), 1);
         assert!(pool.check_out().await.is_ok());
     });
 }
