@@ -19,7 +19,7 @@ use fairgate_examples::timeline::{self, Outcome, Timeline};
 use smol::{LocalExecutor, Timer};
 
 /// Each job reads a total, works, and writes the total plus 1. The jobs run without protection, under a semaphore, under
-/// a semaphore of 1, and under a mutex. Last, one task releases the permits that others acquire.
+/// a semaphore of 1, and under a mutex. Last, one task adds the permits that others acquire.
 #[derive(Parser)]
 struct Options {
     /// How many jobs start together
@@ -109,7 +109,7 @@ fn main() -> ExitCode {
 
     let title = "Semaphore::new(0): the producer adds a permit for each item";
     say!(
-        "\n{title}\nOnly a semaphore can do this: the permits are released by a task that never acquired one."
+        "\n{title}\nOnly a semaphore can do this: the permits are added by a task that never acquired one."
     );
     let timeline = produce_and_consume(&options);
     output::print(&timeline.draw(output::columns()));

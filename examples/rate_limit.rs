@@ -18,7 +18,7 @@ use fairgate_examples::timeline::Outcome;
 use smol::stream::StreamExt;
 use smol::{LocalExecutor, Timer, future};
 
-/// Sends requests to a server with a quota: it answers only so many in a second, and refuses the rest. Run 1 limits the
+/// Sends requests to a server with a quota, which refuses requests beyond a number in each second. Run 1 limits the
 /// requests at a time, which does not help. Run 2 does the same and retries what was refused. Run 3 uses a token bucket:
 /// each request uses up a permit, and a timer adds new ones.
 #[derive(Parser)]
@@ -47,7 +47,7 @@ const LATENCY: u64 = 40;
 const ROUND_TRIP: u64 = 10;
 const FIRST_PAUSE: u64 = 200;
 
-/// A semaphore whose permits are used up. Only time adds new ones.
+/// Permits are used up, and only time adds new ones.
 struct TokenBucket {
     tokens: Semaphore,
     burst: usize,
@@ -84,7 +84,7 @@ async fn three_runs(options: &Options) -> Result<(), String> {
     let slots = Semaphore::new(options.permits);
     let title = format!("Run 1: {} at a time", count(options.permits, "request"));
     say!(
-        "\n{title}\nThe limit knows nothing about seconds: a fast answer or refusal makes room for the next request."
+        "\n{title}\nThe limit does not count seconds: each answer makes room for the next request."
     );
     let limited = run(options, &title, async |client, id, task| {
         task.waiting();

@@ -18,7 +18,7 @@ pub struct Common {
 }
 
 impl Common {
-    /// So many milliseconds, made longer by `--slow`.
+    /// A number of milliseconds, multiplied by `--slow`.
     pub fn time(&self, milliseconds: u64) -> Duration {
         Duration::from_millis(milliseconds) * self.slow
     }

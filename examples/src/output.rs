@@ -66,7 +66,7 @@ fn terminal_columns() -> Option<usize> {
     Some(usize::from(columns))
 }
 
-/// Wraps each line; continuation lines are indented by two more columns than the line they continue.
+/// Wraps at `columns`. A continuation is indented by two more columns.
 fn wrap(text: &str, columns: usize) -> String {
     let wrap_line = |line: &str| {
         let indent = line.len() - line.trim_start().len();

@@ -84,7 +84,7 @@ pub fn save(file: Option<&Path>, title: &str, panels: &[Panel]) -> Result<(), St
     write_svg(file, height, title, &description, |area| draw(area, panels))
 }
 
-/// Writes an SVG file with a title and a description for readers who do not see the picture.
+/// Writes an SVG file with a title and a description for screen readers.
 pub fn write_svg(
     file: Option<&Path>,
     height: i32,

@@ -106,7 +106,7 @@ impl TaskRecorder {
         self.enter(Phase::Holding);
     }
 
-    /// Neither waiting nor holding.
+    /// Reports that the task does not wait and does not hold a permit.
     pub fn idle(&self) {
         self.write(OpenRow::end_span);
         if let Some(live) = &self.recorder.live {
@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_idle_task_neither_waits_nor_holds() {
+    fn an_idle_task_has_no_span() {
         let recorder = Recorder::start(Clock::Turns(AtomicUsize::new(0)), "holding", None);
         let task = recorder.task("a");
         task.holding();

@@ -84,7 +84,7 @@ fn lines(parser: &Parser) -> String {
     rows.join("\n")
 }
 
-/// The number in front of a word on the line of counts.
+/// The number before `word` in the counts.
 fn counts(screen: &str, word: &str) -> Option<usize> {
     let line = screen.lines().find(|line| line.contains(" in flight, "))?;
     let counts = line.split(", ").find(|count| count.ends_with(word))?;
