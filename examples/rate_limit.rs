@@ -83,9 +83,7 @@ async fn three_runs(options: &Options) -> Result<(), String> {
 
     let slots = Semaphore::new(options.permits);
     let title = format!("Run 1: {} at a time", count(options.permits, "request"));
-    say!(
-        "\n{title}\nThe limit does not count seconds: each answer makes room for the next request."
-    );
+    say!("\n{title}\nThe limit does not count seconds: each answer makes room for the next request.");
     let limited = run(options, &title, async |client, id, task| {
         task.waiting();
         let _slot = slots.acquire().await.expect("the semaphore is never closed");

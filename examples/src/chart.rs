@@ -147,19 +147,16 @@ fn draw_chart(area: &Area<'_>, chart: &Chart, periods: usize, highest: usize) ->
         for (low, high, color, mark) in
             [(0, period.answered, DONE, '✓'), (period.answered, period.sent(), REFUSED, '!')]
         {
-            if low < high {
-                area.draw(&Rectangle::new([(from, y(high)), (to, y(low))], color.filled()))?;
-                let label = format!("{} {mark}", high - low);
-                let middle = (y(low) + y(high)) / 2;
-                let style = TextStyle::from(("sans-serif", TEXT_SIZE).into_font()).color(&WHITE).pos(
-                    plotters::style::text_anchor::Pos::new(
-                        HPos::Center,
-                        plotters::style::text_anchor::VPos::Center,
-                    ),
-                );
-                if y(low) - y(high) >= TEXT_SIZE {
-                    area.draw(&Text::new(label, ((from + to) / 2, middle), style))?;
-                }
+            if low == high {
+                continue;
+            }
+            area.draw(&Rectangle::new([(from, y(high)), (to, y(low))], color.filled()))?;
+            let (label, center) = (format!("{} {mark}", high - low), (from + to) / 2);
+            if y(low) - y(high) >= TEXT_SIZE {
+                let at = (center, (y(low) + y(high)) / 2);
+                picture::colored_text(area, &label, at, TEXT_SIZE, HPos::Center, WHITE)?;
+            } else if high == period.sent() {
+                picture::text(area, &label, (center, y(high) - TEXT_SIZE / 2), TEXT_SIZE, HPos::Center)?;
             }
         }
     }

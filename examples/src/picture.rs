@@ -207,7 +207,7 @@ pub fn text(area: &Area<'_>, words: &str, at: (i32, i32), size: i32, side: HPos)
     colored_text(area, words, at, size, side, TEXT)
 }
 
-fn colored_text(
+pub fn colored_text(
     area: &Area<'_>,
     words: &str,
     at: (i32, i32),

@@ -38,6 +38,8 @@ fn words(svg: &str) -> (Vec<&str>, [usize; 3]) {
     let marks = ["✓", "!", "×"].map(|mark| words().filter(|text| *text == mark).count());
     let words: Vec<_> = words()
         .filter(|text| text.chars().count() > 1 && !text.starts_with(|c: char| c.is_ascii_digit()))
+        // How long retries take is random.
+        .filter(|text| !text.starts_with("second "))
         .collect();
     assert!(!words.is_empty(), "a picture without words");
     (words, marks)
