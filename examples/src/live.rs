@@ -21,9 +21,11 @@ pub struct Words {
 }
 
 pub struct Live {
+    /// It locks itself, then the tasks, to draw them. So no code may call it while it holds the tasks.
     bar: ProgressBar,
     tasks: Arc<Mutex<Vec<Task>>>,
     words: Words,
+    prints_log: bool,
 }
 
 struct Task {
@@ -40,6 +42,10 @@ enum State {
 
 impl Live {
     pub fn new(words: Words) -> Self {
+        Self::draw_to(ProgressDrawTarget::stdout(), Duration::from_millis(100), words)
+    }
+
+    fn draw_to(target: ProgressDrawTarget, interval: Duration, words: Words) -> Self {
         let tasks: Arc<Mutex<Vec<Task>>> = Arc::default();
         let shown = tasks.clone();
         // Evaluated at each tick: what is drawn is the state at that moment.
@@ -49,9 +55,10 @@ impl Live {
         };
         let template =
             ProgressStyle::with_template("{tasks}").expect("a valid template").with_key("tasks", draw);
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout()).with_style(template);
-        bar.enable_steady_tick(Duration::from_millis(100));
-        Self { bar, tasks, words }
+        let prints_log = words.log && target.is_hidden();
+        let bar = ProgressBar::with_draw_target(None, target).with_style(template);
+        bar.enable_steady_tick(interval);
+        Self { bar, tasks, words, prints_log }
     }
 
     pub fn add(&self, name: &str) {
@@ -79,7 +86,7 @@ impl Live {
         let mut tasks = self.tasks.lock().unwrap();
         tasks[task].state = state;
         let is_logged = matches!(state, State::In(Phase::Holding) | State::Ended(_));
-        if self.words.log && is_logged && self.bar.is_hidden() {
+        if self.prints_log && is_logged {
             let word = word(state, self.words);
             say!("  {} {word:<9} | {}", tasks[task].name, counts(&tasks, self.words));
         }
@@ -173,7 +180,11 @@ fn frame(tasks: &[Task], words: Words, rows: usize, columns: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+
     use console::strip_ansi_codes;
+    use indicatif::InMemoryTerm;
 
     use super::*;
 
@@ -219,6 +230,25 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn tasks_may_change_while_they_are_drawn() {
+        let terminal = Box::new(InMemoryTerm::new(24, 80));
+        let words = Words { log: true, ..WORDS };
+        let target = ProgressDrawTarget::term_like_with_hz(terminal, 255);
+        let live = Live::draw_to(target, Duration::from_millis(1), words);
+        live.add("a task");
+        let (done, wait_until_done) = mpsc::channel();
+        thread::spawn(move || {
+            for phase in [Phase::Waiting, Phase::Holding].repeat(100_000) {
+                live.enter(0, phase);
+            }
+            let _ = done.send(());
+        });
+        wait_until_done
+            .recv_timeout(Duration::from_secs(60))
+            .expect("the display and the tasks do not deadlock");
     }
 
     #[test]

@@ -3,13 +3,16 @@
 mod common;
 
 use std::io::Read;
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{EXAMPLES, program, quick};
 use portable_pty::{Child, CommandBuilder, PtySize, native_pty_system};
 use vt100::Parser;
+
+/// Far longer than a program here is silent.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A program in a terminal.
 struct Terminal {
@@ -44,7 +47,7 @@ impl Terminal {
 
     /// Reads until the screen satisfies `seen`, and calls `check` with each screen on the way.
     fn wait_for(&mut self, what: &str, seen: impl Fn(&str) -> bool, check: impl Fn(&str)) {
-        let patience = Instant::now() + Duration::from_secs(60);
+        let patience = Instant::now() + PATIENCE;
         loop {
             let screen = lines(&self.parser);
             check(&screen);
@@ -61,8 +64,12 @@ impl Terminal {
 
     /// Reads until the program has ended.
     fn finish(mut self) -> Parser {
-        while let Ok(bytes) = self.output.recv() {
-            self.parser.process(&bytes);
+        loop {
+            match self.output.recv_timeout(PATIENCE) {
+                Ok(bytes) => self.parser.process(&bytes),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("the program hangs:\n{}", lines(&self.parser)),
+            }
         }
         let status = self.child.wait().unwrap();
         assert!(status.success(), "{status:?}:\n{}", lines(&self.parser));
