@@ -1,8 +1,5 @@
-//! `with_timeout` takes any future as its deadline: three timers, one and the same code.
+//! `with_timeout` accepts any future as its deadline: the same code with three timers.
 
-mod shared;
-
-use std::path::PathBuf;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
@@ -12,86 +9,104 @@ use std::time::Duration;
 
 use clap::Parser;
 use fairgate::{Semaphore, with_timeout};
-use shared::picture::{self, Panel};
-use shared::record::{Pen, Recorder};
-use shared::timeline::Ending;
+use fairgate_examples::live::Words;
+use fairgate_examples::options::{Common, milliseconds};
+use fairgate_examples::output;
+use fairgate_examples::picture::{self, Panel};
+use fairgate_examples::recorder::{Recorder, TaskRecorder};
+use fairgate_examples::say;
+use fairgate_examples::timeline::Outcome;
 
-/// Waits for a permit with a time limit: under smol's timer, under tokio's, and under one that is
-/// written out here. Each waits once in vain and once with success.
+/// Waits for a permit with a time limit, using smol's timer, tokio's timer, and one that is written in this file. Each
+/// of them waits twice: once while the permit is held, and once while it is available.
 #[derive(Parser)]
 struct Options {
     /// How long to wait for a permit
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, value_name = "MS", default_value = "300", value_parser = milliseconds())]
     timeout_ms: u64,
-    /// Draw the timeline into this file, too
-    #[arg(long, value_name = "FILE")]
-    svg: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
 }
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let limit = Duration::from_millis(options.timeout_ms);
-    println!("Each timer limits two waits for a permit: one while it is taken, one while it is free.");
-    let recorder = Recorder::new();
-    smol::block_on(wait_twice("smol", &recorder, || smol::Timer::after(limit)));
-    let tokio = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    let tokio = tokio.expect("a runtime with nothing but a clock");
-    tokio.block_on(wait_twice("tokio", &recorder, || tokio::time::sleep(limit)));
-    smol::block_on(wait_twice("thread", &recorder, || ThreadTimer::after(limit)));
+    let limit = options.common.time(options.timeout_ms);
+    say!("Each timer limits two waits for a permit to {limit:?}.");
+    say!("During the first wait the permit is held, during the second it is available.");
+    let recorder = Recorder::live(Words { one: "holding", many: "holding", log: false });
+    let results = [
+        smol::block_on(wait_twice("smol", &recorder, || smol::Timer::after(limit))),
+        tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .expect("a runtime that only has a clock")
+            .block_on(wait_twice("tokio", &recorder, || tokio::time::sleep(limit))),
+        smol::block_on(wait_twice("thread", &recorder, || ThreadTimer::after(limit))),
+    ];
     let timeline = recorder.timeline();
-    print!("{timeline}");
-    let title = "One time limit, three timers: the first wait is in vain";
-    shared::exit(picture::save(options.svg.as_deref(), &[Panel::new(title, timeline)]))
+    results.iter().for_each(|result| say!("{result}"));
+    output::print(&timeline.draw(output::columns()));
+    let title = "Three timers: the first wait times out, the second succeeds";
+    let panels = [Panel::new(title, timeline)];
+    output::exit(picture::save(options.common.svg.as_deref(), title, &panels))
 }
 
-/// Nothing in here knows what kind of timer it is.
-async fn wait_twice<D: Future>(name: &str, recorder: &Arc<Recorder>, timer: impl Fn() -> D) {
+/// This function does not know which timer it uses.
+async fn wait_twice<D: Future>(name: &str, recorder: &Arc<Recorder>, timer: impl Fn() -> D) -> String {
     let semaphore = Semaphore::new(1);
-    let taken = semaphore.try_acquire().expect("a permit is free");
-    let first = wait_and_hold(&semaphore, &recorder.pen(format!("{name}, taken")), &timer).await;
-    let left = semaphore.waiters();
-    drop(taken);
-    let second = wait_and_hold(&semaphore, &recorder.pen(format!("{name}, free")), &timer).await;
-    println!("{name:<6} | taken: {}, {left} left in line | free: {}", first.word(), second.word());
+    let permit = semaphore.try_acquire().expect("the semaphore has a permit");
+    let first = wait_and_hold(&semaphore, &recorder.task(format!("{name}, held")), &timer).await;
+    let waiters = semaphore.waiters();
+    drop(permit);
+    let second = wait_and_hold(&semaphore, &recorder.task(format!("{name}, available")), &timer).await;
+    format!(
+        "  {name:<6} | held: {}, {waiters} left in the queue | available: {}",
+        first.word(),
+        second.word()
+    )
 }
 
-/// Waits for a permit for as long as the timer runs, and keeps it for as long again.
-async fn wait_and_hold<D: Future>(semaphore: &Semaphore, pen: &Pen, timer: impl Fn() -> D) -> Ending {
-    pen.waits();
+/// Waits for a permit for as long as the timer runs, and holds it for as long again.
+async fn wait_and_hold<D: Future>(
+    semaphore: &Semaphore,
+    task: &TaskRecorder,
+    timer: impl Fn() -> D,
+) -> Outcome {
+    task.waiting();
     let waited = with_timeout(semaphore.acquire(), timer()).await;
-    let ending = match waited {
+    let outcome = match waited {
         Ok(Ok(_permit)) => {
-            pen.holds();
+            task.holding();
             timer().await;
-            Ending::Done
+            Outcome::Done
         }
-        Ok(Err(_closed)) => Ending::Failed,
-        Err(_elapsed) => Ending::TimedOut,
+        Ok(Err(_closed)) => Outcome::Failed,
+        Err(_elapsed) => Outcome::TimedOut,
     };
-    pen.ends(ending);
-    ending
+    task.end(outcome);
+    outcome
 }
 
-/// A timer of thirty lines: a thread that sleeps, and then wakes whoever polled last.
-struct ThreadTimer(Arc<Mutex<Alarm>>);
+/// A timer in thirty lines: a thread that sleeps, then wakes the task that polled last.
+struct ThreadTimer(Arc<Mutex<State>>);
 
-enum Alarm {
-    Set(Option<Waker>),
-    Rung,
+enum State {
+    Running(Option<Waker>),
+    Elapsed,
 }
 
 impl ThreadTimer {
     fn after(delay: Duration) -> Self {
-        let alarm = Arc::new(Mutex::new(Alarm::Set(None)));
-        let ours = alarm.clone();
+        let state = Arc::new(Mutex::new(State::Running(None)));
+        let timer = Self(state.clone());
         thread::spawn(move || {
             thread::sleep(delay);
-            let before = std::mem::replace(&mut *alarm.lock().unwrap(), Alarm::Rung);
-            if let Alarm::Set(Some(waker)) = before {
+            let before = std::mem::replace(&mut *state.lock().unwrap(), State::Elapsed);
+            if let State::Running(Some(waker)) = before {
                 waker.wake();
             }
         });
-        Self(ours)
+        timer
     }
 }
 
@@ -100,8 +115,8 @@ impl Future for ThreadTimer {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match &mut *self.0.lock().unwrap() {
-            Alarm::Rung => Poll::Ready(()),
-            Alarm::Set(waker) => {
+            State::Elapsed => Poll::Ready(()),
+            State::Running(waker) => {
                 *waker = Some(cx.waker().clone());
                 Poll::Pending
             }

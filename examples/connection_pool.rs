@@ -1,66 +1,75 @@
-//! A pool of real connections behind a semaphore: whoever has a permit has a connection.
+//! A pool of real connections behind a semaphore: a permit stands for a connection.
 
-mod shared;
-
-use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Parser;
 use fairgate::with_timeout;
-use shared::client::Problem;
-use shared::picture::{self, Panel};
-use shared::pool::Pool;
-use shared::record::{Pen, Recorder};
-use shared::server::{Manners, Server};
-use shared::timeline::Ending;
+use fairgate_examples::client::Problem;
+use fairgate_examples::live::Words;
+use fairgate_examples::options::{Common, milliseconds, number_up_to};
+use fairgate_examples::output::{self, count};
+use fairgate_examples::picture::{self, Panel};
+use fairgate_examples::pool::Pool;
+use fairgate_examples::recorder::{Recorder, TaskRecorder};
+use fairgate_examples::say;
+use fairgate_examples::server::{Behavior, Server};
+use fairgate_examples::timeline::Outcome;
 use smol::{LocalExecutor, Timer};
 
-/// Twelve tasks fetch thirty-six posts over three connections. Then all connections are out, and
-/// somebody who wants one waits for no longer than the checkout timeout.
+/// Twelve tasks fetch three posts each, over three connections. After that all connections are checked out, and another
+/// task waits for one until the checkout timeout.
 #[derive(Parser)]
 struct Options {
     /// How many connections the pool opens at most
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=50))]
-    connections: u32,
-    /// How many tasks share them; each fetches three posts
-    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=33))]
-    tasks: u32,
-    /// How long to wait for a connection when all are out
-    #[arg(long, default_value_t = 500)]
+    #[arg(long, value_name = "N", default_value = "3", value_parser = number_up_to(50))]
+    connections: usize,
+    /// How many tasks share them
+    #[arg(long, value_name = "N", default_value = "12", value_parser = number_up_to(33))]
+    tasks: usize,
+    /// How long to wait for a connection while all are checked out
+    #[arg(long, value_name = "MS", default_value = "500", value_parser = milliseconds())]
     checkout_ms: u64,
-    /// Draw the two timelines into this file, too
-    #[arg(long, value_name = "FILE")]
-    svg: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
 }
 
-/// The quickest answer takes this long, the slowest not quite twice as long.
-const LATENCY: Duration = Duration::from_millis(40);
+/// The fastest answer, in milliseconds. The slowest takes nearly twice as long.
+const LATENCY: u64 = 60;
+
+const WORDS: Words = Words { one: "connected", many: "connected", log: false };
 
 fn main() -> ExitCode {
-    shared::exit(smol::block_on(both(&Options::parse())))
+    output::exit(smol::block_on(two_runs(&Options::parse())))
 }
 
-async fn both(options: &Options) -> Result<(), String> {
-    let manners = Manners { latency: LATENCY, ..Manners::default() };
-    let server = Server::start(manners).await.map_err(|error| format!("no server: {error}"))?;
-    let pool = Pool::new(server.url().parse()?, options.connections as usize);
-    let crowd = crowd(options, &pool).await;
-    println!("  The server saw {} connections", server.connections_peak());
-    let all_out = all_out(options, &pool).await.map_err(|problem| format!("a post {problem}"))?;
-    println!("  The server saw {} connections", server.connections_peak());
-    println!("  Connections free again: {}", pool.free());
-    picture::save(options.svg.as_deref(), &[crowd, all_out])
+async fn two_runs(options: &Options) -> Result<(), String> {
+    let behavior = Behavior { latency: options.common.time(LATENCY), ..Behavior::default() };
+    let server =
+        Server::start(behavior).await.map_err(|error| format!("cannot start a server: {error}"))?;
+    let pool = Pool::new(server.url().parse()?, options.connections);
+    let shared = share_connections(options, &pool).await;
+    let print_peak = || {
+        let peak = count(server.connections_peak(), "connection");
+        say!("  The server's own count: at most {peak} open");
+    };
+    print_peak();
+    let exhausted = exhaust(options, &pool).await.map_err(|problem| format!("a post {problem}"))?;
+    print_peak();
+    say!("  Available connections: {}", pool.available());
+    let title = "A pool of connections behind a semaphore";
+    picture::save(options.common.svg.as_deref(), title, &[shared, exhausted])
 }
 
-/// More tasks than connections.
-async fn crowd(options: &Options, pool: &Pool) -> Panel {
-    let title = format!("{} tasks share {} connections", options.tasks, options.connections);
-    println!("{title}\nEach fetches three posts, and checks a connection out for each of them.");
-    let recorder = Recorder::new();
+/// Run 1: more tasks than connections.
+async fn share_connections(options: &Options, pool: &Pool) -> Panel {
+    let verb = if options.tasks == 1 { "uses" } else { "share" };
+    let title =
+        format!("{} {verb} {}", count(options.tasks, "task"), count(options.connections, "connection"));
+    say!("{title}\nEach task fetches three posts. It checks a connection out for each of them.");
+    let recorder = Recorder::live(WORDS);
     let executor = LocalExecutor::new();
     let tasks: Vec<_> = (1..=options.tasks)
-        .map(|task| executor.spawn(three_posts(pool, task, recorder.pen(format!("task {task}")))))
+        .map(|number| executor.spawn(three_posts(pool, number, recorder.task(format!("task {number}")))))
         .collect();
     let fetched = executor.run(async {
         let mut fetched = 0;
@@ -69,57 +78,63 @@ async fn crowd(options: &Options, pool: &Pool) -> Panel {
         }
         fetched
     });
-    println!("  Fetched {} titles", fetched.await);
+    let fetched = fetched.await;
     let timeline = recorder.timeline();
-    print!("{timeline}");
+    say!("  Fetched {}", count(fetched, "title"));
+    output::print(&timeline.draw(output::columns()));
     Panel::new(title, timeline)
 }
 
-/// Fetches three posts, one checkout each, and tells how many came.
-async fn three_posts(pool: &Pool, task: u32, pen: Pen) -> usize {
+/// Fetches three posts with one checkout each, and returns how many were fetched.
+async fn three_posts(pool: &Pool, number: usize, task: TaskRecorder) -> usize {
     let mut fetched = 0;
-    for id in 3 * task - 2..=3 * task {
-        pen.waits();
+    for id in 3 * number - 2..=3 * number {
+        task.waiting();
         let Ok(mut connection) = pool.check_out().await else { continue };
-        pen.holds();
-        fetched += usize::from(connection.title(id).await.is_ok());
-        pen.rests();
+        task.holding();
+        fetched += usize::from(connection.title(id as u32).await.is_ok());
+        task.idle();
     }
-    pen.ends(if fetched == 3 { Ending::Done } else { Ending::Failed });
+    task.end(if fetched == 3 { Outcome::Done } else { Outcome::Failed });
     fetched
 }
 
-/// All connections are out, and one more task wants one: in vain, and again when they are back.
-async fn all_out(options: &Options, pool: &Pool) -> Result<Panel, Problem> {
-    let limit = Duration::from_millis(options.checkout_ms);
-    let title = format!("All {} connections are out; {limit:?} to check one out", options.connections);
-    println!("\n{title}");
-    let recorder = Recorder::new();
-    let mut out = Vec::new();
-    for keeper in 1..=options.connections {
-        let pen = recorder.pen(format!("keeper {keeper}"));
+/// Run 2: all connections are checked out. A task that wants one times out, and succeeds after they are returned.
+async fn exhaust(options: &Options, pool: &Pool) -> Result<Panel, Problem> {
+    let limit = options.common.time(options.checkout_ms);
+    let title = match options.connections {
+        1 => format!("The only connection is checked out; a checkout may take {limit:?}"),
+        n => format!("All {n} connections are checked out; a checkout may take {limit:?}"),
+    };
+    say!("\n{title}");
+    let recorder = Recorder::live(WORDS);
+    let mut checked_out = Vec::new();
+    for number in 1..=options.connections {
+        let task = recorder.task(format!("holder {number}"));
         let connection = pool.check_out().await?;
-        pen.holds();
-        out.push((connection, pen));
+        task.holding();
+        checked_out.push((connection, task));
     }
-    let late = recorder.pen("too late");
-    late.waits();
-    match with_timeout(pool.check_out(), Timer::after(limit)).await {
-        Ok(_) => println!("  A connection, though all were out: a bug"),
-        Err(elapsed) => println!("  No connection within {limit:?}: {elapsed}"),
-    }
-    late.ends(Ending::TimedOut);
-    for (connection, pen) in out {
-        pen.ends(Ending::Done);
+    let first = recorder.task("first try");
+    first.waiting();
+    let outcome = with_timeout(pool.check_out(), Timer::after(limit)).await.map(drop);
+    first.end(Outcome::TimedOut);
+    for (connection, task) in checked_out {
+        task.end(Outcome::Done);
         drop(connection);
     }
-    let again = recorder.pen("again");
-    again.waits();
+    let second = recorder.task("second try");
+    second.waiting();
     let mut connection = pool.check_out().await?;
-    again.holds();
-    println!("  Tried again, and fetched: {}", connection.title(1).await?);
-    again.ends(Ending::Done);
+    second.holding();
+    let fetched = connection.title(1).await?;
+    second.end(Outcome::Done);
     let timeline = recorder.timeline();
-    print!("{timeline}");
+    match outcome {
+        Ok(()) => say!("  A connection was checked out, though all were: this is a bug"),
+        Err(elapsed) => say!("  No connection within {limit:?}: {elapsed}"),
+    }
+    say!("  The second try fetched: {fetched}");
+    output::print(&timeline.draw(output::columns()));
     Ok(Panel::new(title, timeline))
 }

@@ -1,52 +1,57 @@
-//! Greedy and polite tasks before a fair semaphore and before a textbook one.
-
-mod shared;
+//! Tasks that acquire again at once, on a fair semaphore and on a textbook semaphore.
 
 use std::cell::RefCell;
-use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser;
 use fairgate::Semaphore;
-use shared::picture::{self, Panel};
-use shared::textbook::Textbook;
-use shared::timeline::{Doing, Ending, Row, Span, Timeline};
-use smol::LocalExecutor;
-use smol::future::yield_now;
+use fairgate_examples::live::Words;
+use fairgate_examples::options::{Common, number_up_to};
+use fairgate_examples::output::{self, count};
+use fairgate_examples::picture::{self, Panel};
+use fairgate_examples::recorder::{Recorder, TaskRecorder};
+use fairgate_examples::say;
+use fairgate_examples::textbook::Textbook;
+use fairgate_examples::timeline::{Outcome, Phase, Row};
+use smol::{LocalExecutor, Timer};
 
-/// A crowd shares one permit. A greedy task asks again the moment it has given the permit back; a
-/// polite one asks once. Time is counted in turns, so each run shows the same.
+/// Several tasks share one permit. A greedy task acquires it again as soon as it has released it, a polite task acquires
+/// it once. The axis counts turns, not time, so each run shows the same.
 #[derive(Parser)]
 struct Options {
     /// How many greedy tasks there are
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=20))]
-    greedy: u32,
+    #[arg(long, value_name = "N", default_value = "2", value_parser = number_up_to(20))]
+    greedy: usize,
     /// How many polite tasks there are
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=20))]
-    polite: u32,
-    /// How many turns a greedy task wants
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=100))]
-    wants: u32,
-    /// Draw the two timelines into this file, too
-    #[arg(long, value_name = "FILE")]
-    svg: Option<PathBuf>,
+    #[arg(long, value_name = "N", default_value = "5", value_parser = number_up_to(20))]
+    polite: usize,
+    /// How many turns a greedy task takes
+    #[arg(long, value_name = "N", default_value = "8", value_parser = number_up_to(100))]
+    turns: usize,
+    #[command(flatten)]
+    common: Common,
 }
 
-/// One permit, kept by either semaphore.
+/// The length of a turn, in milliseconds.
+const TURN: u64 = 20;
+
+/// Both semaphores, with one permit.
 trait OnePermit {
-    /// Waits for the permit, and gives it back after `turn`.
-    async fn hold_for(&self, turn: impl Future<Output = ()>);
+    /// Acquires the permit, and releases it after `turn`.
+    async fn hold_during(&self, turn: impl Future<Output = ()>);
 }
 
 impl OnePermit for Semaphore {
-    async fn hold_for(&self, turn: impl Future<Output = ()>) {
-        let _permit = self.acquire().await.expect("nobody closes it");
+    async fn hold_during(&self, turn: impl Future<Output = ()>) {
+        let _permit = self.acquire().await.expect("the semaphore is never closed");
         turn.await;
     }
 }
 
 impl OnePermit for Textbook {
-    async fn hold_for(&self, turn: impl Future<Output = ()>) {
+    async fn hold_during(&self, turn: impl Future<Output = ()>) {
         let _permit = self.acquire().await;
         turn.await;
     }
@@ -54,116 +59,101 @@ impl OnePermit for Textbook {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    println!(
-        "One permit. A greedy task wants {} turns and asks again at once; a polite one wants 1.",
-        options.wants
+    say!(
+        "One permit. A greedy task takes {} and acquires again at once; a polite task takes 1.",
+        count(options.turns, "turn")
     );
     let panels = [
-        show("fairgate: whoever asks again goes to the back", &options, &Semaphore::new(1)),
-        show("Textbook: whoever is quick overtakes", &options, &Textbook::new(1)),
+        run(
+            "fairgate: a task that acquires again goes to the back of the queue",
+            &options,
+            &Semaphore::new(1),
+        ),
+        run("Textbook: a task that acquires again overtakes the queue", &options, &Textbook::new(1)),
     ];
-    shared::exit(picture::save(options.svg.as_deref(), &panels))
+    let title = "Greedy and polite tasks on a fair semaphore and on a textbook semaphore";
+    output::exit(picture::save(options.common.svg.as_deref(), title, &panels))
 }
 
-fn show(title: &str, options: &Options, gate: &impl OnePermit) -> Panel {
-    println!("\n{title}");
-    let hall = Hall::of(options);
-    hall.play(gate);
-    hall.tell();
-    Panel::new(title, hall.timeline())
-}
-
-/// Everybody who shares the permit, and the turns they had.
-struct Hall {
-    wants: Vec<u32>,
-    book: RefCell<Book>,
-}
-
-struct Book {
-    rows: Vec<Row>,
-    served: Vec<usize>,
-}
-
-impl Hall {
-    fn of(options: &Options) -> Self {
-        let greedy = (1..=options.greedy).map(|n| (format!("greedy {n}"), options.wants));
-        let polite = (1..=options.polite).map(|n| (format!("polite {n}"), 1));
-        let (names, wants): (Vec<_>, _) = greedy.chain(polite).unzip();
-        let rows = names.into_iter().map(|name| Row { name, ending: Some(Ending::Done), ..Row::default() });
-        Self { wants, book: RefCell::new(Book { rows: rows.collect(), served: Vec::new() }) }
-    }
-
-    /// On one thread, so that the tasks come in the order of their rows.
-    fn play(&self, gate: &impl OnePermit) {
-        let executor = LocalExecutor::new();
-        let tasks: Vec<_> = (0..self.wants.len()).map(|me| executor.spawn(self.visit(me, gate))).collect();
-        smol::block_on(executor.run(async {
-            for task in tasks {
-                task.await;
-            }
-        }));
-    }
-
-    async fn visit(&self, me: usize, gate: &impl OnePermit) {
-        for _ in 0..self.wants[me] {
-            let came = self.now();
-            gate.hold_for(async {
-                let served = self.now();
-                // The others run, and those who are new stand in line.
-                yield_now().await;
-                self.note(me, came, served);
-            })
-            .await;
+fn run(title: &str, options: &Options, semaphore: &impl OnePermit) -> Panel {
+    say!("\n{title}");
+    let recorder = Recorder::live_in_turns(Words { one: "holding", many: "holding", log: false });
+    let greedy = (1..=options.greedy).map(|n| (format!("greedy {n}"), options.turns));
+    let polite = (1..=options.polite).map(|n| (format!("polite {n}"), 1));
+    let order = RefCell::new(Vec::new());
+    let executor = LocalExecutor::new();
+    let tasks: Vec<_> = greedy
+        .chain(polite)
+        .map(|(name, turns)| {
+            let task = recorder.task(&name);
+            executor.spawn(take_turns(
+                name,
+                turns,
+                options.common.time(TURN),
+                semaphore,
+                &order,
+                task,
+                recorder.clone(),
+            ))
+        })
+        .collect();
+    smol::block_on(executor.run(async {
+        for task in tasks {
+            task.await;
         }
-    }
+    }));
+    drop(executor);
+    let timeline = recorder.timeline();
+    output::print(&timeline.draw(output::columns()));
+    print_order(&order.into_inner(), &timeline.rows);
+    Panel::new(title, timeline)
+}
 
-    /// Turns had so far.
-    fn now(&self) -> f64 {
-        self.book.borrow().served.len() as f64
+async fn take_turns(
+    name: String,
+    turns: usize,
+    length: Duration,
+    semaphore: &impl OnePermit,
+    order: &RefCell<Vec<String>>,
+    task: TaskRecorder,
+    recorder: Arc<Recorder>,
+) {
+    for turn in 1..=turns {
+        task.waiting();
+        let hold = async {
+            task.holding();
+            order.borrow_mut().push(name.clone());
+            // The other tasks run, and enqueue.
+            Timer::after(length).await;
+            recorder.next_turn();
+            if turn == turns { task.end(Outcome::Done) } else { task.idle() }
+        };
+        semaphore.hold_during(hold).await;
     }
+}
 
-    fn note(&self, me: usize, came: f64, served: f64) {
-        let mut book = self.book.borrow_mut();
-        book.served.push(me);
-        book.rows[me].spans.extend([
-            Span { doing: Doing::Waiting, from: came, to: served },
-            Span { doing: Doing::Holding, from: served, to: served + 1.0 },
-        ]);
-    }
-
-    fn timeline(&self) -> Timeline {
-        Timeline { unit: "turns", rows: self.book.borrow().rows.clone() }
-    }
-
-    fn tell(&self) {
-        print!("{}", self.timeline());
-        let book = self.book.borrow();
-        let runs = book.served.chunk_by(|a, b| a == b);
-        let runs: Vec<_> = runs.map(|run| short(&book.rows[run[0]].name, run.len())).collect();
-        println!("  Order served: {}", runs.join(" "));
-        let (wait, who) = book
-            .rows
-            .iter()
-            .map(|row| (longest_wait(row), &row.name))
-            .max_by(|a, b| a.0.total_cmp(&b.0))
-            .expect("somebody came");
-        println!("  Longest wait: {wait} turns, {who}");
-        // Once each of the others has been served before you, it is your turn.
-        let patience = (book.rows.len() - 1) as f64;
-        let starved = book.rows.iter().filter(|row| longest_wait(row) > patience);
-        let starved: Vec<_> = starved.map(|row| row.name.as_str()).collect();
-        let starved = if starved.is_empty() { "nobody".to_owned() } else { starved.join(", ") };
-        println!("  Waited more than once around: {starved}");
-    }
+fn print_order(order: &[String], rows: &[Row]) {
+    let runs = order.chunk_by(|a, b| a == b);
+    let runs: Vec<_> = runs.map(|run| short(&run[0], run.len())).collect();
+    say!("  Order of turns: {}", runs.join(" "));
+    let longest = rows.iter().max_by(|a, b| longest_wait(a).total_cmp(&longest_wait(b)));
+    let longest = longest.expect("there are tasks");
+    say!("  Longest wait: {}, {}", count(longest_wait(longest) as usize, "turn"), longest.name);
+    // In strict order, a task waits for one turn of each other task at most.
+    let others = (rows.len() - 1) as f64;
+    let overtaken = rows.iter().filter(|row| longest_wait(row) > others);
+    let overtaken: Vec<_> = overtaken.map(|row| row.name.as_str()).collect();
+    let overtaken = if overtaken.is_empty() { "none".to_owned() } else { overtaken.join(", ") };
+    say!("  Waited for more than one turn of each other task: {overtaken}");
 }
 
 /// Eight turns of `greedy 1` as `g1×8`, one as `g1`.
 fn short(name: &str, turns: usize) -> String {
-    let who = name.replace("greedy ", "g").replace("polite ", "p");
-    if turns == 1 { who } else { format!("{who}×{turns}") }
+    let name = name.replace("greedy ", "g").replace("polite ", "p");
+    if turns == 1 { name } else { format!("{name}×{turns}") }
 }
 
 fn longest_wait(row: &Row) -> f64 {
-    let waits = row.spans.iter().filter(|span| span.doing == Doing::Waiting);
+    let waits = row.spans.iter().filter(|span| span.phase == Phase::Waiting);
     waits.map(|span| span.to - span.from).fold(0.0, f64::max)
 }

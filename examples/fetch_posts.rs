@@ -1,144 +1,163 @@
-//! The lesson: twenty posts fetched at once, then under a limit, then with a time limit as well.
-
-mod shared;
+//! The lesson: posts fetched all at once, then under a limit, then under a limit with a time limit for each.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::Parser;
-use clap::builder::RangedU64ValueParser;
 use fairgate::Semaphore;
-use shared::client::Site;
-use shared::lesson::{self, Fetched};
-use shared::picture::{self, Panel};
-use shared::record::Recorder;
-use shared::server::{Manners, Server};
+use fairgate_examples::client::Site;
+use fairgate_examples::lesson::{self, Fetched};
+use fairgate_examples::live::Words;
+use fairgate_examples::options::{Common, milliseconds, number_up_to};
+use fairgate_examples::output::{self, count};
+use fairgate_examples::picture::{self, Panel};
+use fairgate_examples::recorder::Recorder;
+use fairgate_examples::say;
+use fairgate_examples::server::{Behavior, Server};
+use fairgate_examples::timeline::{self, Outcome};
 
-/// Fetches posts over HTTP in three acts: all at once, a few at a time, and a few at a time with a
-/// time limit for each. Without --url it brings its own server.
+/// Fetches posts over HTTP three times: all at once, a few at a time, and a few at a time with a time limit for each
+/// request. Starts a server of its own, unless --url names another.
 #[derive(Parser)]
 struct Options {
-    /// Fetch BASE/posts/1 and so on from this server, say http://localhost:8000
+    /// Fetch BASE/posts/1 and so on from this server, over http:// or https://
     #[arg(long, value_name = "BASE")]
     url: Option<Site>,
-    /// How many posts acts 1 and 2 fetch
-    #[arg(long, default_value = "20", value_parser = at_least_one())]
+    /// Accept an https:// server with a certificate signed by one in this PEM file
+    #[arg(long, value_name = "FILE", requires = "url")]
+    ca: Option<PathBuf>,
+    /// How many posts runs 1 and 2 fetch
+    #[arg(long, value_name = "N", default_value = "20", value_parser = number_up_to(1000))]
     posts: usize,
-    /// How many of them act 2 has in flight
-    #[arg(long, default_value = "5", value_parser = at_least_one())]
+    /// How many requests run 2 has in flight at most
+    #[arg(long, value_name = "N", default_value = "5", value_parser = number_up_to(1000))]
     permits: usize,
-    /// How many posts act 3 fetches
-    #[arg(long, default_value = "10", value_parser = at_least_one())]
+    /// How many posts run 3 fetches
+    #[arg(long, value_name = "N", default_value = "10", value_parser = number_up_to(1000))]
     timed_posts: usize,
-    /// How many of them act 3 has in flight
-    #[arg(long, default_value = "3", value_parser = at_least_one())]
+    /// How many requests run 3 has in flight at most
+    #[arg(long, value_name = "N", default_value = "3", value_parser = number_up_to(1000))]
     timed_permits: usize,
-    /// How long a request of act 3 may take
-    #[arg(long, default_value_t = 2000)]
+    /// How long a request of run 3 may take
+    #[arg(long, value_name = "MS", default_value = "2000", value_parser = milliseconds())]
     timeout_ms: u64,
-    /// Own server: the quickest answer; the slowest takes nearly twice as long
-    #[arg(long, default_value_t = 200)]
+    /// The own server's fastest answer; the slowest takes nearly twice as long
+    #[arg(long, value_name = "MS", default_value = "200", value_parser = milliseconds())]
     latency_ms: u64,
-    /// Own server: more requests than this in flight are answered 429
-    #[arg(long, default_value_t = 10)]
+    /// The own server refuses a request if this many others are in flight
+    #[arg(long, value_name = "N", default_value_t = 10)]
     throttle: usize,
-    /// Own server: posts of act 3 that are never answered
-    #[arg(long, value_delimiter = ',', default_value = "4,7")]
+    /// Posts that the own server never answers in run 3
+    #[arg(long, value_name = "IDS", value_delimiter = ',', default_value = "4,7")]
     hang: Vec<u32>,
-    /// Draw the three timelines into this file, too
-    #[arg(long, value_name = "FILE")]
-    svg: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
 }
 
-fn at_least_one() -> RangedU64ValueParser<usize> {
-    RangedU64ValueParser::new().range(1..=1000)
-}
+const WORDS: Words = Words { one: "fetching", many: "in flight", log: true };
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    shared::exit(smol::block_on(three_acts(&options)))
+    output::exit(smol::block_on(three_runs(&options)))
 }
 
-async fn three_acts(options: &Options) -> Result<(), String> {
+async fn three_runs(options: &Options) -> Result<(), String> {
     let mut panels = Vec::new();
-    let act = Act::open(options, &[], format!("Act 1: {} posts, all at once", options.posts)).await?;
-    println!("Nobody waits for anybody. A server may not like that.");
-    let fetched = lesson::unlimited(&act.site, options.posts, &act.recorder).await;
-    panels.push(act.close(&fetched, fetched.iter().filter(|post| post.is_err()))?);
+    let posts = count(options.posts, "post");
+    let title = format!("Run 1: {posts}, all at once");
+    let about = match options.url {
+        None => format!("Nothing limits the requests. The server accepts {} at a time.", options.throttle),
+        Some(_) => "Nothing limits the requests.".to_owned(),
+    };
+    let run = Run::start(options, &[], title, &about).await?;
+    let fetched = lesson::unlimited(&run.site, options.posts, &run.recorder).await;
+    panels.push(run.finish(&fetched, fetched.iter().filter(|post| post.is_err()))?);
+    if panels[0].timeline.count(Outcome::Refused) > 0 {
+        say!("  Which posts are refused may differ from run to run: the first to arrive are accepted.");
+    }
 
-    let (posts, permits) = (options.posts, options.permits);
-    let act = Act::open(options, &[], format!("Act 2: {posts} posts, {permits} slots")).await?;
-    println!("Each task takes a slot before it asks, and gives it back after. The others wait in line.");
-    let slots = Arc::new(Semaphore::new(permits));
-    let fetched = lesson::limited(&act.site, posts, &slots, &act.recorder).await;
-    panels.push(act.close(&fetched, fetched.iter().filter(|post| post.is_err()))?);
-    println!("  Slots free again: {}", slots.available_permits());
+    let slots = Arc::new(Semaphore::new(options.permits));
+    let title = format!("Run 2: {posts}, {}", count(options.permits, "permit"));
+    let about = "Each task acquires a permit before its request and releases it after. The others wait.";
+    let run = Run::start(options, &[], title, about).await?;
+    let fetched = lesson::limited(&run.site, options.posts, &slots, &run.recorder).await;
+    panels.push(run.finish(&fetched, fetched.iter().filter(|post| post.is_err()))?);
+    say!("  Available permits: {}", slots.available_permits());
 
-    let (posts, permits) = (options.timed_posts, options.timed_permits);
-    let limit = Duration::from_millis(options.timeout_ms);
-    let title = format!("Act 3: {posts} posts, {permits} slots, {limit:?} for each request");
-    let act = Act::open(options, &options.hang, title).await?;
-    println!("Whoever takes longer is cut off, and its slot goes to the next.");
-    let slots = Arc::new(Semaphore::new(permits));
-    let fetched = lesson::timed(&act.site, posts, &slots, limit, &act.recorder).await;
-    panels.push(act.close(&fetched, &fetched)?);
-    println!("  Slots free again: {}", slots.available_permits());
-    picture::save(options.svg.as_deref(), &panels)
+    let slots = Arc::new(Semaphore::new(options.timed_permits));
+    let limit = options.common.time(options.timeout_ms);
+    let (posts, permits) = (count(options.timed_posts, "post"), count(options.timed_permits, "permit"));
+    let title = format!("Run 3: {posts}, {permits}, {limit:?} for each request");
+    let about = "A request that takes longer is cancelled, and its permit goes to the next task.";
+    let run = Run::start(options, &options.hang, title, about).await?;
+    let fetched = lesson::timed(&run.site, options.timed_posts, &slots, limit, &run.recorder).await;
+    panels.push(run.finish(&fetched, &fetched)?);
+    say!("  Available permits: {}", slots.available_permits());
+
+    timeline::align(panels.iter_mut().map(|panel| &mut panel.timeline));
+    let title = "The same posts fetched without a limit, under a limit, and with a time limit as well";
+    picture::save(options.common.svg.as_deref(), title, &panels)
 }
 
-fn print_lines<'a>(fetched: impl IntoIterator<Item = &'a Fetched>) {
-    for line in fetched {
-        match line {
-            Ok(title) => println!("  {title}"),
-            Err(error) => println!("  {error}"),
+fn print_results<'a>(fetched: impl IntoIterator<Item = &'a Fetched>) {
+    for result in fetched {
+        match result {
+            Ok(title) => say!("  {title}"),
+            Err(error) => say!("  {error}"),
         }
     }
 }
 
-/// The stage an act plays on.
-struct Act {
+/// A run before and after its requests.
+struct Run {
     title: String,
     site: Site,
     server: Option<Server>,
     recorder: Arc<Recorder>,
 }
 
-impl Act {
-    async fn open(options: &Options, hanging: &[u32], title: String) -> Result<Self, String> {
-        println!("\n{title}");
-        let recorder = Recorder::watched();
+impl Run {
+    async fn start(options: &Options, hanging: &[u32], title: String, about: &str) -> Result<Self, String> {
+        say!("\n{title}\n{about}");
+        let recorder = Recorder::live(WORDS);
         if let Some(site) = options.url.clone() {
+            let site = match &options.ca {
+                Some(file) => site.with_ca(file)?,
+                None => site,
+            };
             return Ok(Self { title, site, server: None, recorder });
         }
-        let manners = Manners {
-            latency: Duration::from_millis(options.latency_ms),
-            throttle: options.throttle,
+        let latency = options.common.time(options.latency_ms);
+        let behavior = Behavior {
+            latency,
+            round_trip: latency / 4,
+            max_in_flight: options.throttle,
             hanging: hanging.to_vec(),
-            ..Manners::default()
+            ..Behavior::default()
         };
-        let server = Server::start(manners).await.map_err(|error| format!("no server: {error}"))?;
+        let server =
+            Server::start(behavior).await.map_err(|error| format!("cannot start a server: {error}"))?;
         Ok(Self { title, site: server.url().parse()?, server: Some(server), recorder })
     }
 
-    /// Sums up and draws the act. One that fetched nothing at all is an error.
-    fn close<'a>(
+    /// Prints the results, the server's counts, and the timeline. It is an error if no post was fetched.
+    fn finish<'a>(
         self,
         fetched: &[Fetched],
-        lines: impl IntoIterator<Item = &'a Fetched>,
+        printed: impl IntoIterator<Item = &'a Fetched>,
     ) -> Result<Panel, String> {
         let timeline = self.recorder.timeline();
-        print_lines(lines);
+        print_results(printed);
         let titles = fetched.iter().flatten().count();
-        println!("  Fetched {titles} titles");
+        say!("  Fetched {}", count(titles, "title"));
         if let Some(server) = &self.server {
-            let (peak, throttled) = (server.peak(), server.throttled());
-            println!("  The server saw {peak} at once, and throttled {throttled}");
+            let (peak, refused) = (count(server.peak(), "request"), server.refused());
+            say!("  The server's own count: at most {peak} in flight, {refused} refused");
         }
-        print!("{timeline}");
+        output::print(&timeline.draw(output::columns()));
         match titles {
-            0 => Err("nothing could be fetched".to_owned()),
+            0 => Err("no post could be fetched".to_owned()),
             _ => Ok(Panel::new(self.title, timeline)),
         }
     }

@@ -1,56 +1,79 @@
-//! The same jobs with no limit, under a semaphore, and under a mutex, which is a semaphore of 1.
+//! The same jobs without protection, with semaphores, and with a mutex: which of them lose an update? And what a
+//! semaphore can do that a mutex cannot.
 
-mod shared;
-
-use std::path::PathBuf;
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
 use fairgate::{Mutex, Semaphore};
-use shared::picture::{self, Panel};
-use shared::record::Recorder;
-use shared::timeline::{Ending, Timeline};
+use fairgate_examples::live::Words;
+use fairgate_examples::options::{Common, milliseconds, number_up_to};
+use fairgate_examples::output::{self, count};
+use fairgate_examples::picture::{self, Panel};
+use fairgate_examples::recorder::Recorder;
+use fairgate_examples::say;
+use fairgate_examples::timeline::{self, Outcome, Timeline};
 use smol::{LocalExecutor, Timer};
 
-/// Runs the same jobs four times: with no limit, under a semaphore, under a semaphore of 1, and
-/// under a mutex. A lock lets one through at a time, a semaphore lets n.
+/// Each job reads a total, works, and writes the total plus 1. The jobs run without protection, under a semaphore, under
+/// a semaphore of 1, and under a mutex. Last, one task adds the permits that others acquire.
 #[derive(Parser)]
 struct Options {
     /// How many jobs start together
-    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=99))]
-    jobs: u32,
-    /// How many the semaphore lets through at a time
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=99))]
-    permits: u32,
+    #[arg(long, value_name = "N", default_value = "9", value_parser = number_up_to(99))]
+    jobs: usize,
+    /// How many permits the first semaphore has
+    #[arg(long, value_name = "N", default_value = "3", value_parser = number_up_to(99))]
+    permits: usize,
     /// How long the shortest job takes; the longest takes twice as long
-    #[arg(long, default_value_t = 120)]
+    #[arg(long, value_name = "MS", default_value = "120", value_parser = milliseconds())]
     work_ms: u64,
-    /// Draw the four timelines into this file, too
-    #[arg(long, value_name = "FILE")]
-    svg: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
 }
 
-/// What stands between a job and its work.
-enum Gate {
-    Open,
-    Semaphore(Semaphore),
-    Mutex(Mutex<()>),
+const WORDS: Words = Words { one: "working", many: "working", log: false };
+
+/// The total, and what protects it.
+enum Total {
+    Unprotected(Cell<usize>),
+    /// The semaphore limits how many jobs use the total at once. The total itself is not inside it.
+    Semaphore(Semaphore, Cell<usize>),
+    /// The total is inside the mutex, and only a lock gives access to it.
+    Mutex(Mutex<usize>),
 }
 
-impl Gate {
-    /// In each arm, what was acquired is given back when the work is done.
-    async fn admit(&self, work: impl Future<Output = ()>) {
+impl Total {
+    /// Adds 1, with an await between reading and writing.
+    async fn add_one(&self, work: impl Future<Output = ()>) {
         match self {
-            Self::Open => work.await,
-            Self::Semaphore(semaphore) => {
-                let _permit = semaphore.acquire().await.expect("nobody closes it");
+            Self::Unprotected(total) => {
+                let before = total.get();
                 work.await;
+                total.set(before + 1);
             }
-            Self::Mutex(mutex) => {
-                let _guard = mutex.lock().await;
+            Self::Semaphore(semaphore, total) => {
+                let _permit = semaphore.acquire().await.expect("the semaphore is never closed");
+                let before = total.get();
                 work.await;
+                total.set(before + 1);
             }
+            Self::Mutex(total) => {
+                let mut total = total.lock().await;
+                let before = *total;
+                work.await;
+                *total = before + 1;
+            }
+        }
+    }
+
+    fn into_inner(self) -> usize {
+        match self {
+            Self::Unprotected(total) | Self::Semaphore(_, total) => total.into_inner(),
+            Self::Mutex(total) => total.into_inner(),
         }
     }
 }
@@ -58,40 +81,60 @@ impl Gate {
 fn main() -> ExitCode {
     let options = Options::parse();
     let permits = options.permits;
-    println!("{} jobs start together. How many may work at once?", options.jobs);
+    let jobs = count(options.jobs, "job");
+    say!("{jobs} start together. Each reads a total, works, and writes the total plus 1.");
+    let semaphore = |permits| Total::Semaphore(Semaphore::new(permits), Cell::new(0));
     let runs = [
-        ("No limit".to_owned(), Gate::Open),
-        (format!("Semaphore::new({permits})"), Gate::Semaphore(Semaphore::new(permits as usize))),
-        ("Semaphore::new(1)".to_owned(), Gate::Semaphore(Semaphore::new(1))),
-        ("Mutex".to_owned(), Gate::Mutex(Mutex::new(()))),
+        ("No protection".to_owned(), Total::Unprotected(Cell::new(0))),
+        (format!("Semaphore::new({permits})"), semaphore(permits)),
+        ("Semaphore::new(1)".to_owned(), semaphore(1)),
+        ("Mutex::new(0)".to_owned(), Total::Mutex(Mutex::new(0))),
     ];
-    let mut panels = runs.map(|(title, gate)| {
-        println!("\n{title}");
-        let timeline = run(&options, &gate);
-        tell(&timeline);
+    let mut panels = runs.map(|(title, total)| {
+        say!("\n{title}");
+        let timeline = run(&options, &total);
+        print_facts(&timeline, total.into_inner());
         Panel::new(title, timeline)
     });
-    compare(&panels[2].timeline, &panels[3].timeline);
-    picture::align(&mut panels);
-    shared::exit(picture::save(options.svg.as_deref(), &panels))
+    let (semaphore, mutex) = (&panels[2].timeline, &panels[3].timeline);
+    if semaphore.served() == mutex.served() && semaphore.peak() == mutex.peak() {
+        say!("\nThe semaphore of 1 and the mutex ran the jobs in the same order, one at a time.");
+    }
+    say!("A mutex is a semaphore with one permit, plus the value that only its holder can use.");
+    timeline::align(panels.iter_mut().map(|panel| &mut panel.timeline));
+    for panel in &panels {
+        say!("\n{}", panel.title);
+        output::print(&panel.timeline.draw(output::columns()));
+    }
+
+    let title = "Semaphore::new(0): the producer adds a permit for each item";
+    say!(
+        "\n{title}\nOnly a semaphore can do this: the permits are added by a task that never acquired one."
+    );
+    let timeline = produce_and_consume(&options);
+    output::print(&timeline.draw(output::columns()));
+    let mut panels = Vec::from(panels);
+    panels.push(Panel::new(title, timeline));
+    let title = "The same jobs without protection, with semaphores, and with a mutex";
+    output::exit(picture::save(options.common.svg.as_deref(), title, &panels))
 }
 
-/// All jobs start at once, on one thread, so that they come to the gate in the order of their numbers.
-fn run(options: &Options, gate: &Gate) -> Timeline {
-    let recorder = Recorder::new();
+/// All jobs start at once, on one thread, so they enqueue in the order of their numbers.
+fn run(options: &Options, total: &Total) -> Timeline {
+    let recorder = Recorder::live(WORDS);
     let executor = LocalExecutor::new();
     let tasks: Vec<_> = (1..=options.jobs)
         .map(|job| {
-            let pen = recorder.pen(format!("job {job}"));
-            let length = Duration::from_millis(options.work_ms * u64::from(4 + job * 3 % 5) / 4);
+            let task = recorder.task(format!("job {job}"));
+            let length = options.common.time(options.work_ms) * (4 + job as u32 * 3 % 5) / 4;
             executor.spawn(async move {
-                pen.waits();
+                task.waiting();
                 let work = async {
-                    pen.holds();
+                    task.holding();
                     Timer::after(length).await;
-                    pen.ends(Ending::Done);
+                    task.end(Outcome::Done);
                 };
-                gate.admit(work).await;
+                total.add_one(work).await;
             })
         })
         .collect();
@@ -103,16 +146,74 @@ fn run(options: &Options, gate: &Gate) -> Timeline {
     recorder.timeline()
 }
 
-fn tell(timeline: &Timeline) {
-    print!("{timeline}");
-    println!("  Served in order: {}", timeline.served().join(", "));
-    println!("  Most at once: {}; all done after {:.0} ms", timeline.most_at_once(), timeline.end());
+fn print_facts(timeline: &Timeline, total: usize) {
+    let jobs = timeline.rows.len();
+    match jobs - total {
+        0 => say!("  Total: {total} after {}", count(jobs, "job")),
+        lost => say!(
+            "  Total: {total} after {}; {} lost, because jobs read the same total",
+            count(jobs, "job"),
+            if lost == 1 { "1 update is".to_owned() } else { format!("{lost} updates are") }
+        ),
+    }
+    say!("  Order: {}", timeline.served().join(", "));
+    say!("  At most {} at once; all done after {:.0} ms", timeline.peak(), timeline.until);
 }
 
-fn compare(semaphore: &Timeline, mutex: &Timeline) {
-    let alike = semaphore.served() == mutex.served() && semaphore.most_at_once() == mutex.most_at_once();
-    println!(
-        "\nThe semaphore of 1 and the mutex {}: a mutex is the semaphore with n = 1.",
-        if alike { "gave the same order and the same most at once" } else { "differ, which they must not" },
-    );
+const ITEMS: usize = 6;
+const CONSUMERS: usize = 2;
+
+/// A producer and two consumers. The number of permits is the number of items.
+fn produce_and_consume(options: &Options) -> Timeline {
+    let length = options.common.time(options.work_ms);
+    let (items, queue) = (Semaphore::new(0), RefCell::new(VecDeque::new()));
+    let recorder = Recorder::live(WORDS);
+    let executor = LocalExecutor::new();
+    let producer = executor.spawn(produce(&items, &queue, length, &recorder));
+    let consumers = (1..=CONSUMERS).map(|n| executor.spawn(consume(n, &items, &queue, length, &recorder)));
+    let consumers: Vec<_> = consumers.collect();
+    smol::block_on(executor.run(async {
+        producer.await;
+        for consumer in consumers {
+            consumer.await;
+        }
+    }));
+    recorder.timeline()
+}
+
+async fn produce(
+    items: &Semaphore,
+    queue: &RefCell<VecDeque<usize>>,
+    length: Duration,
+    recorder: &Arc<Recorder>,
+) {
+    let task = recorder.task("producer");
+    for item in 1..=ITEMS {
+        task.holding();
+        Timer::after(length).await;
+        task.idle();
+        queue.borrow_mut().push_back(item);
+        items.add_permits(1);
+    }
+    task.end(Outcome::Done);
+}
+
+async fn consume(
+    number: usize,
+    items: &Semaphore,
+    queue: &RefCell<VecDeque<usize>>,
+    length: Duration,
+    recorder: &Arc<Recorder>,
+) {
+    let task = recorder.task(format!("consumer {number}"));
+    for _ in 0..ITEMS / CONSUMERS {
+        task.waiting();
+        // Used up, like the item.
+        items.acquire().await.expect("the semaphore is never closed").forget();
+        let _item = queue.borrow_mut().pop_front().expect("a permit is added after its item");
+        task.holding();
+        Timer::after(length).await;
+        task.idle();
+    }
+    task.end(Outcome::Done);
 }

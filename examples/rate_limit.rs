@@ -1,49 +1,53 @@
-//! A limit on how many at once is not a limit on how many a second. One semaphore makes both.
-
-mod shared;
+//! A limit on requests at a time is not a limit on requests a second. A semaphore makes both.
 
 use std::cell::RefCell;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 use fairgate::Semaphore;
-use shared::bars::{self, Bars};
-use shared::client::Site;
-use shared::server::{Manners, Server};
+use fairgate_examples::chart::{self, Chart};
+use fairgate_examples::client::Site;
+use fairgate_examples::live::Words;
+use fairgate_examples::options::{Common, number_up_to};
+use fairgate_examples::output::{self, count};
+use fairgate_examples::recorder::{Recorder, TaskRecorder};
+use fairgate_examples::say;
+use fairgate_examples::server::{Behavior, Server};
+use fairgate_examples::timeline::Outcome;
 use smol::stream::StreamExt;
 use smol::{LocalExecutor, Timer, future};
 
-/// The server answers so many requests a second and refuses the rest. A concurrency limit knows
-/// nothing of seconds; a token bucket does. In both, a request begins with an acquired permit: the
-/// first gives it back, the second uses it up, and a timer adds new ones.
+/// Sends requests to a server with a quota, which refuses requests beyond a number in each second. Run 1 limits the
+/// requests at a time, which does not help. Run 2 does the same and retries what was refused. Run 3 uses a token bucket:
+/// each request uses up a permit, and a timer adds new ones.
 #[derive(Parser)]
 struct Options {
-    /// How many requests to make
-    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=100))]
-    posts: u32,
-    /// How many at once, under the concurrency limit
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
-    permits: u32,
-    /// How many a second, from the token bucket
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    rate: u32,
-    /// How many tokens the bucket holds at most
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
-    burst: u32,
-    /// How many requests the server answers within a second
-    #[arg(long, default_value_t = 30)]
+    /// How many requests to send
+    #[arg(long, value_name = "N", default_value = "60", value_parser = number_up_to(100))]
+    posts: usize,
+    /// Runs 1 and 2: how many requests at a time
+    #[arg(long, value_name = "N", default_value = "5", value_parser = number_up_to(100))]
+    permits: usize,
+    /// Run 3: how many tokens the timer adds in a second
+    #[arg(long, value_name = "N", default_value = "20", value_parser = number_up_to(1000))]
+    rate: usize,
+    /// Run 3: how many tokens the bucket holds at most
+    #[arg(long, value_name = "N", default_value = "5", value_parser = number_up_to(100))]
+    burst: usize,
+    /// How many requests the server answers in a second
+    #[arg(long, value_name = "N", default_value = "30", value_parser = number_up_to(1000))]
     quota: usize,
-    /// Draw the two plots into this file, too
-    #[arg(long, value_name = "FILE")]
-    svg: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
 }
 
-/// The quickest answer takes this long, the slowest not quite twice as long.
-const LATENCY: Duration = Duration::from_millis(40);
+/// The fastest answer, a refusal, and the first pause before a retry, in milliseconds.
+const LATENCY: u64 = 40;
+const ROUND_TRIP: u64 = 10;
+const FIRST_PAUSE: u64 = 200;
 
-/// Tokens are used up by those who take them; they come back with time alone.
+/// Permits are used up, and only time adds new ones.
 struct TokenBucket {
     tokens: Semaphore,
     burst: usize,
@@ -55,12 +59,12 @@ impl TokenBucket {
     }
 
     async fn take(&self) {
-        self.tokens.acquire().await.expect("nobody closes it").forget();
+        self.tokens.acquire().await.expect("the semaphore is never closed").forget();
     }
 
-    /// Adds a token now and then. Nobody else adds any, so the bucket never overflows.
-    async fn refill(&self, every: Duration) {
-        let mut ticks = Timer::interval(every);
+    /// Adds a token at each interval. No other code adds any, so there are never more than `burst`.
+    async fn refill(&self, interval: Duration) {
+        let mut ticks = Timer::interval(interval);
         while ticks.next().await.is_some() {
             if self.tokens.available_permits() < self.burst {
                 self.tokens.add_permits(1);
@@ -70,42 +74,108 @@ impl TokenBucket {
 }
 
 fn main() -> ExitCode {
-    shared::exit(smol::block_on(both(&Options::parse())))
+    output::exit(smol::block_on(three_runs(&Options::parse())))
 }
 
-async fn both(options: &Options) -> Result<(), String> {
-    println!("{} requests go to a server that answers {} a second.", options.posts, options.quota);
-    let slots = Semaphore::new(options.permits as usize);
-    let title = format!("Concurrency limit: {} at once", options.permits);
-    let limited = run(options, title, async |meter, id| {
-        let _slot = slots.acquire().await.expect("nobody closes it");
-        meter.ask(id).await;
+async fn three_runs(options: &Options) -> Result<(), String> {
+    let period = period(options);
+    say!("{} for a server that answers {} {period}.", count(options.posts, "request"), options.quota);
+
+    let slots = Semaphore::new(options.permits);
+    let title = format!("Run 1: {} at a time", count(options.permits, "request"));
+    say!("\n{title}\nThe limit does not count seconds: each answer makes room for the next request.");
+    let limited = run(options, &title, async |client, id, task| {
+        task.waiting();
+        let _slot = slots.acquire().await.expect("the semaphore is never closed");
+        client.request(id, task).await;
     });
     let limited = limited.await?;
 
-    let bucket = TokenBucket::full(options.burst as usize);
-    let title = format!("Token bucket: {} a second, up to {} together", options.rate, options.burst);
-    let metered = run(options, title, async |meter, id| {
+    let title = format!("Run 2: {} at a time, and retries with backoff", count(options.permits, "request"));
+    say!("\n{title}\nA refused request pauses, twice as long after each refusal, and is sent again.");
+    let retried = run(options, &title, async |client, id, task| {
+        let mut pause = options.common.time(FIRST_PAUSE);
+        loop {
+            task.waiting();
+            let slot = slots.acquire().await.expect("the semaphore is never closed");
+            if client.request(id, task).await {
+                break;
+            }
+            // Other requests use the slot during the pause.
+            drop(slot);
+            // Pauses of random length, so that requests refused together do not come back together.
+            Timer::after(pause.mul_f64(0.5 + fastrand::f64())).await;
+            pause = (pause * 2).min(options.common.time(2000));
+        }
+    });
+    let retried = retried.await?;
+
+    let bucket = TokenBucket::full(options.burst);
+    let title = format!("Run 3: a token bucket, {} {period} and bursts of {}", options.rate, options.burst);
+    say!("\n{title}\nEach request uses up a token, and a timer adds new ones.");
+    if options.rate + options.burst > options.quota {
+        say!(
+            "A full bucket lets {} through at once, and the timer lets {} more through {period}.\n\
+             That exceeds the quota of {}, so expect refusals.\n\
+             To avoid them, choose --burst and --rate so that their sum is at most the quota.",
+            count(options.burst, "request"),
+            options.rate,
+            options.quota
+        );
+    }
+    let metered = run(options, &title, async |client, id, task| {
+        task.waiting();
         bucket.take().await;
-        meter.ask(id).await;
+        client.request(id, task).await;
     });
     let refill = async {
-        bucket.refill(Duration::from_secs(1) / options.rate).await;
+        bucket.refill(options.common.time(1000) / options.rate as u32).await;
         future::pending().await
     };
     let metered = future::or(metered, refill).await?;
-    bars::save(options.svg.as_deref(), &[limited, metered])
+
+    let title = format!("Requests to a server with a quota of {} {period}", options.quota);
+    chart::save(options.common.svg.as_deref(), &title, &[limited, retried, metered])
 }
 
-/// Makes all requests at once, each as `request` lets it, and shows what the server said to them.
-async fn run(options: &Options, title: String, request: impl AsyncFn(&Meter, u32)) -> Result<Bars, String> {
-    println!("\n{title}");
-    let manners = Manners { latency: LATENCY, quota: options.quota, ..Manners::default() };
-    let server = Server::start(manners).await.map_err(|error| format!("no server: {error}"))?;
-    let meter =
-        Meter { site: server.url().parse()?, start: Instant::now(), bars: RefCell::new(Bars::new(title)) };
+/// "a second", or "in 5 seconds".
+fn period(options: &Options) -> String {
+    match options.common.slow {
+        1 => "a second".to_owned(),
+        n => format!("in {n} seconds"),
+    }
+}
+
+/// Starts a task for each request, all at once, and prints how the server answered.
+async fn run(
+    options: &Options,
+    title: &str,
+    task: impl AsyncFn(&Client, u32, &TaskRecorder),
+) -> Result<Chart, String> {
+    let time = |milliseconds| options.common.time(milliseconds);
+    let behavior = Behavior {
+        latency: time(LATENCY),
+        round_trip: time(ROUND_TRIP),
+        quota: options.quota,
+        quota_period: time(1000),
+        ..Behavior::default()
+    };
+    let server =
+        Server::start(behavior).await.map_err(|error| format!("cannot start a server: {error}"))?;
+    let recorder = Recorder::live(Words { one: "sent", many: "in flight", log: false });
+    let client = Client {
+        site: server.url().parse()?,
+        start: Instant::now(),
+        chart: RefCell::new(Chart::new(title, options.quota, options.common.slow)),
+    };
     let executor = LocalExecutor::new();
-    let tasks: Vec<_> = (1..=options.posts).map(|id| executor.spawn(request(&meter, id))).collect();
+    let tasks: Vec<_> = (1..=options.posts as u32)
+        .map(|id| {
+            let recorder = recorder.task(format!("request {id:>2}"));
+            let (client, task) = (&client, &task);
+            executor.spawn(async move { task(client, id, &recorder).await })
+        })
+        .collect();
     executor
         .run(async {
             for task in tasks {
@@ -114,28 +184,38 @@ async fn run(options: &Options, title: String, request: impl AsyncFn(&Meter, u32
         })
         .await;
     drop(executor);
-    let bars = meter.bars.into_inner();
-    print!("{bars}");
-    println!(
-        "  The server saw {} at once, and refused {} of {}",
-        server.peak(),
-        server.throttled(),
-        options.posts
+    recorder.finish();
+    let chart = client.chart.into_inner();
+    output::print(&chart.draw(output::columns()));
+    say!(
+        "  Answered: {} of {}. Refused: {}. At most {} in flight.",
+        chart.answered(),
+        options.posts,
+        count(server.refused(), "time"),
+        server.peak()
     );
-    Ok(bars)
+    Ok(chart)
 }
 
-/// Asks the server, and notes when and with what outcome.
-struct Meter {
+/// Sends the requests of a run, and records when.
+struct Client {
     site: Site,
     start: Instant,
-    bars: RefCell<Bars>,
+    chart: RefCell<Chart>,
 }
 
-impl Meter {
-    async fn ask(&self, id: u32) {
-        let at = self.start.elapsed().as_millis() as usize;
-        let title = self.site.title(id).await;
-        self.bars.borrow_mut().count(at, title.is_err());
+impl Client {
+    /// Whether the request was answered, and not refused.
+    async fn request(&self, id: u32, task: &TaskRecorder) -> bool {
+        let at = self.start.elapsed().as_secs_f64();
+        task.holding();
+        let is_refused = self.site.title(id).await.is_err_and(|error| error.problem.is_refusal());
+        self.chart.borrow_mut().add(at, is_refused);
+        if is_refused {
+            task.end(Outcome::Refused)
+        } else {
+            task.end(Outcome::Done)
+        }
+        !is_refused
     }
 }

@@ -4,7 +4,8 @@
 //! It loses no permit either, so the accounting holds for semaphores in general. The order programs distinguish
 //! the two, so they do test fairness.
 
-#[path = "../../examples/shared/textbook.rs"]
+#[expect(unreachable_pub, reason = "a module of the library of the examples")]
+#[path = "../../examples/src/textbook.rs"]
 mod textbook;
 
 use std::future;

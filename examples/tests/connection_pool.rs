@@ -1,8 +1,4 @@
-//! The pool of the examples never has more connections than permits, whatever becomes of a request.
-#![cfg(not(miri))]
-
-#[path = "../examples/shared/mod.rs"]
-mod shared;
+//! The pool of the examples never has more connections than permits, however a request ends.
 
 use std::future::ready;
 use std::io::{Read, Write};
@@ -11,39 +7,39 @@ use std::sync::mpsc::channel;
 use std::thread;
 
 use fairgate::with_timeout;
-use shared::pool::Pool;
-use shared::server::{Manners, Server};
+use fairgate_examples::pool::Pool;
+use fairgate_examples::server::{Behavior, Server};
 use smol::future::{block_on, yield_now};
 
 #[test]
-fn a_connection_is_used_again() {
+fn a_returned_connection_is_reused() {
     block_on(async {
-        let server = Server::start(Manners::default()).await.unwrap();
+        let server = Server::start(Behavior::default()).await.unwrap();
         let pool = Pool::new(server.url().parse().unwrap(), 2);
         for id in 1..=5 {
             pool.check_out().await.unwrap().title(id).await.unwrap();
         }
         assert_eq!((server.connections(), server.connections_peak()), (1, 1));
-        assert_eq!(pool.free(), 2);
+        assert_eq!(pool.available(), 2);
     });
 }
 
 #[test]
-fn a_request_given_up_closes_its_connection_before_another_is_opened() {
+fn a_cancelled_request_closes_its_connection_before_another_is_opened() {
     block_on(async {
-        let manners = Manners { hanging: vec![4], ..Manners::default() };
-        let server = Server::start(manners).await.unwrap();
+        let behavior = Behavior { hanging: vec![4], ..Behavior::default() };
+        let server = Server::start(behavior).await.unwrap();
         let pool = Pool::new(server.url().parse().unwrap(), 1);
         let mut connection = pool.check_out().await.unwrap();
-        let until_it_hangs = async {
+        let until_it_arrives = async {
             while server.peak() == 0 {
                 yield_now().await;
             }
         };
-        assert!(with_timeout(connection.title(4), until_it_hangs).await.is_err());
+        assert!(with_timeout(connection.title(4), until_it_arrives).await.is_err());
         drop(connection);
         let mut connection = pool.check_out().await.unwrap();
-        assert_eq!(connection.title(1).await.unwrap(), "the patient gate");
+        assert_eq!(connection.title(1).await.unwrap(), "the early harbour");
         assert_eq!((server.connections(), server.connections_peak()), (2, 1));
     });
 }
@@ -56,7 +52,7 @@ fn a_connection_that_the_server_closed_is_replaced() {
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
-            assert_ne!(stream.read(&mut [0; 1024]).unwrap(), 0, "the client asked for nothing");
+            assert_ne!(stream.read(&mut [0; 1024]).unwrap(), 0, "the client sent no request");
             stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n{\"title\":\"a\"}").unwrap();
             drop(stream);
             closed.send(()).unwrap();
@@ -66,7 +62,7 @@ fn a_connection_that_the_server_closed_is_replaced() {
         let pool = Pool::new(site, 1);
         let ask = async || pool.check_out().await.unwrap().title(1).await;
         for _ in 0..2 {
-            // The news that it was closed may be on its way still. Whoever asks in vain brings it to the pool.
+            // The client may not have noticed yet that its connection is closed. Then one request fails.
             let title = match ask().await {
                 Ok(title) => title,
                 Err(_) => ask().await.unwrap(),
@@ -78,14 +74,14 @@ fn a_connection_that_the_server_closed_is_replaced() {
 }
 
 #[test]
-fn a_checkout_given_up_costs_no_connection() {
+fn a_cancelled_checkout_loses_no_permit() {
     block_on(async {
-        let server = Server::start(Manners::default()).await.unwrap();
+        let server = Server::start(Behavior::default()).await.unwrap();
         let pool = Pool::new(server.url().parse().unwrap(), 1);
-        let out = pool.check_out().await.unwrap();
+        let checked_out = pool.check_out().await.unwrap();
         assert!(with_timeout(pool.check_out(), ready(())).await.is_err());
-        drop(out);
-        assert_eq!(pool.free(), 1);
+        drop(checked_out);
+        assert_eq!(pool.available(), 1);
         assert!(pool.check_out().await.is_ok());
     });
 }

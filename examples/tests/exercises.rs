@@ -1,29 +1,26 @@
 //! The solutions to the exercises in docs/lesson.md.
 
-#[path = "../examples/shared/textbook.rs"]
-mod textbook;
-
 use std::cell::Cell;
 use std::future::{IntoFuture, pending, ready};
 use std::pin::pin;
 
 use fairgate::{BoundedAcquireError, Semaphore, SemaphorePermit, TryAcquireError, with_timeout};
+use fairgate_examples::textbook::Textbook;
 use smol::LocalExecutor;
 use smol::future::{block_on, poll_once, yield_now};
-use textbook::Textbook;
 
 #[test]
-fn exercise_1_the_order_of_grants() {
+fn exercise_1_which_is_next() {
     let semaphore = Semaphore::new(5);
     let mut held = Vec::from([(); 5].map(|()| semaphore.try_acquire().unwrap()));
-    let mut queue = [3, 1, 1].map(|n| Box::pin(semaphore.acquire_many(n)));
-    for request in &mut queue {
+    let mut requests = [3, 1, 1].map(|n| Box::pin(semaphore.acquire_many(n)));
+    for request in &mut requests {
         assert!(block_on(poll_once(request)).is_none());
     }
     let mut granted = Vec::new();
     while let Some(permit) = held.pop() {
         drop(permit);
-        granted.push(queue.iter().filter(|request| request.is_granted()).count());
+        granted.push(requests.iter().filter(|request| request.is_granted()).count());
     }
     assert_eq!(granted, [0, 0, 1, 2, 3]);
 }
@@ -33,18 +30,18 @@ async fn acquire_within(semaphore: &Semaphore, limit: impl IntoFuture) -> Option
 }
 
 #[test]
-fn exercise_2_acquire_within() {
+fn exercise_2_a_limit_on_the_wait() {
     let semaphore = Semaphore::new(1);
     let permit = block_on(acquire_within(&semaphore, pending::<()>())).unwrap();
-    let expired = block_on(acquire_within(&semaphore, ready(())));
-    assert!(expired.is_none());
+    let timed_out = block_on(acquire_within(&semaphore, ready(())));
+    assert!(timed_out.is_none());
     assert_eq!(semaphore.waiters(), 0);
     drop(permit);
     assert_eq!(semaphore.available_permits(), 1);
 }
 
 #[test]
-fn exercise_3_closing() {
+fn exercise_3_close() {
     let semaphore = Semaphore::new(1);
     let held = semaphore.try_acquire().unwrap();
     let mut queued = pin!(semaphore.acquire());
@@ -61,25 +58,25 @@ fn exercise_3_closing() {
 
 #[test]
 fn exercise_4_a_barrier() {
-    let barrier = Semaphore::new(0);
+    let arrivals = Semaphore::new(0);
     let arrived = Cell::new(0);
-    let walk = async |steps: usize| {
+    let arrive_after = async |steps: usize| {
         for _ in 0..steps {
             yield_now().await;
         }
         arrived.set(arrived.get() + 1);
-        barrier.add_permits(1);
+        arrivals.add_permits(1);
     };
     let executor = LocalExecutor::new();
     for steps in [4, 0, 2, 3, 1] {
-        executor.spawn(walk(steps)).detach();
+        executor.spawn(arrive_after(steps)).detach();
     }
-    block_on(executor.run(barrier.acquire_many(5))).unwrap().forget();
+    block_on(executor.run(arrivals.acquire_many(5))).unwrap().forget();
     assert_eq!(arrived.get(), 5);
 }
 
 #[test]
-fn exercise_5_shrinking_the_limit() {
+fn exercise_5_a_smaller_limit() {
     let semaphore = Semaphore::new(5);
     let mut held = Vec::from([(); 5].map(|()| semaphore.try_acquire().unwrap()));
     semaphore.reduce_permits(2);
@@ -96,35 +93,35 @@ fn exercise_5_shrinking_the_limit() {
 fn exercise_6_a_bounded_queue() {
     let semaphore = Semaphore::new(1);
     let _held = semaphore.try_acquire().unwrap();
-    let mut queue = [(); 2].map(|()| Box::pin(semaphore.acquire().bounded(2)));
-    for request in &mut queue {
+    let mut queued = [(); 2].map(|()| Box::pin(semaphore.acquire().bounded(2)));
+    for request in &mut queued {
         assert!(block_on(poll_once(request)).is_none());
     }
-    let full = block_on(semaphore.acquire().bounded(2));
-    assert_eq!(full.unwrap_err(), BoundedAcquireError::QueueFull);
+    let refused = block_on(semaphore.acquire().bounded(2));
+    assert_eq!(refused.unwrap_err(), BoundedAcquireError::QueueFull);
 }
 
 #[test]
 fn exercise_7_barging() {
     let textbook = Textbook::new(1);
     let permit = textbook.try_acquire();
-    let mut first = pin!(textbook.acquire());
-    assert!(block_on(poll_once(&mut first)).is_none());
+    let mut queued = pin!(textbook.acquire());
+    assert!(block_on(poll_once(&mut queued)).is_none());
     drop(permit);
-    let barging = textbook.try_acquire();
-    assert!(barging.is_some());
-    assert!(block_on(poll_once(&mut first)).is_none());
+    let later = textbook.try_acquire();
+    assert!(later.is_some());
+    assert!(block_on(poll_once(&mut queued)).is_none());
 
     let fair = Semaphore::new(1);
     let permit = fair.try_acquire();
-    let mut first = pin!(fair.acquire());
-    assert!(block_on(poll_once(&mut first)).is_none());
+    let mut queued = pin!(fair.acquire());
+    assert!(block_on(poll_once(&mut queued)).is_none());
     drop(permit);
     assert_eq!(fair.try_acquire().unwrap_err(), TryAcquireError::NoPermits);
-    assert!(block_on(poll_once(&mut first)).is_some());
+    assert!(block_on(poll_once(&mut queued)).is_some());
 }
 
-/// Two slow answers hold both slots during a tick while six requests wait. Then the slots are released. Returns
+/// Two slow requests hold both permits until after a tick, while six more wait. Then the permits are released. Returns
 /// how many of the six are sent before the next tick.
 fn sent_in_one_tick(request: impl AsyncFn(&Semaphore, &Semaphore)) -> usize {
     let (slots, tokens, sent) = (Semaphore::new(2), Semaphore::new(3), Cell::new(0));
@@ -146,16 +143,16 @@ fn sent_in_one_tick(request: impl AsyncFn(&Semaphore, &Semaphore)) -> usize {
 }
 
 #[test]
-fn exercise_8_two_limits() {
+fn exercise_8_both_limits() {
     let slot_first = sent_in_one_tick(async |slots, tokens| {
         let _slot = slots.acquire().await.unwrap();
         tokens.acquire().await.unwrap().forget();
     });
-    assert_eq!(slot_first, 3, "the token is acquired when the request is sent");
+    assert_eq!(slot_first, 3, "a token is acquired when its request is sent");
 
     let token_first = sent_in_one_tick(async |slots, tokens| {
         tokens.acquire().await.unwrap().forget();
         let _slot = slots.acquire().await.unwrap();
     });
-    assert_eq!(token_first, 6, "waiting requests hold tokens of the earlier tick");
+    assert_eq!(token_first, 6, "tokens of an earlier tick were saved up by waiting requests");
 }

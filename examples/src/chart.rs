@@ -1,0 +1,221 @@
+//! How many requests were sent in each period of the server's quota, and what was answered.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use plotters::prelude::*;
+use plotters::style::text_anchor::HPos;
+
+use crate::output::count;
+use crate::picture::{self, Area, DONE, Drawn, REFUSED, TEXT_SIZE, TITLE_SIZE, WIDTH};
+
+const LEFT: i32 = 110;
+const RIGHT: i32 = 60;
+const TITLE: i32 = 70;
+const PLOT: i32 = 210;
+const AXIS: i32 = 60;
+const LEGEND: i32 = 56;
+
+#[derive(Clone, Copy, Default)]
+struct Period {
+    answered: usize,
+    refused: usize,
+}
+
+impl Period {
+    fn sent(self) -> usize {
+        self.answered + self.refused
+    }
+}
+
+/// The requests of one run.
+pub struct Chart {
+    title: String,
+    quota: usize,
+    /// The length of the quota's period.
+    seconds: u32,
+    periods: Vec<Period>,
+}
+
+impl Chart {
+    pub fn new(title: impl Into<String>, quota: usize, seconds: u32) -> Self {
+        Self { title: title.into(), quota, seconds, periods: Vec::new() }
+    }
+
+    /// Adds a request that was sent at this time.
+    pub fn add(&mut self, seconds: f64, refused: bool) {
+        let period = (seconds / f64::from(self.seconds)) as usize;
+        if self.periods.len() <= period {
+            self.periods.resize(period + 1, Period::default());
+        }
+        match refused {
+            true => self.periods[period].refused += 1,
+            false => self.periods[period].answered += 1,
+        }
+    }
+
+    pub fn answered(&self) -> usize {
+        self.periods.iter().map(|period| period.answered).sum()
+    }
+
+    pub fn refused(&self) -> usize {
+        self.periods.iter().map(|period| period.refused).sum()
+    }
+
+    fn highest(&self) -> usize {
+        self.periods.iter().map(|period| period.sent()).max().unwrap_or(0).max(self.quota)
+    }
+
+    /// "second 1", or "seconds 1-5".
+    fn label(&self, period: usize) -> String {
+        let (first, last) = (period as u32 * self.seconds + 1, (period as u32 + 1) * self.seconds);
+        if first == last { format!("second {first}") } else { format!("seconds {first}-{last}") }
+    }
+
+    /// The chart in a terminal or file of this width.
+    pub fn draw(&self, columns: usize) -> String {
+        let labels: Vec<_> = (0..self.periods.len()).map(|period| self.label(period)).collect();
+        let widest = labels.iter().map(String::len).max().unwrap_or(0);
+        // Two columns before the label, one behind it, one for the quota's line, and four for the total.
+        let room = columns.saturating_sub(widest + 9).max(1);
+        let each = self.highest().div_ceil(room);
+        let mut text = String::new();
+        for (label, period) in labels.iter().zip(&self.periods) {
+            let answered = "█".repeat(period.answered.div_ceil(each));
+            let refused = "!".repeat(period.refused / each);
+            let mut bar: Vec<char> = (answered + &refused).chars().collect();
+            let quota = self.quota / each;
+            bar.resize(bar.len().max(quota), ' ');
+            bar.insert(quota, '|');
+            let bar: String = bar.into_iter().collect();
+            let _ = writeln!(text, "  {label:<widest$} {bar} {}", period.sent());
+        }
+        let mut legend = vec![("█", "answered")];
+        if self.refused() > 0 {
+            legend.push(("!", "refused"));
+        }
+        legend.push(("|", "quota"));
+        let legend: Vec<_> = legend.iter().map(|(glyph, word)| format!("{glyph} {word}")).collect();
+        let scale =
+            if each > 1 { format!("; each sign is {}", count(each, "request")) } else { String::new() };
+        let legend = format!("{}{scale}", legend.join("  "));
+        let indent = " ".repeat(widest + 3);
+        for line in textwrap::wrap(&legend, columns.saturating_sub(indent.len()).max(10)) {
+            let _ = writeln!(text, "{indent}{line}");
+        }
+        text
+    }
+
+    fn description(&self) -> String {
+        format!("{}: {} answered, {} refused.", self.title, self.answered(), self.refused())
+    }
+}
+
+/// Draws one chart below another, all on the same axes, into the file, if there is one.
+pub fn save(file: Option<&Path>, title: &str, charts: &[Chart]) -> Result<(), String> {
+    let height = charts.len() as i32 * (TITLE + PLOT + AXIS) + LEGEND;
+    let descriptions: Vec<_> = charts.iter().map(Chart::description).collect();
+    let description = format!(
+        "A bar for each period of the quota, as high as the number of requests sent in it. A line marks the quota. {}",
+        descriptions.join(" ")
+    );
+    picture::write_svg(file, height, title, &description, |area| draw(area, charts))
+}
+
+fn draw(area: &Area<'_>, charts: &[Chart]) -> Drawn {
+    let periods = charts.iter().map(|chart| chart.periods.len()).max().unwrap_or(0).max(1);
+    let highest = charts.iter().map(Chart::highest).max().unwrap_or(0).max(1);
+    let mut rest = area.clone();
+    for chart in charts {
+        let (above, below) = rest.split_vertically(TITLE + PLOT + AXIS);
+        draw_chart(&above, chart, periods, highest)?;
+        rest = below;
+    }
+    draw_legend(&rest, charts)
+}
+
+fn draw_chart(area: &Area<'_>, chart: &Chart, periods: usize, highest: usize) -> Drawn {
+    let width = (WIDTH - LEFT - RIGHT) / periods as i32;
+    let y = |requests: usize| TITLE + PLOT - (requests as f64 / highest as f64 * f64::from(PLOT)) as i32;
+    picture::text(area, &chart.title, (LEFT, TITLE / 2), TITLE_SIZE, HPos::Left)?;
+    for period in 0..periods {
+        let center = LEFT + width * period as i32 + width / 2;
+        picture::text(area, &chart.label(period), (center, TITLE + PLOT + 20), TEXT_SIZE, HPos::Center)?;
+    }
+    for (number, period) in chart.periods.iter().enumerate() {
+        let (from, to) = (LEFT + width * number as i32 + 20, LEFT + width * (number as i32 + 1) - 20);
+        for (low, high, color, mark) in
+            [(0, period.answered, DONE, '✓'), (period.answered, period.sent(), REFUSED, '!')]
+        {
+            if low == high {
+                continue;
+            }
+            area.draw(&Rectangle::new([(from, y(high)), (to, y(low))], color.filled()))?;
+            let (label, center) = (format!("{} {mark}", high - low), (from + to) / 2);
+            if y(low) - y(high) >= TEXT_SIZE {
+                let at = (center, (y(low) + y(high)) / 2);
+                picture::colored_text(area, &label, at, TEXT_SIZE, HPos::Center, WHITE)?;
+            } else if high == period.sent() {
+                picture::text(area, &label, (center, y(high) - TEXT_SIZE / 2), TEXT_SIZE, HPos::Center)?;
+            }
+        }
+    }
+    let quota = y(chart.quota);
+    area.draw(&PathElement::new([(LEFT, quota), (WIDTH - RIGHT, quota)], picture::TEXT.stroke_width(3)))?;
+    picture::text(area, &chart.quota.to_string(), (LEFT - 12, quota), TEXT_SIZE, HPos::Right)?;
+    area.draw(&PathElement::new([(LEFT, y(0)), (WIDTH - RIGHT, y(0))], picture::TEXT))?;
+    picture::text(area, "0", (LEFT - 12, y(0)), TEXT_SIZE, HPos::Right)
+}
+
+fn draw_legend(area: &Area<'_>, charts: &[Chart]) -> Drawn {
+    let (mut x, y) = (LEFT, LEGEND / 2 - 6);
+    let refused = charts.iter().any(|chart| chart.refused() > 0);
+    let entries = [(DONE, "✓ answered", true), (REFUSED, "! refused", refused)];
+    for (color, words, _) in entries.into_iter().filter(|(_, _, shown)| *shown) {
+        area.draw(&Rectangle::new([(x, y - 9), (x + 36, y + 9)], color.filled()))?;
+        picture::text(area, words, (x + 46, y), TEXT_SIZE, HPos::Left)?;
+        x += 80 + picture::width_of(words);
+    }
+    area.draw(&PathElement::new([(x, y), (x + 36, y)], picture::TEXT.stroke_width(3)))?;
+    picture::text(area, "the server's quota", (x + 46, y), TEXT_SIZE, HPos::Left)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chart() -> Chart {
+        let mut chart = Chart::new("a chart", 30, 1);
+        (0..60).for_each(|n| chart.add(0.5, n >= 30));
+        (0..20).for_each(|_| chart.add(1.5, false));
+        chart
+    }
+
+    #[test]
+    fn a_chart_shows_the_quota_and_the_rest() {
+        let blocks = |n| "█".repeat(n);
+        let expected = format!(
+            "  second 1 {}|{} 60\n  second 2 {}          | 20\n           █ answered  ! refused  | quota\n",
+            blocks(30),
+            "!".repeat(30),
+            blocks(20)
+        );
+        assert_eq!(chart().draw(80), expected);
+    }
+
+    #[test]
+    fn a_chart_is_never_wider_than_asked() {
+        for columns in 40..200 {
+            let drawn = chart().draw(columns);
+            let widest = drawn.lines().map(|line| line.chars().count()).max().unwrap();
+            assert!(widest <= columns, "{widest} > {columns}:\n{drawn}");
+        }
+    }
+
+    #[test]
+    fn longer_periods_have_their_seconds_in_the_label() {
+        let mut chart = Chart::new("slow", 30, 5);
+        chart.add(7.0, true);
+        assert!(chart.draw(60).contains("seconds 6-10"), "{}", chart.draw(60));
+    }
+}

@@ -1,0 +1,243 @@
+//! The client: the title of a post over HTTP or HTTPS, or one line that says why there is none.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use fairgate::Elapsed;
+use futures_rustls::TlsConnector;
+use futures_rustls::rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
+use futures_rustls::rustls::{self, CertificateError, ClientConfig, RootCertStore};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{self, Connection as Driver, SendRequest};
+use hyper::{Request, StatusCode, Uri, header};
+use smol::future;
+use smol::io::{AsyncRead, AsyncWrite};
+use smol::net::TcpStream;
+use smol_hyper::rt::FuturesIo;
+
+/// Longer than any post.
+const MAX_BODY: usize = 1 << 20;
+
+const EXAMPLE: &str = "http://localhost:8000 or https://jsonplaceholder.typicode.com";
+
+/// Where the posts are: a base URL such as `http://localhost:8000`.
+#[derive(Clone)]
+pub struct Site {
+    host: String,
+    port: u16,
+    /// Host and port as the URL has them.
+    authority: String,
+    path: String,
+    tls: Option<TlsConnector>,
+}
+
+impl Site {
+    /// Fetches one title over a connection of its own.
+    ///
+    /// Dropping this future closes the connection, so a cancelled request really ends.
+    pub async fn title(&self, id: u32) -> Result<String, FetchError> {
+        let fetch = async { self.connect().await?.title(id).await };
+        fetch.await.map_err(|problem| FetchError { id, problem })
+    }
+
+    pub async fn connect(&self) -> Result<Connection, Problem> {
+        let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(unreachable)?;
+        let stream: Box<dyn Stream> = match &self.tls {
+            None => Box::new(stream),
+            Some(tls) => {
+                let name = ServerName::try_from(self.host.clone()).map_err(unreachable)?;
+                Box::new(tls.connect(name, stream).await.map_err(handshake_failed)?)
+            }
+        };
+        let (sender, driver) = http1::handshake(FuturesIo::new(stream)).await.map_err(unreachable)?;
+        Ok(Connection { site: self.clone(), sender, driver })
+    }
+
+    /// Accepts the certificates of this PEM file as issuers, and no others.
+    pub fn with_ca(self, file: &Path) -> Result<Self, String> {
+        let failed = |error: &dyn fmt::Display| {
+            format!("cannot use the certificates in {}: {error}", file.display())
+        };
+        let mut roots = RootCertStore::empty();
+        for certificate in CertificateDer::pem_file_iter(file).map_err(|error| failed(&error))? {
+            let certificate = certificate.map_err(|error| failed(&error))?;
+            roots.add(certificate).map_err(|error| failed(&error))?;
+        }
+        if roots.is_empty() {
+            return Err(failed(&"it holds none"));
+        }
+        let tls = self.tls.is_some().then(|| connector(roots));
+        Ok(Self { tls, ..self })
+    }
+
+    async fn get(&self, sender: &mut SendRequest<Empty<Bytes>>, id: u32) -> Result<String, Problem> {
+        let request = Request::get(format!("{}/posts/{id}", self.path))
+            .header(header::HOST, &self.authority)
+            .header(header::USER_AGENT, "fairgate-examples")
+            .body(Empty::new())
+            .map_err(unreachable)?;
+        sender.ready().await.map_err(unreachable)?;
+        let response = sender.send_request(request).await.map_err(unreachable)?;
+        let status = response.status();
+        let body = Limited::new(response.into_body(), MAX_BODY).collect().await;
+        let body = body.map_err(|error| Problem::Unreachable(error.to_string()))?;
+        if status != StatusCode::OK {
+            return Err(Problem::Status(status));
+        }
+        let post: serde_json::Value = serde_json::from_slice(&body.to_bytes()).map_err(Problem::NotJson)?;
+        let title = post["title"].as_str().ok_or(Problem::NoTitle)?;
+        Ok(title.to_owned())
+    }
+}
+
+/// Speaks TLS with servers that these certificates vouch for.
+fn connector(roots: RootCertStore) -> TlsConnector {
+    let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Arc::new(config).into()
+}
+
+/// A connection, encrypted or not.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
+/// An open connection. It makes progress only within a request, so it closes as soon as it is dropped.
+pub struct Connection {
+    site: Site,
+    sender: SendRequest<Empty<Bytes>>,
+    driver: Driver<FuturesIo<Box<dyn Stream>>, Empty<Bytes>>,
+}
+
+impl Connection {
+    /// Whether the server has left it open.
+    pub async fn is_open(&mut self) -> bool {
+        let Self { sender, driver, .. } = self;
+        future::or(drive(driver), sender.ready()).await.is_ok()
+    }
+
+    pub async fn title(&mut self, id: u32) -> Result<String, Problem> {
+        let Self { site, sender, driver } = self;
+        future::or(drive(driver), site.get(sender, id)).await
+    }
+}
+
+/// Sends and receives while a request is pending. The request itself reports an error.
+async fn drive<T>(driver: impl Future) -> T {
+    driver.await;
+    future::pending().await
+}
+
+impl FromStr for Site {
+    type Err = String;
+
+    fn from_str(base: &str) -> Result<Self, String> {
+        let (scheme, rest) =
+            base.split_once("://").ok_or(format!("write a whole URL, such as {EXAMPLE}"))?;
+        let (default_port, tls) = match scheme.to_ascii_lowercase().as_str() {
+            "http" => (80, None),
+            "https" => {
+                (443, Some(connector(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() })))
+            }
+            _ => return Err(format!("{scheme}:// is not supported; write a URL such as {EXAMPLE}")),
+        };
+        if rest.is_empty() || rest.starts_with(['/', ':', '?', '#']) {
+            return Err(format!("the host is missing; write a URL such as {EXAMPLE}"));
+        }
+        let uri: Uri = base.parse().map_err(|error| format!("{error}"))?;
+        let authority = uri.authority().ok_or("the host is missing")?;
+        if authority.as_str().contains('@') {
+            return Err("a user name and a password are not supported".to_owned());
+        }
+        if uri.query().is_some() || base.contains('#') {
+            return Err("leave out what follows the path: /posts/ID is appended to it".to_owned());
+        }
+        Ok(Self {
+            host: authority.host().trim_matches(['[', ']']).to_owned(),
+            port: port(authority.as_str(), authority.host())?.unwrap_or(default_port),
+            authority: authority.to_string(),
+            path: uri.path().trim_end_matches('/').to_owned(),
+            tls,
+        })
+    }
+}
+
+/// The port behind the host. `Uri` drops a port that is not a number below 65536.
+fn port(authority: &str, host: &str) -> Result<Option<u16>, String> {
+    let Some(port) = authority[host.len()..].strip_prefix(':') else { return Ok(None) };
+    match port.parse::<u16>() {
+        Ok(port @ 1..) => Ok(Some(port)),
+        _ => Err(format!("the port is {port:?}, and must be a number from 1 to 65535")),
+    }
+}
+
+/// Why a post could not be fetched.
+#[derive(Debug)]
+pub struct FetchError {
+    pub id: u32,
+    pub problem: Problem,
+}
+
+#[derive(Debug)]
+pub enum Problem {
+    Unreachable(String),
+    Status(StatusCode),
+    NotJson(serde_json::Error),
+    NoTitle,
+    TimedOut(Elapsed),
+}
+
+impl Problem {
+    /// Whether the server asked for fewer requests.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Status(StatusCode::TOO_MANY_REQUESTS))
+    }
+}
+
+fn unreachable(error: impl Error) -> Problem {
+    Problem::Unreachable(match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    })
+}
+
+fn handshake_failed(error: io::Error) -> Problem {
+    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
+    match cause {
+        Some(rustls::Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        )) => Problem::Unreachable(
+            "its certificate is not signed by a known issuer (--ca FILE accepts one of your own)"
+                .to_owned(),
+        ),
+        Some(rustls::Error::InvalidMessage(_)) => {
+            Problem::Unreachable("the server does not speak HTTPS on this port".to_owned())
+        }
+        _ => unreachable(error),
+    }
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Post {} {}", self.id, self.problem)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable(cause) => write!(f, "could not be reached: {cause}"),
+            Self::Status(status) => write!(f, "was answered {status}"),
+            Self::NotJson(cause) => write!(f, "is not JSON: {cause}"),
+            Self::NoTitle => write!(f, "has no title"),
+            Self::TimedOut(_) => write!(f, "timed out"),
+        }
+    }
+}
+
+impl Error for FetchError {}
