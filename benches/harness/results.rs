@@ -1,57 +1,192 @@
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::process::Command;
 
-use super::{bars, chart, machine, table};
-use crate::contestants::Kind;
+use comfy_table::{Table, presets};
+use serde::{Deserialize, Serialize};
 
-/// One number of one contestant.
-#[derive(Clone)]
+use super::{chart, limits, table};
+use crate::peers::Kind;
+
+/// One number of one peer.
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Figure {
-    pub question: &'static str,
+    pub benchmark: String,
     pub case: String,
-    pub contestant: &'static str,
+    pub measure: String,
+    pub peer: String,
     pub kind: Kind,
     pub value: f64,
-    pub unit: &'static str,
+    pub unit: String,
 }
 
-/// Where results go: beside the build, or into the repository when `FAIRGATE_PUBLISH` is set.
-pub struct Results(PathBuf);
+impl Figure {
+    /// The label of its row in a table.
+    pub fn row(&self) -> String {
+        if self.measure.is_empty() { self.case.clone() } else { format!("{}: {}", self.case, self.measure) }
+    }
+
+    /// The value with its unit. Nanoseconds become larger units as needed.
+    pub fn amount(&self) -> String {
+        let (value, unit) = match (self.unit.as_str(), self.value) {
+            ("ns", value @ 1e6..) => (value / 1e6, "ms"),
+            ("ns", value @ 1e4..) => (value / 1e3, "µs"),
+            (unit, value) => (value, unit),
+        };
+        let decimals = usize::from(value < 100.0 && value.fract() != 0.0);
+        format!("{value:.decimals$} {unit}").trim().to_string()
+    }
+}
+
+/// A section of the results.
+pub struct Section {
+    pub name: &'static str,
+    pub title: &'static str,
+    /// The measures of the chart, if docs/performance.md shows one.
+    charted: &'static [&'static str],
+}
+
+const fn section(name: &'static str, title: &'static str, charted: &'static [&'static str]) -> Section {
+    Section { name, title, charted }
+}
+
+const SECTIONS: &[Section] = &[
+    section("uncontended", "Uncontended acquire and release", &[""]),
+    section("repoll", "Repeated poll of a pending acquire", &[]),
+    section("handoff", "Enqueue and hand-off, per waiter", &[""]),
+    section("cancel", "Enqueue and cancel, per waiter", &[]),
+    section("threads", "Threads that acquire and release, per acquire", &[]),
+    section("blocking", "Threads that block on a mutex, per lock", &[""]),
+    section("latency", "Latency of one call beside threads that enqueue and cancel", &["p99"]),
+    section("tasks", "Tasks on two threads, per acquire", &[]),
+    section(
+        "fairness",
+        "Throughput and waiting times",
+        &["per acquire", "p50 wait", "p99 wait", "longest wait"],
+    ),
+    section("adapter", "A timeout around an acquire", &[]),
+    section("timeouts", "A load in which a third of the acquires time out", &[]),
+    section("footprint", "Memory", &[]),
+    section("instructions", "Instructions, counted by callgrind", &[]),
+];
+
+impl Section {
+    pub fn of(name: &str) -> Option<&'static Self> {
+        SECTIONS.iter().find(|section| section.name == name)
+    }
+
+    pub fn print(&self, figures: &[Figure]) {
+        println!("\n{}\n{}", self.title, table::table(figures).load_preset(presets::NOTHING));
+    }
+}
+
+/// The committed results: `results.csv` holds the figures, and everything else is made from it.
+pub struct Results {
+    folder: PathBuf,
+    figures: Vec<Figure>,
+}
 
 impl Results {
     pub fn open() -> Self {
-        let folder = match std::env::var_os("FAIRGATE_PUBLISH") {
-            Some(_) => Path::new(env!("CARGO_MANIFEST_DIR")).join("results"),
-            None => Path::new(env!("CARGO_TARGET_TMPDIR")).join("results"),
-        };
-        fs::create_dir_all(&folder).expect("a folder for the results");
-        fs::write(folder.join("machine.md"), machine::describe()).expect("a description");
-        Self(folder)
+        let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/results"));
+        fs::create_dir_all(&folder).expect("the folder of the results can be created");
+        let figures = csv::Reader::from_path(folder.join("results.csv")).map(|mut reader| {
+            reader.deserialize().collect::<Result<_, _>>().expect("results.csv is valid")
+        });
+        Self { folder, figures: figures.unwrap_or_default() }
     }
 
-    /// Shows what a question found, and keeps it as numbers, as a table and as a picture.
-    pub fn keep(&self, name: &str, title: &str, figures: &[Figure]) {
-        println!("\n{title}\n{}", table::plain(figures));
-        self.write(name, "md", &format!("### {title}\n\n{}\n", table::markdown(figures)));
-        self.write(name, "csv", &csv(figures));
-        self.write(name, "svg", &chart::svg(title, figures));
+    /// Replaces the figures of the cases that were measured again.
+    pub fn replace(&mut self, new: Vec<Figure>) {
+        let same = |a: &Figure, b: &Figure| (&a.benchmark, &a.case) == (&b.benchmark, &b.case);
+        self.figures.retain(|old| !new.iter().any(|new| same(new, old)));
+        self.figures.extend(new);
+        self.figures
+            .sort_by_key(|figure| SECTIONS.iter().position(|section| section.name == figure.benchmark));
     }
 
-    /// Holds what was found against the bars.
-    pub fn judge(&self, figures: &[Figure]) {
-        println!("\nThe bars\n{}", bars::plain(figures));
-        self.write("bars", "md", &format!("### The bars\n\n{}\n", bars::markdown(figures)));
-    }
-
-    fn write(&self, name: &str, extension: &str, text: &str) {
-        fs::write(self.0.join(name).with_extension(extension), text).expect("the results");
+    pub fn write(&self) {
+        let mut csv =
+            csv::Writer::from_path(self.folder.join("results.csv")).expect("results.csv can be written");
+        for figure in &self.figures {
+            let value = (figure.value * 100.0).round() / 100.0;
+            csv.serialize(Figure { value, ..figure.clone() }).expect("a row can be written");
+        }
+        let mut text = format!("# Results\n\n{}\n", machine());
+        text += "The ratio beside a figure is to the CAS pair, or else to the lowest of the fair peers. ";
+        text += "[docs/performance.md](../../docs/performance.md) explains the benchmarks.\n";
+        text += &heading("Limits", limits::table(&self.figures));
+        for section in SECTIONS {
+            let of_section = |figure: &&Figure| figure.benchmark == section.name;
+            let figures: Vec<_> = self.figures.iter().filter(of_section).cloned().collect();
+            if figures.is_empty() {
+                continue;
+            }
+            text += &heading(section.title, table::table(&figures));
+            if !section.charted.is_empty() {
+                let charted = figures.into_iter().filter(|f| section.charted.contains(&f.measure.as_str()));
+                let path = self.folder.join(section.name).with_extension("svg");
+                fs::write(path, chart::svg(section.title, &charted.collect::<Vec<_>>()))
+                    .expect("a chart can be written");
+            }
+        }
+        fs::write(self.folder.join("results.md"), text).expect("results.md can be written");
     }
 }
 
-fn csv(figures: &[Figure]) -> String {
-    let mut text = String::from("question,case,contestant,kind,value,unit\n");
-    for Figure { question, case, contestant, kind, value, unit } in figures {
-        text += &format!("{question},\"{case}\",{contestant},{kind:?},{value:.2},{unit}\n");
+fn heading(title: &str, mut table: Table) -> String {
+    format!("\n## {title}\n\n{}\n", table.load_preset(presets::ASCII_MARKDOWN))
+}
+
+/// What the figures were measured on.
+fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let processor = model.map_or(std::env::consts::ARCH, |(_, name)| name);
+    format!(
+        "Measured on {}, {processor}, {cores} cores, {}, with {}.\n",
+        output("date", &["+%F"]),
+        output("rustc", &["--version"]),
+        peers(),
+    )
+}
+
+/// The peers with their versions, as cargo resolves them.
+fn peers() -> String {
+    let tree = [
+        "tree",
+        "-e",
+        "dev",
+        "--depth",
+        "1",
+        "--prefix",
+        "none",
+        "-p",
+        "fairgate-benches",
+        "--format",
+        "{p}",
+    ];
+    let tools = [
+        "fairgate",
+        "clap",
+        "comfy-table",
+        "csv",
+        "fastrand",
+        "gungraun",
+        "hdrhistogram",
+        "plotters",
+        "serde",
+    ];
+    let tree = output("cargo", &tree);
+    let packages = tree.lines().filter_map(|line| line.split_once(" v"));
+    let peers = packages.filter(|(name, _)| !tools.iter().any(|tool| name.starts_with(tool)));
+    peers.map(|(name, version)| format!("{name} {version}")).collect::<Vec<_>>().join(", ")
+}
+
+fn output(program: &str, arguments: &[&str]) -> String {
+    match Command::new(program).args(arguments).output() {
+        Ok(output) => String::from_utf8_lossy(&output.stdout).trim().to_string(),
+        Err(_) => format!("{program} unknown"),
     }
-    text
 }

@@ -1,0 +1,91 @@
+//! fairgate beside other semaphores and mutexes. `cargo bench -- --help` lists the options.
+
+mod benchmarks {
+    pub mod blocking;
+    pub mod cancel;
+    pub mod fairness;
+    pub mod handoff;
+    pub mod latency;
+    pub mod programs;
+    pub mod repoll;
+    pub mod tasks;
+    pub mod threads;
+    pub mod timeouts;
+    pub mod uncontended;
+}
+mod harness;
+mod peers;
+
+use std::time::Duration;
+
+use benchmarks::*;
+use clap::Parser;
+use harness::{Benchmark, Options, Results, Runner, Section};
+
+const BENCHMARKS: &[&Benchmark] = &[
+    &uncontended::BENCHMARK,
+    &repoll::BENCHMARK,
+    &handoff::BENCHMARK,
+    &cancel::BENCHMARK,
+    &threads::BENCHMARK,
+    &blocking::BENCHMARK,
+    &latency::BENCHMARK,
+    &tasks::BENCHMARK,
+    &fairness::BENCHMARK,
+    &timeouts::ADAPTER,
+    &timeouts::LOAD,
+    &programs::FOOTPRINT,
+    &programs::INSTRUCTIONS,
+];
+
+/// Measures fairgate beside other semaphores and mutexes. All peers of a case run by turns in one process.
+#[derive(Parser)]
+#[command(bin_name = "cargo bench --")]
+struct Arguments {
+    /// Benchmarks to run [default: all]
+    #[arg(value_parser = names())]
+    benchmarks: Vec<String>,
+
+    /// Run only the cases whose name contains this text
+    #[arg(long, value_name = "TEXT")]
+    case: Option<String>,
+
+    /// Measure each case for this long instead of its own time
+    #[arg(long)]
+    seconds: Option<f64>,
+
+    /// Put the figures into benches/results
+    #[arg(long)]
+    write: bool,
+
+    /// Passed by cargo
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+fn names() -> clap::builder::PossibleValuesParser {
+    BENCHMARKS.iter().map(|benchmark| benchmark.name).collect::<Vec<_>>().into()
+}
+
+fn main() {
+    let arguments = Arguments::parse();
+    // Incremental builds inline less across codegen units, and cargo builds only this workspace that way.
+    if option_env!("CARGO_INCREMENTAL") == Some("1") {
+        eprintln!("error: built with CARGO_INCREMENTAL=1, which slows down fairgate and none of its peers");
+        std::process::exit(1);
+    }
+    let options = Options { case: arguments.case, budget: arguments.seconds.map(Duration::from_secs_f64) };
+    for benchmark in BENCHMARKS {
+        let chosen = arguments.benchmarks.iter().any(|name| name == benchmark.name);
+        if !arguments.benchmarks.is_empty() && !chosen {
+            continue;
+        }
+        let figures = Runner::run(benchmark, &options);
+        Section::of(benchmark.name).expect("every benchmark has a section").print(&figures);
+        if arguments.write {
+            let mut results = Results::open();
+            results.replace(figures);
+            results.write();
+        }
+    }
+}
