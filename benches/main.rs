@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use benchmarks::*;
 use clap::Parser;
-use harness::{Benchmark, Options, Results, Runner, Section};
+use harness::{Benchmark, Options, Results, Runner, Section, print_limits};
 
 const BENCHMARKS: &[&Benchmark] = &[
     &uncontended::BENCHMARK,
@@ -75,6 +75,7 @@ fn main() {
         std::process::exit(1);
     }
     let options = Options { case: arguments.case, budget: arguments.seconds.map(Duration::from_secs_f64) };
+    let mut measured = Vec::new();
     for benchmark in BENCHMARKS {
         let chosen = arguments.benchmarks.iter().any(|name| name == benchmark.name);
         if !arguments.benchmarks.is_empty() && !chosen {
@@ -83,9 +84,9 @@ fn main() {
         let figures = Runner::run(benchmark, &options);
         Section::of(benchmark.name).expect("every benchmark has a section").print(&figures);
         if arguments.write {
-            let mut results = Results::open();
-            results.replace(figures);
-            results.write();
+            Results::renew(&figures);
         }
+        measured.extend(figures);
     }
+    print_limits(&measured);
 }

@@ -1,17 +1,21 @@
 //! The ratios that fairgate must not exceed.
 
+use std::fmt::{self, Display, Formatter};
+
 use comfy_table::Table;
 
 use super::Figure;
 use super::table::ratio;
 use crate::peers::Kind;
 
-/// In every case whose row begins with this text, the figure is at most so many times the lowest of the others.
+/// In every case of a benchmark whose name begins with `cases`, fairgate's figure of the measure is at most `at_most`
+/// times the lowest one of the others.
 struct Limit {
     benchmark: &'static str,
-    row: &'static str,
-    at_most: f64,
+    cases: &'static str,
+    measure: &'static str,
     others: Others,
+    at_most: f64,
 }
 
 #[derive(Clone, Copy)]
@@ -22,79 +26,104 @@ enum Others {
 
 use Others::{Fair, Named};
 
-const fn limit(benchmark: &'static str, row: &'static str, at_most: f64, others: Others) -> Limit {
-    Limit { benchmark, row, at_most, others }
-}
-
 const BASELINE: Others = Named(&["CAS pair"]);
 const TOKIO: Others = Named(&["tokio"]);
+const PARKING_LOT: Others = Named(&["parking_lot fair"]);
 const WITH_QUEUE: Others = Named(&["tokio", "asyncband", "maitake-sync", "async-lock"]);
-const INTRUSIVE: Others = Named(&["tokio", "asyncband", "maitake-sync", "futures-intrusive"]);
+
+const fn limit(benchmark: &'static str, cases: &'static str, others: Others, at_most: f64) -> Limit {
+    Limit { benchmark, cases, measure: "", others, at_most }
+}
+
+const fn measure(measure: &'static str, limit: Limit) -> Limit {
+    Limit { measure, ..limit }
+}
 
 const LIMITS: &[Limit] = &[
-    limit("uncontended", "acquire", 1.15, BASELINE),
-    limit("uncontended", "acquire", 0.5, WITH_QUEUE),
-    limit("uncontended", "lock", 1.15, BASELINE),
-    limit("uncontended", "lock", 0.8, WITH_QUEUE),
-    limit("uncontended", "owned acquire", 1.0, Fair),
-    limit("repoll", "same waker", 0.5, INTRUSIVE),
-    limit("handoff", "", 1.05, Fair),
-    limit("cancel", "", 1.10, Fair),
-    limit("cancel", "", 0.8, TOKIO),
-    limit("threads", "blocking, 2 threads", 1.0, Named(&["tokio", "asyncband", "maitake-sync"])),
-    limit("threads", "polling, 2 threads", 1.05, Named(&["tokio", "asyncband", "maitake-sync"])),
-    limit("blocking", "", 1.0, Named(&["parking_lot fair"])),
-    limit("latency", "enqueue and cancel beside 2: p99", 4.0, TOKIO),
-    limit("latency", "enqueue and cancel beside 8: p99", 4.0, TOKIO),
-    limit("latency", "enqueue and cancel beside 64: p99", 4.0, TOKIO),
-    limit("tasks", "", 1.05, Fair),
+    limit("uncontended", "acquire", BASELINE, 1.15),
+    limit("uncontended", "acquire", WITH_QUEUE, 0.5),
+    limit("uncontended", "owned acquire", Fair, 1.0),
+    limit("uncontended", "lock", BASELINE, 1.15),
+    limit("uncontended", "lock", WITH_QUEUE, 0.8),
+    limit("repoll", "same waker", Fair, 0.5),
+    limit("handoff", "", Fair, 1.05),
+    limit("handoff", "", TOKIO, 0.8),
+    measure("enqueue and cancel", limit("cancel", "", Fair, 1.1)),
+    measure("enqueue and cancel", limit("cancel", "", TOKIO, 0.8)),
+    limit("threads", "blocking, 2 threads", TOKIO, 1.0),
+    limit("threads", "polling, 2 threads", TOKIO, 1.0),
+    limit("blocking", "", PARKING_LOT, 1.0),
+    measure("p99", limit("latency", "try_acquire", TOKIO, 4.0)),
+    measure("p99", limit("latency", "available_permits", TOKIO, 4.0)),
+    measure("p99", limit("latency", "enqueue and cancel", TOKIO, 4.0)),
+    limit("tasks", "", Fair, 1.05),
 ];
 
+/// The limits of the benchmarks that were measured. An exceeded limit names the case with the highest ratio.
 pub fn table(figures: &[Figure]) -> Table {
     let mut table = Table::new();
-    table.set_header(["benchmark", "case", "fairgate", "lowest other", "peer", "ratio", "limit", ""]);
-    for limit in LIMITS {
-        let concerned =
-            figures.iter().filter(|figure| figure.kind == Kind::Fairgate && limit.covers(figure));
-        for fairgate in concerned {
-            if let Some(other) = limit.lowest_other(figures, fairgate) {
-                table.add_row(limit.row(fairgate, other));
-            }
-        }
-    }
+    table.set_header(["benchmark", "cases", "compared with", "limit", "ratio", ""]);
+    LIMITS.iter().filter_map(|limit| limit.row(figures)).for_each(|row| _ = table.add_row(row));
     table
 }
 
 impl Limit {
+    fn row(&self, figures: &[Figure]) -> Option<[String; 6]> {
+        let concerned =
+            figures.iter().filter(|figure| figure.kind == Kind::Fairgate && self.covers(figure));
+        let mut ratios: Vec<_> = concerned
+            .filter_map(|figure| {
+                Some((figure.value / self.lowest_other(figures, figure)?, figure.case.as_str()))
+            })
+            .collect();
+        ratios.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let ((lowest, _), (highest, case)) = (ratios.first()?, ratios.last()?);
+        let range = match (ratio(*lowest), ratio(*highest)) {
+            (lowest, highest) if lowest == highest => highest,
+            (lowest, highest) => format!("{lowest} to {highest}"),
+        };
+        let cases =
+            [self.cases, self.measure].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>();
+        Some([
+            self.benchmark.to_string(),
+            if cases.is_empty() { "all".to_string() } else { cases.join(": ") },
+            self.others.to_string(),
+            format!("{:.2}", self.at_most),
+            range,
+            if *highest <= self.at_most { "kept".to_string() } else { format!("exceeded: {case}") },
+        ])
+    }
+
     fn covers(&self, figure: &Figure) -> bool {
-        figure.benchmark == self.benchmark && figure.row().starts_with(self.row)
+        figure.benchmark == self.benchmark
+            && figure.case.starts_with(self.cases)
+            && figure.measure == self.measure
     }
 
-    fn lowest_other<'a>(&self, figures: &'a [Figure], fairgate: &Figure) -> Option<&'a Figure> {
+    fn lowest_other(&self, figures: &[Figure], fairgate: &Figure) -> Option<f64> {
         let others = figures.iter().filter(|figure| {
-            figure.benchmark == self.benchmark && figure.row() == fairgate.row() && self.includes(figure)
+            (&figure.benchmark, &figure.case, &figure.measure)
+                == (&fairgate.benchmark, &fairgate.case, &fairgate.measure)
+                && self.others.include(figure)
         });
-        others.min_by(|a, b| a.value.total_cmp(&b.value))
+        others.map(|figure| figure.value).reduce(f64::min)
     }
+}
 
-    fn includes(&self, figure: &Figure) -> bool {
-        match self.others {
+impl Others {
+    fn include(self, figure: &Figure) -> bool {
+        match self {
             Fair => figure.kind == Kind::Fair,
             Named(names) => names.contains(&figure.peer.as_str()),
         }
     }
+}
 
-    fn row(&self, fairgate: &Figure, other: &Figure) -> [String; 8] {
-        let actual = fairgate.value / other.value;
-        [
-            self.benchmark.to_string(),
-            fairgate.row(),
-            fairgate.amount(),
-            other.amount(),
-            other.peer.clone(),
-            ratio(actual),
-            ratio(self.at_most),
-            if actual <= self.at_most { "kept" } else { "exceeded" }.to_string(),
-        ]
+impl Display for Others {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Fair => write!(f, "the fastest FIFO peer"),
+            Named(names) => write!(f, "{}", names.join(", ")),
+        }
     }
 }

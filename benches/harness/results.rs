@@ -76,9 +76,12 @@ impl Section {
     }
 
     pub fn print(&self, figures: &[Figure]) {
-        println!("\n{}\n{}", self.title, table::table(figures).load_preset(presets::NOTHING));
+        print(self.title, table::table(figures));
     }
 }
+
+const BEGIN: &str = "<!-- begin: limits -->";
+const END: &str = "<!-- end: limits -->";
 
 /// The committed results: `results.csv` holds the figures, and everything else is made from it.
 pub struct Results {
@@ -87,25 +90,22 @@ pub struct Results {
 }
 
 impl Results {
-    pub fn open() -> Self {
+    /// Replaces the figures of the cases that were measured again, and writes everything anew.
+    pub fn renew(measured: &[Figure]) {
         let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/results"));
         fs::create_dir_all(&folder).expect("the folder of the results can be created");
-        let figures = csv::Reader::from_path(folder.join("results.csv")).map(|mut reader| {
-            reader.deserialize().collect::<Result<_, _>>().expect("results.csv is valid")
-        });
-        Self { folder, figures: figures.unwrap_or_default() }
-    }
-
-    /// Replaces the figures of the cases that were measured again.
-    pub fn replace(&mut self, new: Vec<Figure>) {
+        let mut figures: Vec<Figure> = match csv::Reader::from_path(folder.join("results.csv")) {
+            Ok(mut reader) => reader.deserialize().collect::<Result<_, _>>().expect("results.csv is valid"),
+            Err(_) => Vec::new(),
+        };
         let same = |a: &Figure, b: &Figure| (&a.benchmark, &a.case) == (&b.benchmark, &b.case);
-        self.figures.retain(|old| !new.iter().any(|new| same(new, old)));
-        self.figures.extend(new);
-        self.figures
-            .sort_by_key(|figure| SECTIONS.iter().position(|section| section.name == figure.benchmark));
+        figures.retain(|old| !measured.iter().any(|new| same(new, old)));
+        figures.extend(measured.iter().cloned());
+        figures.sort_by_key(|figure| SECTIONS.iter().position(|section| section.name == figure.benchmark));
+        Self { folder, figures }.write();
     }
 
-    pub fn write(&self) {
+    fn write(&self) {
         let mut csv =
             csv::Writer::from_path(self.folder.join("results.csv")).expect("results.csv can be written");
         for figure in &self.figures {
@@ -115,7 +115,6 @@ impl Results {
         let mut text = format!("# Results\n\n{}\n", machine());
         text += "The ratio beside a figure is to the CAS pair, or else to the lowest of the fair peers. ";
         text += "[docs/performance.md](../../docs/performance.md) explains the benchmarks.\n";
-        text += &heading("Limits", limits::table(&self.figures));
         for section in SECTIONS {
             let of_section = |figure: &&Figure| figure.benchmark == section.name;
             let figures: Vec<_> = self.figures.iter().filter(of_section).cloned().collect();
@@ -131,6 +130,29 @@ impl Results {
             }
         }
         fs::write(self.folder.join("results.md"), text).expect("results.md can be written");
+        self.write_limits();
+    }
+
+    /// Renews the table between the two marks in docs/performance.md.
+    fn write_limits(&self) {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/performance.md");
+        let page = fs::read_to_string(path).expect("docs/performance.md can be read");
+        let (before, rest) = page.split_once(BEGIN).expect("docs/performance.md marks the limits");
+        let (_, after) = rest.split_once(END).expect("docs/performance.md marks the end of the limits");
+        let mut table = limits::table(&self.figures);
+        let table = table.load_preset(presets::ASCII_MARKDOWN);
+        fs::write(path, format!("{before}{BEGIN}\n{table}\n{END}{after}"))
+            .expect("docs/performance.md can be written");
+    }
+}
+
+pub fn print_limits(figures: &[Figure]) {
+    print("Limits", limits::table(figures));
+}
+
+fn print(title: &str, mut table: Table) {
+    if !table.is_empty() {
+        println!("\n{title}\n{}", table.load_preset(presets::NOTHING));
     }
 }
 
