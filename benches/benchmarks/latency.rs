@@ -19,34 +19,35 @@ use crate::peers::*;
 pub const BENCHMARK: Benchmark =
     Benchmark { name: "latency", statistic: Statistic::Last, budget: Duration::from_secs(1), run };
 
+/// Threads that enqueue and cancel.
 const LOADS: [usize; 3] = [2, 8, 64];
 const ROUND: Duration = Duration::from_millis(100);
 const WARM_UP: Duration = Duration::from_millis(5);
 const PAUSE: Duration = Duration::from_micros(100);
 
 fn run(runner: &mut Runner) {
-    for load in LOADS {
-        group(runner, "try_acquire", load, |group| {
-            add!(group, try_without_permits(load): Fairgate, Tokio);
-        });
-        group(runner, "try_acquire with permits left", load, |group| {
-            add!(group, try_with_permits_left(load): Fairgate, Tokio);
-        });
-        group(runner, "available_permits", load, |group| {
-            add!(group, available_permits(load): Fairgate, Tokio);
-        });
-        group(runner, "enqueue and cancel", load, |group| {
-            add!(group, enqueue_and_cancel(load, Some(PAUSE)): Fairgate, Tokio);
-        });
-        group(runner, "enqueue and cancel without pause", load, |group| {
-            add!(group, enqueue_and_cancel(load, None): Fairgate, Tokio);
-        });
-    }
+    group(runner, "try_acquire", |group, load| {
+        add!(group, try_without_permits(load): Fairgate, Tokio);
+    });
+    group(runner, "try_acquire with permits left", |group, load| {
+        add!(group, try_with_permits_left(load): Fairgate, Tokio);
+    });
+    group(runner, "available_permits", |group, load| {
+        add!(group, available_permits(load): Fairgate, Tokio);
+    });
+    group(runner, "enqueue and cancel", |group, load| {
+        add!(group, enqueue_and_cancel(load, Some(PAUSE)): Fairgate, Tokio);
+    });
+    group(runner, "enqueue and cancel without pause", |group, load| {
+        add!(group, enqueue_and_cancel(load, None): Fairgate, Tokio);
+    });
 }
 
-fn group(runner: &mut Runner, call: &str, load: usize, add: impl FnOnce(&mut Group<5>)) {
+fn group(runner: &mut Runner, call: &str, add: impl Fn(&mut Group<5>, usize)) {
     let measures = ["p50", "p90", "p99", "worst", "per call of any thread"].map(|name| (name, "ns"));
-    runner.group(&format!("{call} beside {load}"), measures, add);
+    for load in LOADS {
+        runner.group(&format!("{call} beside {load}"), measures, |group| add(group, load));
+    }
 }
 
 /// All permits are held.

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio, exit};
 use std::time::Duration;
 
-use crate::harness::{Benchmark, Runner, Statistic};
+use crate::harness::{Benchmark, Runner, Statistic, print_line};
 use crate::peers::*;
 
 pub const FOOTPRINT: Benchmark =
@@ -69,7 +69,7 @@ fn instructions(runner: &mut Runner) {
         let version =
             Command::new(tool).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
         if version.is_err() {
-            println!("skipped: instructions, because {tool} is missing ({install})");
+            print_line(&format!("\nskipped instructions: no {tool} ({install})"));
             return;
         }
     }

@@ -1,4 +1,4 @@
-//! What a timeout adds to an acquire, and a load in which a third of the acquires time out.
+//! What a timeout adds to an acquire, and tasks whose acquires time out.
 
 use std::future::pending;
 use std::hint::black_box;
@@ -22,7 +22,7 @@ pub const LOAD: Benchmark =
 const TASKS: u64 = 100;
 const PERMITS: usize = 10;
 const ATTEMPTS: usize = 200;
-/// A deadline is at most so many turns of the executor.
+/// The longest deadline, in turns of the executor.
 const MAX_TURNS: usize = 32;
 
 /// Every adapter wraps fairgate's acquire.

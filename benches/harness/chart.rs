@@ -35,43 +35,50 @@ pub fn svg(title: &str, figures: &[Figure]) -> String {
         .into_iter()
         .map(|row| figures.iter().filter(|figure| figure.row() == row).collect::<Vec<_>>())
         .collect();
-    let most = panels.iter().map(Vec::len).max().unwrap_or(0) as i32;
-    let (across, height) = (panels.len().min(COLUMNS), HEADING + most * ROW + 16);
-    let size = (
-        (across as i32 * COLUMN) as u32,
-        (2 * HEADING + panels.len().div_ceil(COLUMNS) as i32 * height) as u32,
-    );
+    let heights = panels.chunks(COLUMNS).map(height);
+    let size =
+        ((panels.len().min(COLUMNS) as i32 * COLUMN) as u32, (2 * HEADING + heights.sum::<i32>()) as u32);
     let mut text = String::new();
-    draw(SVGBackend::with_string(&mut text, size), title, &panels, height).expect("text can be drawn to");
+    draw(SVGBackend::with_string(&mut text, size), title, &panels).expect("text can be drawn to");
     text
 }
 
-fn draw<'a>(backend: SVGBackend<'a>, title: &str, panels: &[Vec<&Figure>], height: i32) -> Drawn<'a> {
+/// The height of panels side by side.
+fn height(panels: &[Vec<&Figure>]) -> i32 {
+    let bars = panels.iter().map(Vec::len).max().unwrap_or(0);
+    HEADING + bars as i32 * ROW + 16
+}
+
+fn draw<'a>(backend: SVGBackend<'a>, title: &str, panels: &[Vec<&Figure>]) -> Drawn<'a> {
     let area = backend.into_drawing_area();
     area.fill(&WHITE)?;
     write(&area, title, (12, HEADING / 2), 18, HPos::Left)?;
-    legend(&area, HEADING)?;
-    for (i, panel) in panels.iter().enumerate() {
-        let left = (i % COLUMNS) as i32 * COLUMN;
-        let top = 2 * HEADING + (i / COLUMNS) as i32 * height;
-        draw_panel(&area, panel, (left, top))?;
+    legend(&area, panels, HEADING)?;
+    let mut top = 2 * HEADING;
+    for row in panels.chunks(COLUMNS) {
+        for (i, panel) in row.iter().enumerate() {
+            draw_panel(&area, panel, (i as i32 * COLUMN, top))?;
+        }
+        top += height(row);
     }
     area.present()
 }
 
-fn legend<'a>(area: &Area<'a>, y: i32) -> Drawn<'a> {
+fn legend<'a>(area: &Area<'a>, panels: &[Vec<&Figure>], y: i32) -> Drawn<'a> {
     let kinds = [
         (Kind::Fairgate, "fairgate"),
-        (Kind::Baseline, "compare-and-swap pair"),
+        (Kind::Baseline, "CAS pair"),
         (Kind::Fair, "FIFO"),
         (Kind::Barging, "barging"),
-        (Kind::Blocking, "blocks the thread, not FIFO"),
+        (Kind::Blocking, "barging, blocks the thread"),
     ];
     let mut x = 12;
     for (kind, label) in kinds {
-        area.draw(&Rectangle::new([(x, y), (x + 12, y + 12)], colour(kind).filled()))?;
-        write(area, label, (x + 18, y + 6), 12, HPos::Left)?;
-        x += 40 + 7 * label.len() as i32;
+        if panels.iter().flatten().any(|figure| figure.kind == kind) {
+            area.draw(&Rectangle::new([(x, y), (x + 12, y + 12)], colour(kind).filled()))?;
+            write(area, label, (x + 18, y + 6), 12, HPos::Left)?;
+            x += 40 + 7 * label.len() as i32;
+        }
     }
     Ok(())
 }

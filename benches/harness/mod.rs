@@ -10,7 +10,7 @@ mod table;
 
 pub(crate) use poll::ready;
 pub use poll::{Queue, queue, short_queues};
-pub use results::{Figure, Results, Section, print_limits};
+pub use results::{Figure, Results, Section, print_limits, print_line};
 pub use runner::{Benchmark, Group, Options, Runner, Statistic};
 
 /// Adds peers to a group, each with the sample that `$sample` makes for it.

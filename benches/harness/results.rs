@@ -1,6 +1,7 @@
 use std::fs;
+use std::io::{self, Write};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, exit};
 
 use comfy_table::{Table, presets};
 use serde::{Deserialize, Serialize};
@@ -65,7 +66,7 @@ const SECTIONS: &[Section] = &[
         &["per acquire", "p50 wait", "p99 wait", "longest wait"],
     ),
     section("adapter", "A timeout around an acquire", &[]),
-    section("timeouts", "A load in which a third of the acquires time out", &[]),
+    section("timeouts", "Tasks whose acquires time out", &[]),
     section("footprint", "Memory", &[]),
     section("instructions", "Instructions, counted by callgrind", &[]),
 ];
@@ -152,7 +153,14 @@ pub fn print_limits(figures: &[Figure]) {
 
 fn print(title: &str, mut table: Table) {
     if !table.is_empty() {
-        println!("\n{title}\n{}", table.load_preset(presets::NOTHING));
+        print_line(&format!("\n{title}\n{}", table.load_preset(presets::NOTHING)));
+    }
+}
+
+/// Like `println!`, but ends the program quietly if the reader has closed the pipe.
+pub fn print_line(text: &str) {
+    if writeln!(io::stdout(), "{text}").is_err() {
+        exit(0);
     }
 }
 
@@ -176,34 +184,15 @@ fn machine() -> String {
 
 /// The peers with their versions, as cargo resolves them.
 fn peers() -> String {
-    let tree = [
-        "tree",
-        "-e",
-        "dev",
-        "--depth",
-        "1",
-        "--prefix",
-        "none",
-        "-p",
-        "fairgate-benches",
-        "--format",
-        "{p}",
-    ];
-    let tools = [
-        "fairgate",
-        "clap",
-        "comfy-table",
-        "csv",
-        "fastrand",
-        "gungraun",
-        "hdrhistogram",
-        "plotters",
-        "serde",
-    ];
-    let tree = output("cargo", &tree);
+    let arguments = "tree -e dev --depth 1 --prefix none -p fairgate-benches";
+    let tools = "fairgate allocation clap comfy critical csv fastrand gungraun hdrhistogram plotters serde";
+    let tree = output("cargo", &arguments.split(' ').collect::<Vec<_>>());
     let packages = tree.lines().filter_map(|line| line.split_once(" v"));
-    let peers = packages.filter(|(name, _)| !tools.iter().any(|tool| name.starts_with(tool)));
-    peers.map(|(name, version)| format!("{name} {version}")).collect::<Vec<_>>().join(", ")
+    let peers = packages.filter(|(name, _)| !tools.split(' ').any(|tool| name.starts_with(tool)));
+    peers
+        .map(|(name, version)| format!("{name} {}", version.split(' ').next().unwrap_or_default()))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn output(program: &str, arguments: &[&str]) -> String {
