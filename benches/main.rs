@@ -16,6 +16,7 @@ mod benchmarks {
 mod harness;
 mod peers;
 
+use std::process::exit;
 use std::time::Duration;
 
 use benchmarks::*;
@@ -51,8 +52,8 @@ struct Arguments {
     case: Option<String>,
 
     /// Measure each case for this long instead of its own time
-    #[arg(long)]
-    seconds: Option<f64>,
+    #[arg(long, value_parser = seconds)]
+    seconds: Option<Duration>,
 
     /// Put the figures into benches/results
     #[arg(long)]
@@ -67,14 +68,19 @@ fn names() -> clap::builder::PossibleValuesParser {
     BENCHMARKS.iter().map(|benchmark| benchmark.name).collect::<Vec<_>>().into()
 }
 
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().map_err(|_| "expected a number of seconds".to_string())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
 fn main() {
     let arguments = Arguments::parse();
     // Incremental builds inline less across codegen units, and cargo builds only this workspace that way.
     if option_env!("CARGO_INCREMENTAL") == Some("1") {
         eprintln!("error: built with CARGO_INCREMENTAL=1, which slows down fairgate and none of its peers");
-        std::process::exit(1);
+        exit(1);
     }
-    let options = Options { case: arguments.case, budget: arguments.seconds.map(Duration::from_secs_f64) };
+    let options = Options { case: arguments.case, budget: arguments.seconds };
     let mut measured = Vec::new();
     for benchmark in BENCHMARKS {
         let chosen = arguments.benchmarks.iter().any(|name| name == benchmark.name);
@@ -83,10 +89,15 @@ fn main() {
         }
         let figures = Runner::run(benchmark, &options);
         Section::of(benchmark.name).expect("every benchmark has a section").print(&figures);
-        if arguments.write {
-            Results::renew(&figures);
+        // A skipped benchmark keeps its figures.
+        if arguments.write && !figures.is_empty() {
+            Results::renew(benchmark.name, &figures, options.case.is_some());
         }
         measured.extend(figures);
+    }
+    if let (Some(case), []) = (options.case, &measured[..]) {
+        eprintln!("error: no case of these benchmarks contains '{case}'");
+        exit(1);
     }
     print_limits(&measured);
 }

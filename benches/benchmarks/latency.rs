@@ -46,7 +46,7 @@ fn run(runner: &mut Runner) {
 fn group(runner: &mut Runner, call: &str, add: impl Fn(&mut Group<5>, usize)) {
     let measures = ["p50", "p90", "p99", "worst", "per call of any thread"].map(|name| (name, "ns"));
     for load in LOADS {
-        runner.group(&format!("{call} beside {load}"), measures, |group| add(group, load));
+        runner.group(&format!("{call} beside {load} threads"), measures, |group| add(group, load));
     }
 }
 

@@ -91,16 +91,18 @@ pub struct Results {
 }
 
 impl Results {
-    /// Replaces the figures of the cases that were measured again, and writes everything anew.
-    pub fn renew(measured: &[Figure]) {
+    /// Replaces the figures of the benchmark, or of the measured cases alone, and writes everything anew.
+    pub fn renew(benchmark: &str, measured: &[Figure], only_measured: bool) {
         let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/results"));
         fs::create_dir_all(&folder).expect("the folder of the results can be created");
         let mut figures: Vec<Figure> = match csv::Reader::from_path(folder.join("results.csv")) {
             Ok(mut reader) => reader.deserialize().collect::<Result<_, _>>().expect("results.csv is valid"),
             Err(_) => Vec::new(),
         };
-        let same = |a: &Figure, b: &Figure| (&a.benchmark, &a.case) == (&b.benchmark, &b.case);
-        figures.retain(|old| !measured.iter().any(|new| same(new, old)));
+        figures.retain(|old| {
+            let measured = !only_measured || measured.iter().any(|new| new.case == old.case);
+            old.benchmark != benchmark || !measured
+        });
         figures.extend(measured.iter().cloned());
         figures.sort_by_key(|figure| SECTIONS.iter().position(|section| section.name == figure.benchmark));
         Self { folder, figures }.write();

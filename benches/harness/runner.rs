@@ -65,7 +65,7 @@ impl Runner {
         measures: [(&str, &str); N],
         add: impl FnOnce(&mut Group<N>),
     ) {
-        if self.options.case.as_ref().is_some_and(|text| !case.contains(text.as_str())) {
+        if !self.includes(case) {
             return;
         }
         let mut group = Group { entries: Vec::new() };
@@ -86,7 +86,14 @@ impl Runner {
         }
     }
 
+    fn includes(&self, case: &str) -> bool {
+        self.options.case.as_ref().is_none_or(|text| case.contains(text.as_str()))
+    }
+
     pub fn figure(&mut self, case: &str, measure: &str, peer: &str, kind: Kind, value: f64, unit: &str) {
+        if !self.includes(case) {
+            return;
+        }
         self.figures.push(Figure {
             benchmark: self.benchmark.name.to_string(),
             case: case.to_string(),
