@@ -1,53 +1,42 @@
-//! How much memory a semaphore and each of its waiters take: in place, and on the heap once they stand in line.
-//! A programme of its own, because its allocator counts.
+//! The memory of a semaphore and of each waiter, in place and on the heap. A program of its own, because its allocator
+//! counts; `cargo bench -- footprint` runs it. It prints one figure a line, as CSV.
 
-#[allow(dead_code, reason = "the questions use all of it")]
-mod contestants;
-#[allow(dead_code, unused_imports, unused_macros, reason = "the questions use all of it")]
-mod harness;
+#[allow(dead_code, reason = "the timed benchmarks use the rest")]
+mod peers;
+#[allow(dead_code, reason = "the timed benchmarks use the rest")]
+#[path = "harness/poll.rs"]
+mod poll;
 
 use std::mem::{size_of, size_of_val};
 
 use allocation_counter::measure;
-use contestants::*;
-use harness::{Figure, Results, line, ready};
+use peers::*;
+use poll::{queue, ready};
 
-const NAME: &str = "footprint";
-const TITLE: &str = "Bytes";
 const WAITERS: usize = 1_000;
 
-macro_rules! footprints {
-    ($($gate:ident),+ $(,)?) => { [$(footprint::<$gate>()),+].concat() };
+macro_rules! print {
+    ($($peer:ident),+ $(,)?) => { $(print::<$peer>();)+ };
 }
 
 fn main() {
-    let figures =
-        footprints!(Ours, Tokio, Asyncband, Maitake, FuturesIntrusive, Saa, FlagBearer, Embassy, AsyncLock);
-    Results::open().keep(NAME, TITLE, &figures);
+    print!(Fairgate, Tokio, Asyncband, Maitake, FuturesIntrusive, Saa, FlagBearer, Embassy, AsyncLock);
 }
 
-fn footprint<G: Gate>() -> Vec<Figure> {
-    let gate = G::new(1);
-    let request = size_of_val(&gate.acquire());
-    let figure = |case: &str, bytes: f64| Figure {
-        question: NAME,
-        case: case.to_owned(),
-        contestant: G::NAME,
-        kind: G::KIND,
-        value: bytes,
-        unit: "bytes",
-    };
-    let mut figures = vec![figure("semaphore", size_of::<G>() as f64), figure("request", request as f64)];
-    // saa's futures sleep in their first poll.
-    if G::NAME != "saa" {
-        figures.push(figure("heap per waiter", heap_per_waiter(&gate)));
+fn print<P: Peer>() {
+    let semaphore = P::new(1);
+    let print = |case, bytes| println!("{case},{},{bytes}", P::NAME);
+    print("semaphore", size_of::<P>());
+    print("acquire future", size_of_val(&semaphore.acquire()));
+    // The futures of saa block the thread in their first poll.
+    if P::NAME != Saa::NAME {
+        print("heap per waiter", heap_per_waiter(&semaphore));
     }
-    figures
 }
 
-fn heap_per_waiter<G: Gate>(gate: &G) -> f64 {
-    let _held = ready!(gate.acquire());
-    let mut waiting = line(WAITERS, || gate.acquire());
-    let standing = measure(|| waiting.join());
-    standing.bytes_current as f64 / WAITERS as f64
+fn heap_per_waiter<P: Peer>(semaphore: &P) -> usize {
+    let _held = ready!(semaphore.acquire());
+    let mut pending = queue(WAITERS, || semaphore.acquire());
+    let enqueued = measure(|| pending.enqueue());
+    enqueued.bytes_current as usize / WAITERS
 }

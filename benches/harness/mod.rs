@@ -1,35 +1,22 @@
-//! How a question is asked: every contestant in turn, round after round, so that whatever disturbs the
-//! machine disturbs all of them alike.
+//! Runs the peers of a benchmark by turns, so that whatever disturbs the machine disturbs all of them alike, and
+//! writes the results.
 
-mod bars;
 mod chart;
-mod contest;
-mod line;
-mod machine;
+mod limits;
+mod poll;
 mod results;
+mod runner;
 mod table;
 
-pub use contest::{Contest, Measure, Question, Statistic};
-pub use line::{Line, line, short_lines_side_by_side};
-pub use results::{Figure, Results};
+pub(crate) use poll::ready;
+pub use poll::{Queue, queue, short_queues};
+pub use results::{Figure, Results, Section, print_limits, print_line};
+pub use runner::{Benchmark, Group, Options, Runner, Statistic};
 
-/// Enters gates into a contest, each with what `$sample` makes for it.
-macro_rules! enter {
-    ($contest:expr, $sample:ident $arguments:tt: $($gate:ident),+ $(,)?) => {
-        $($contest.enter::<$gate>($sample::<$gate> $arguments);)+
+/// Adds peers to a group, each with the sample that `$sample` makes for it.
+macro_rules! add {
+    ($group:ident, $sample:ident $arguments:tt: $($peer:ident),+ $(,)?) => {
+        $($group.add($peer::NAME, $peer::KIND, $sample::<$peer> $arguments);)+
     };
 }
-pub(crate) use enter;
-
-/// Polls a future that is ready, where it is made: handing it to a function would copy it.
-macro_rules! ready {
-    ($future:expr) => {{
-        let mut future = std::pin::pin!($future);
-        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        match future.as_mut().poll(&mut context) {
-            std::task::Poll::Ready(output) => output,
-            std::task::Poll::Pending => unreachable!("nobody else holds anything"),
-        }
-    }};
-}
-pub(crate) use ready;
+pub(crate) use add;

@@ -1,63 +1,54 @@
-//! Figures as a table: a row a case, a column a contestant, and behind each number how many times the
-//! yardstick it is: the limit's number, or else the least of the other fair ones.
+//! Figures as a table: a row for each case and measure, a column for each peer. The ratio beside a figure is to the
+//! baseline, or else to the lowest of the fair peers.
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, Table};
 
 use super::Figure;
-use crate::contestants::Kind;
+use crate::peers::Kind;
 
-pub fn plain(figures: &[Figure]) -> String {
-    table(figures).load_preset(presets::NOTHING).to_string()
-}
-
-pub fn markdown(figures: &[Figure]) -> String {
-    table(figures).load_preset(presets::ASCII_MARKDOWN).to_string()
-}
-
-fn table(figures: &[Figure]) -> Table {
-    let contestants = distinct(figures.iter().map(|figure| figure.contestant));
+pub fn table(figures: &[Figure]) -> Table {
+    let peers = distinct(figures.iter().map(|figure| figure.peer.as_str()));
     let mut table = Table::new();
-    table.set_header([""].iter().chain(&contestants));
-    for case in distinct(figures.iter().map(|figure| figure.case.as_str())) {
-        let figures: Vec<_> = figures.iter().filter(|figure| figure.case == case).collect();
-        let cells = contestants.iter().map(|contestant| cell(&figures, contestant));
-        table.add_row([format!("{case}, {}", figures[0].unit)].into_iter().chain(cells));
+    table.set_header([""].iter().chain(&peers));
+    for row in distinct(figures.iter().map(Figure::row)) {
+        let figures: Vec<_> = figures.iter().filter(|figure| figure.row() == row).collect();
+        let cells = peers.iter().map(|peer| cell(&figures, peer));
+        table.add_row([row].into_iter().chain(cells));
     }
     table.column_iter_mut().skip(1).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
     table
 }
 
-pub fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+/// The different items in the order of their first occurrence.
+pub fn distinct<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
     let mut seen = Vec::new();
-    names.for_each(|name| {
-        if !seen.contains(&name) {
-            seen.push(name);
+    items.for_each(|item| {
+        if !seen.contains(&item) {
+            seen.push(item);
         }
     });
     seen
 }
 
-fn cell(figures: &[&Figure], contestant: &str) -> String {
-    let Some(figure) = figures.iter().find(|figure| figure.contestant == contestant) else {
+fn cell(figures: &[&Figure], peer: &str) -> String {
+    let Some(figure) = figures.iter().find(|figure| figure.peer == peer) else {
         return String::new();
     };
-    match yardstick(figures) {
-        Some(base) => format!("{} ×{:.2}", number(figure.value), figure.value / base),
-        None => number(figure.value),
+    match reference(figures) {
+        Some(reference) => format!("{} ×{}", figure.amount(), ratio(figure.value / reference)),
+        None => figure.amount(),
     }
 }
 
-fn yardstick(figures: &[&Figure]) -> Option<f64> {
-    let least = |kind| {
+pub fn ratio(ratio: f64) -> String {
+    let decimals = if ratio < 100.0 { 2 } else { 0 };
+    format!("{ratio:.decimals$}")
+}
+
+fn reference(figures: &[&Figure]) -> Option<f64> {
+    let min = |kind| {
         let of_kind = figures.iter().filter(|figure| figure.kind == kind);
         of_kind.map(|figure| figure.value).reduce(f64::min)
     };
-    least(Kind::Limit).or_else(|| least(Kind::Fair)).filter(|base| *base > 0.0)
-}
-
-pub fn number(value: f64) -> String {
-    match value {
-        ..100.0 => format!("{value:.1}"),
-        _ => format!("{value:.0}"),
-    }
+    min(Kind::Baseline).or_else(|| min(Kind::Fair)).filter(|reference| *reference > 0.0)
 }
