@@ -121,11 +121,13 @@ function operations.renew(...)
   return answers
 end
 
--- Returns 1 for each lease that had not ended.
+-- Returns 1 for each lease that had not ended. If the state lost a grant, nothing was granted since, so only the
+-- client's own deadline counts.
 function operations.release(...)
   local answers = {}
   for i, request in ipairs({...}) do
-    answers[i] = redis.call('ZREM', holders, process .. ':' .. request)
+    local removed = redis.call('ZREM', holders, process .. ':' .. request)
+    answers[i] = (removed == 1 or now < opens) and 1 or 0
   end
   return answers
 end

@@ -69,7 +69,7 @@ impl Counter {
             return self.log.remove(at);
         }
         loop {
-            let report = self.reports.recv_timeout(Duration::from_secs(120)).expect("the workers report");
+            let report = self.reports.recv_timeout(Duration::from_secs(30)).expect("the workers report");
             if wanted(&report) {
                 return report;
             }

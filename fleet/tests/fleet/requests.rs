@@ -133,7 +133,7 @@ fn other_terms_for_the_same_key_are_an_error_until_the_key_is_idle() {
             outcome => panic!("{outcome:?}"),
         }
         lease.release().await.unwrap();
-        other.acquire().await.unwrap();
+        drop(other.acquire().await.unwrap());
     });
 }
 
@@ -164,7 +164,7 @@ fn a_server_that_starts_late_is_waited_for() {
             Timer::after(Duration::from_millis(5)).await;
         }
         server.restart();
-        waiting.await.unwrap();
+        drop(waiting.await.unwrap());
         assert!(fleet.connection_error().is_none());
     });
 }

@@ -11,7 +11,6 @@ use tempfile::TempDir;
 
 pub(crate) struct Server {
     directory: TempDir,
-    wrapper: Vec<String>,
     persistent: bool,
     child: Child,
 }
@@ -30,21 +29,19 @@ pub(crate) fn installed(program: &str, package: &str) -> bool {
 impl Server {
     /// A server that forgets everything when it ends. `None` if none is installed.
     pub(crate) fn start() -> Option<Self> {
-        Self::start_with(false, &[])
+        Self::start_with(false)
     }
 
     /// A server that writes each change to its disk.
     pub(crate) fn start_persistent() -> Option<Self> {
-        Self::start_with(true, &[])
+        Self::start_with(true)
     }
 
-    /// A server that `wrapper` starts, which is a program with its arguments.
-    pub(crate) fn start_with(persistent: bool, wrapper: &[&str]) -> Option<Self> {
+    fn start_with(persistent: bool) -> Option<Self> {
         installed("redis-server", "redis-server").then(|| {
             let directory = tempfile::tempdir().expect("a temporary directory");
-            let wrapper: Vec<_> = wrapper.iter().map(|&argument| argument.to_owned()).collect();
-            let child = launch(&directory, persistent, &wrapper);
-            let server = Self { directory, wrapper, persistent, child };
+            let child = launch(&directory, persistent);
+            let mut server = Self { directory, persistent, child };
             server.wait_until_ready();
             server
         })
@@ -70,9 +67,13 @@ impl Server {
         self.client().get_connection().expect("the server is up")
     }
 
-    fn wait_until_ready(&self) {
-        let ready = || self.client().get_connection()?.ping::<String>();
+    fn wait_until_ready(&mut self) {
+        let client = self.client();
+        let ready = || client.get_connection()?.ping::<String>();
         while ready().is_err() {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                panic!("the server ended with {status}");
+            }
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -84,7 +85,7 @@ impl Server {
     }
 
     pub(crate) fn restart(&mut self) {
-        self.child = launch(&self.directory, self.persistent, &self.wrapper);
+        self.child = launch(&self.directory, self.persistent);
         self.wait_until_ready();
     }
 
@@ -106,10 +107,9 @@ impl Server {
     }
 }
 
-fn launch(directory: &TempDir, persistent: bool, wrapper: &[String]) -> Child {
-    let mut words = wrapper.iter().map(String::as_str).chain(["redis-server"]);
-    let mut command = Command::new(words.next().expect("at least the server"));
-    command.args(words).args(["--port", "0", "--unixsocket", "socket", "--save", "", "--dir", "."]);
+fn launch(directory: &TempDir, persistent: bool) -> Child {
+    let mut command = Command::new("redis-server");
+    command.args(["--port", "0", "--unixsocket", "socket", "--save", "", "--dir", "."]);
     if persistent {
         command.args(["--appendonly", "yes", "--appendfsync", "always"]);
     }
