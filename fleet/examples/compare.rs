@@ -45,7 +45,8 @@ enum Limit {
 }
 
 /// Deletes the key if it still has this holder's value.
-const RELEASE: &str = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
+const RELEASE: &str =
+    "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -107,8 +108,12 @@ fn compare(options: &Options) -> Result<(), String> {
     let server = Server::open(options.url.clone())?;
     let client = Client::open(server.url.as_str()).map_err(|error| error.to_string())?;
     let hold = Duration::from_micros(options.hold.into());
-    let ways =
-        [("fleet", None), ("poll every 1 ms", Some(1)), ("poll every 10 ms", Some(10)), ("poll every 50 ms", Some(50))];
+    let ways = [
+        ("fleet", None),
+        ("poll every 1 ms", Some(1)),
+        ("poll every 10 ms", Some(10)),
+        ("poll every 50 ms", Some(50)),
+    ];
     let scenes = [
         ("One process, one task, nothing to wait for".to_owned(), 1, 1, Duration::ZERO),
         (
@@ -124,7 +129,15 @@ fn compare(options: &Options) -> Result<(), String> {
     for (title, machines, tasks, hold) in scenes {
         let heading = format!(
             "{title}\n  {:<16}{:>9}{:>24}{:>13}{:>14}\n  {:<16}{:>9}{:>24}{:>13}{:>14}\n",
-            "", "acquires", "wait, ms", "commands", "acquires", "", "a second", "median   99 %    most", "an acquire",
+            "",
+            "acquires",
+            "wait, ms",
+            "commands",
+            "acquires",
+            "",
+            "a second",
+            "median   99 %    most",
+            "an acquire",
             "of a task",
         );
         if !shared::print(&heading) {

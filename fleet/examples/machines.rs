@@ -72,7 +72,9 @@ fn machine(options: &Options, key: &str, url: &str) -> Result<(), String> {
         drop(fleet.acquire().await.map_err(|error| error.to_string())?);
         shared::print("ready\n");
         // The start signal: the end of standard input.
-        smol::unblock(|| io::copy(&mut io::stdin(), &mut io::sink())).await.map_err(|error| error.to_string())?;
+        smol::unblock(|| io::copy(&mut io::stdin(), &mut io::sink()))
+            .await
+            .map_err(|error| error.to_string())?;
         let visit = async |task: u16| {
             let lease = fleet.acquire().await.map_err(|error| error.to_string())?;
             shared::print(&format!("granted {task} {}\n", lease.token()));
@@ -232,11 +234,13 @@ impl Record {
     }
 
     fn draw(&self, options: &Options) -> String {
-        let all = || self.rows.iter().enumerate().flat_map(|(m, rows)| rows.iter().map(move |row| (m, row)));
+        let all =
+            || self.rows.iter().enumerate().flat_map(|(m, rows)| rows.iter().map(move |row| (m, row)));
         let end = all().map(|(machine, row)| self.stopped(machine, row)).max().unwrap_or_default();
         let names = format!("{}.{}", self.rows.len(), self.rows[0].len()).len() + "task ".len();
         let columns = 79 - 2 - names - 1 - 1;
-        let column = |at: Duration| (at.as_secs_f64() / end.as_secs_f64().max(1e-9) * columns as f64) as usize;
+        let column =
+            |at: Duration| (at.as_secs_f64() / end.as_secs_f64().max(1e-9) * columns as f64) as usize;
         let mut text = String::new();
         for (machine, rows) in self.rows.iter().enumerate() {
             for (task, row) in rows.iter().enumerate() {
@@ -286,12 +290,14 @@ impl Record {
         let _ = writeln!(text, "  At most {held} held a permit at once; the limit is {}.", options.permits);
         let order: Vec<_> = holds.iter().map(|(_, machine, ..)| (machine + 1).to_string()).collect();
         text += &wrap(&format!("  The processes were served in this order: {}.\n", order.join(" ")));
-        let in_order = self.rows.iter().all(|rows| {
-            rows.iter().map_while(|row| row.granted).map(|(_, token)| token).is_sorted()
-        });
+        let in_order = self
+            .rows
+            .iter()
+            .all(|rows| rows.iter().map_while(|row| row.granted).map(|(_, token)| token).is_sorted());
         let _ = writeln!(text, "  Tasks of one process in order: {}.", if in_order { "yes" } else { "NO" });
         if let Some((victim, at)) = self.killed {
-            let held = self.rows[victim].iter().filter(|row| row.granted.is_some() && row.done.is_none()).count();
+            let held =
+                self.rows[victim].iter().filter(|row| row.granted.is_some() && row.done.is_none()).count();
             text += &wrap(&format!(
                 "  Process {} was killed at {} ms while it held {}. The server grants {} again when the lease \
                  ends: {} ms after the last renewal.\n",

@@ -237,7 +237,7 @@ async fn drive(shared: &Shared) {
     or(sessions, watch(shared)).await;
 }
 
-/// How long to wait after so many failures in a row.
+/// How long to wait after a number of failures in a row.
 fn pause(failures: u32, lease: Duration) -> Duration {
     let doubled = Duration::from_millis(2) * 2_u32.pow(failures.min(10));
     doubled.min(lease / 16).min(Duration::from_secs(1))
@@ -284,10 +284,12 @@ async fn keep(shared: &Shared, session: &Session<'_>) -> RedisResult<()> {
         let changed = shared.grants_changed.listen();
         let released = shared.released();
         if !released.is_empty() {
-            let in_time = session.apply("release", &requests(&released), shared.seen()).await?;
-            for (grant, in_time) in released.iter().zip(in_time) {
-                shared.state().released.remove(&grant.request);
-                grant.released(in_time);
+            for batch in released.chunks(BATCH) {
+                let in_time = session.apply("release", &requests(batch), shared.seen()).await?;
+                for (grant, in_time) in batch.iter().zip(in_time) {
+                    shared.state().released.remove(&grant.request);
+                    grant.released(in_time);
+                }
             }
             // The driver of a closed fleet waits for the last release.
             shared.grants_changed.notify(usize::MAX);
@@ -302,16 +304,21 @@ async fn keep(shared: &Shared, session: &Session<'_>) -> RedisResult<()> {
             or(changed, sleep_until(due)).await;
             continue;
         }
-        let sent = Instant::now();
-        let runs_on = session.apply("renew", &requests(&held), shared.seen()).await?;
-        for (grant, runs_on) in held.iter().zip(runs_on) {
-            match runs_on {
-                true => grant.renewed(sent, lease),
-                false => grant.lose(),
+        for batch in held.chunks(BATCH) {
+            let sent = Instant::now();
+            let runs_on = session.apply("renew", &requests(batch), shared.seen()).await?;
+            for (grant, runs_on) in batch.iter().zip(runs_on) {
+                match runs_on {
+                    true => grant.renewed(sent, lease),
+                    false => grant.lose(),
+                }
             }
         }
     }
 }
+
+/// Leases in one command. Lua takes a few thousand arguments at most.
+const BATCH: usize = 1000;
 
 fn requests(grants: &[Arc<Grant>]) -> Vec<u64> {
     grants.iter().map(|grant| grant.request).collect()

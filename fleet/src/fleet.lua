@@ -28,10 +28,9 @@ end
 
 -- Expired holders and dead waiters go first.
 redis.call('ZREMRANGEBYSCORE', holders, '-inf', now)
-local dead = redis.call('ZRANGEBYSCORE', alive, '-inf', now)
-if #dead > 0 then
-  redis.call('ZREM', queue, unpack(dead))
-  redis.call('ZREM', alive, unpack(dead))
+for _, dead in ipairs(redis.call('ZRANGEBYSCORE', alive, '-inf', now)) do
+  redis.call('ZREM', queue, dead)
+  redis.call('ZREM', alive, dead)
 end
 
 local known = redis.call('HMGET', state, 'run', 'permits', 'lease', 'opens', 'last')

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::lease::Lease;
 use crate::server::Terms;
 
-/// A semaphore whose permits are shared by all processes that use the same key of the same server.
+/// A semaphore that all processes with the same key on the same server share.
 ///
 /// Clones share the local queue. Two fleets of the same process with the same key work like two processes.
 #[derive(Clone)]

@@ -125,7 +125,7 @@ impl Grant {
     }
 }
 
-/// A holder has a quarter of the lease to stop after it was told.
+/// A holder has a quarter of the lease to stop after `lost` completes.
 fn margin(lease: Duration) -> Duration {
     lease / 4
 }

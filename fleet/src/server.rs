@@ -122,7 +122,12 @@ impl Session<'_> {
     }
 
     /// `renew`, `release` or `leave`: whether each of the leases was running.
-    pub(crate) async fn apply(&self, operation: &str, requests: &[u64], seen: u64) -> RedisResult<Vec<bool>> {
+    pub(crate) async fn apply(
+        &self,
+        operation: &str,
+        requests: &[u64],
+        seen: u64,
+    ) -> RedisResult<Vec<bool>> {
         self.invocation(operation, seen).arg(requests).invoke_async(&mut self.connection.clone()).await
     }
 }

@@ -21,7 +21,8 @@ impl Server {
             Some(url) => Self { url, own: None },
             None => Self::start()?,
         };
-        let client = redis::Client::open(server.url.as_str()).map_err(|error| format!("{}: {error}", server.url))?;
+        let client =
+            redis::Client::open(server.url.as_str()).map_err(|error| format!("{}: {error}", server.url))?;
         let mut tries = if server.own.is_some() { 400 } else { 1 };
         loop {
             tries -= 1;

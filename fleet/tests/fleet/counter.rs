@@ -63,7 +63,7 @@ impl Counter {
         self.inside.lock().unwrap().most
     }
 
-    /// Waits for a report that `wanted` accepts, among those that no earlier call returned.
+    /// Waits for a report that `wanted` accepts and that no earlier call has returned.
     pub(crate) fn wait_for(&mut self, wanted: impl Fn(&Report) -> bool) -> Report {
         if let Some(at) = self.log.iter().position(&wanted) {
             return self.log.remove(at);

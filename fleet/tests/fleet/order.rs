@@ -1,4 +1,4 @@
-//! The limit over all processes, and who comes first.
+//! The limit over all processes, and the order of the grants.
 
 use std::collections::BTreeMap;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use fairgate::with_timeout;
 use fairgate_fleet::{Error, Fleet, Lost};
+use redis::Commands;
 use smol::Timer;
 use smol::future::{block_on, poll_once};
 
@@ -16,7 +17,7 @@ fn fleet(server: &Server, permits: usize) -> Fleet {
     Fleet::new(server.client(), "test", permits, LEASE)
 }
 
-/// Waits until the server counts so many processes in its queue and permits as held.
+/// Waits until the server counts `queued` processes in its queue and `held` permits.
 async fn settle(server: &Server, queued: usize, held: usize) {
     while (server.queued("test"), server.held("test")) != (queued, held) {
         Timer::after(Duration::from_millis(5)).await;
@@ -110,6 +111,47 @@ fn a_grant_for_a_cancelled_request_is_released() {
 }
 
 #[test]
+fn a_request_does_not_overtake_a_queued_process_while_a_permit_is_available() {
+    let Some(server) = Server::start() else { return };
+    block_on(async {
+        let fleet = fleet(&server, 1);
+        drop(fleet.acquire().await.unwrap());
+        settle(&server, 0, 0).await;
+        // Another process, which does not come for its permit.
+        let mut connection = server.connection();
+        let _: () = connection.zadd("{test}:queue", "slow", 1).unwrap();
+        let mut waiting = pin!(fleet.acquire());
+        assert!(poll_once(&mut waiting).await.is_none());
+        settle(&server, 2, 0).await;
+        let _: () = connection.zrem("{test}:queue", "slow").unwrap();
+        drop(waiting.await.unwrap());
+    });
+}
+
+#[test]
+fn a_lease_that_the_server_ended_is_lost() {
+    let Some(server) = Server::start() else { return };
+    block_on(async {
+        let fleet = fleet(&server, 1);
+        let lease = fleet.acquire().await.unwrap();
+        let _: () = server.connection().del("{test}:holders").unwrap();
+        // A safeguard against a hang.
+        with_timeout(lease.lost(), Timer::after(10 * LEASE)).await.unwrap();
+    });
+}
+
+#[test]
+fn tokens_increase_after_the_state_was_deleted() {
+    let Some(server) = Server::start() else { return };
+    block_on(async {
+        let before = fleet(&server, 1).acquire().await.unwrap().token();
+        settle(&server, 0, 0).await;
+        let _: () = server.connection().flushall().unwrap();
+        assert!(fleet(&server, 1).acquire().await.unwrap().token() > before);
+    });
+}
+
+#[test]
 fn a_time_limit_on_the_wait_cancels_the_request() {
     let Some(server) = Server::start() else { return };
     block_on(async {
@@ -140,7 +182,7 @@ fn other_terms_for_the_same_key_are_an_error_until_the_key_is_idle() {
 #[test]
 fn a_key_of_another_type_is_an_error_and_not_a_hang() {
     let Some(server) = Server::start() else { return };
-    let _: () = redis::Commands::set(&mut server.connection(), "{test}:holders", 1).unwrap();
+    let _: () = server.connection().set("{test}:holders", 1).unwrap();
     block_on(async {
         let fleet = fleet(&server, 1);
         for _ in 0..2 {
@@ -207,7 +249,8 @@ fn a_fleet_survives_the_runtime_that_drove_it() {
 fn a_server_on_a_tcp_port_works_the_same() {
     let Some(server) = Server::start() else { return };
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let _: () = redis::cmd("CONFIG").arg("SET").arg("port").arg(port).query(&mut server.connection()).unwrap();
+    let _: () =
+        redis::cmd("CONFIG").arg("SET").arg("port").arg(port).query(&mut server.connection()).unwrap();
     let client = redis::Client::open(format!("redis://127.0.0.1:{port}")).unwrap();
     let fleet = Fleet::new(client, "test", 1, LEASE);
     let tokio = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();

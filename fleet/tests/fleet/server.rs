@@ -99,7 +99,7 @@ impl Server {
         self.connection().zcard(format!("{{{key}}}:holders")).expect("a sorted set")
     }
 
-    /// Waits until so many processes are queued.
+    /// Waits until the server's queue has this number of processes.
     pub(crate) fn wait_until_queued(&self, key: &str, processes: usize) {
         while self.queued(key) != processes {
             thread::sleep(Duration::from_millis(5));

@@ -19,7 +19,7 @@ use smol::{LocalExecutor, Timer};
 use crate::LEASE;
 use crate::counter::Counter;
 
-/// What a worker is told in its environment.
+/// The environment variable with a worker's settings.
 const SPEC: &str = "FAIRGATE_FLEET_WORKER";
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,11 +50,8 @@ impl Worker {
         let program = env::current_exe().expect("this program");
         let words: Vec<_> =
             wrapper.iter().map(|&word| word.into()).chain([program.into_os_string()]).collect();
-        let spec = format!(
-            "{id} {runtime:?} {url} {} {permits} {}",
-            counter.path().display(),
-            LEASE.as_millis()
-        );
+        let spec =
+            format!("{id} {runtime:?} {url} {} {permits} {}", counter.path().display(), LEASE.as_millis());
         let mut child = Command::new(&words[0])
             .args(&words[1..])
             .args(["--exact", "worker::run", "--nocapture"])
@@ -95,7 +92,7 @@ struct Process {
     id: String,
     fleet: Fleet,
     counter: RefCell<BufReader<UnixStream>>,
-    /// Tells a task that holds a permit to go on.
+    /// Commands for the tasks that hold a permit.
     holding: RefCell<HashMap<usize, Sender<String>>>,
 }
 
@@ -127,8 +124,8 @@ impl Process {
         self.release(task, lease).await;
     }
 
-    /// A task that holds a permit until it is told to release it, or until the lease is lost. A `blind` task does not
-    /// notice a loss until it is told something.
+    /// A task that holds a permit until a command releases it, or until the lease is lost. A `blind` task does not
+    /// watch for a loss.
     async fn hold(&self, task: usize, blind: bool, commands: Receiver<String>) {
         let lease = self.acquire(task).await;
         let lost = async {
