@@ -128,7 +128,7 @@ fn compare(options: &Options) -> Result<(), String> {
     ];
     for (title, machines, tasks, hold) in scenes {
         let heading = format!(
-            "{title}\n  {:<16}{:>9}{:>24}{:>13}{:>14}\n  {:<16}{:>9}{:>24}{:>13}{:>14}\n",
+            "{title}\n  {:<15}{:>9}{:>24}{:>13}{:>15}\n  {:<15}{:>9}{:>24}{:>13}{:>15}\n",
             "",
             "acquires",
             "wait, ms",
@@ -247,7 +247,7 @@ impl Measured {
         let mut row = String::new();
         let _ = writeln!(
             row,
-            "  {name:<16}{:>9.0}{:>8.2}{:>8.2}{:>8.2}{:>13.1}{:>14}",
+            "  {name:<15}{:>9.0}{:>8.2}{:>8.2}{:>8.2}{:>13.1}{:>15}",
             count as f64 / self.elapsed.as_secs_f64(),
             rank(0.5),
             rank(0.99),
