@@ -10,9 +10,10 @@ use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
 
 use tempfile::TempDir;
+
+use crate::HANGS;
 
 /// What a worker reported.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -69,7 +70,7 @@ impl Counter {
             return self.log.remove(at);
         }
         loop {
-            let report = self.reports.recv_timeout(Duration::from_secs(30)).expect("the workers report");
+            let report = self.reports.recv_timeout(HANGS).expect("the workers report");
             if wanted(&report) {
                 return report;
             }

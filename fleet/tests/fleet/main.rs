@@ -13,3 +13,6 @@ use std::time::Duration;
 
 /// Long enough that a busy machine renews in time, short enough for the tests that wait for its end.
 const LEASE: Duration = Duration::from_secs(2);
+
+/// What takes longer than this does not happen any more: the test fails instead of hanging.
+const HANGS: Duration = Duration::from_secs(30);

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fairgate::with_timeout;
 use fairgate_fleet::{Error, Fleet, Lost};
@@ -10,8 +10,8 @@ use redis::Commands;
 use smol::Timer;
 use smol::future::{block_on, poll_once};
 
-use crate::LEASE;
 use crate::server::Server;
+use crate::{HANGS, LEASE};
 
 fn fleet(server: &Server, permits: usize) -> Fleet {
     Fleet::new(server.client(), "test", permits, LEASE)
@@ -19,7 +19,9 @@ fn fleet(server: &Server, permits: usize) -> Fleet {
 
 /// Waits until the server counts `queued` processes in its queue and `held` permits.
 async fn settle(server: &Server, queued: usize, held: usize) {
+    let start = Instant::now();
     while (server.queued("test"), server.held("test")) != (queued, held) {
+        assert!(start.elapsed() < HANGS, "{} queued, {} held", server.queued("test"), server.held("test"));
         Timer::after(Duration::from_millis(5)).await;
     }
 }

@@ -4,10 +4,12 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::{Client, Commands, Connection};
 use tempfile::TempDir;
+
+use crate::HANGS;
 
 pub(crate) struct Server {
     directory: TempDir,
@@ -101,7 +103,9 @@ impl Server {
 
     /// Waits until the server's queue has this number of processes.
     pub(crate) fn wait_until_queued(&self, key: &str, processes: usize) {
+        let start = Instant::now();
         while self.queued(key) != processes {
+            assert!(start.elapsed() < HANGS, "{} processes are queued", self.queued(key));
             thread::sleep(Duration::from_millis(5));
         }
     }
