@@ -1,0 +1,18 @@
+//! The fleet against a real server, in real processes, through the faults that it is made for.
+
+mod clocks;
+mod counter;
+mod faults;
+mod order;
+mod relay;
+mod requests;
+mod server;
+mod worker;
+
+use std::time::Duration;
+
+/// Long enough that a busy machine renews in time, short enough for the tests that wait for its end.
+const LEASE: Duration = Duration::from_secs(2);
+
+/// What takes longer than this does not happen any more: the test fails instead of hanging.
+const HANGS: Duration = Duration::from_secs(30);
