@@ -319,19 +319,17 @@ export function level(content, levels, level) {
       const [, id, moves = ""] = address.split(".");
       stopPlayer();
       const variant = level.variants.find((other) => other.id === id);
-      if (id && !variant) state.trouble = `This level has no variant "${id}".`;
       state.variant = variant ?? level.variants[0];
-      state.moves = moves.match(/x?[A-Za-z0-9]|./g) ?? [];
+      state.moves = variant ? moves.match(/x?[A-Za-z0-9]|./g) ?? [] : [];
       state.at = state.moves.length;
       await refresh(false);
-      if (!state.world || state.trouble) {
-        // A link with a move that is not possible: show the level from its start, and say why.
-        const { trouble } = state;
-        Object.assign(state, { moves: [], at: 0 });
-        await refresh(false);
-        state.trouble = trouble;
-        draw();
-      }
+      // A link that cannot be followed: show the level from its start, and say why.
+      const trouble = id && !variant ? `This level has no variant "${id}".` : state.trouble;
+      if (!trouble) return;
+      Object.assign(state, { moves: [], at: 0 });
+      await refresh(false);
+      state.trouble = trouble;
+      draw();
     },
     key(event) {
       const key = event.key;

@@ -28,8 +28,9 @@ function gate(gate) {
   // More slots than there are permits: those that are too many stand out.
   slots.forEach((slot, index) => index >= gate.capacity && slot.classList.add("extra"));
   const noun = (n) => (n === 1 ? "1 permit" : `${n} permits`);
+  const names = (requests) => requests.map((request) => request.task).join(" and ");
   const state = gate.lock
-    ? (gate.available ? "is unlocked" : `is held by ${gate.holders.map((r) => r.task).join(" and ") || "none yet"}`)
+    ? (gate.holders.length ? `is held by ${names(gate.holders)}` : granted.length ? `is granted to ${names(granted)}` : "is unlocked")
     : `${noun(gate.capacity)}, ${gate.available} available${gate.owed ? `, ${gate.owed} owed` : ""}${gate.closed ? ", closed" : ""}`;
   const words = [
     `${gate.lock ? "Lock" : "Semaphore"} ${gate.name}${gate.lock ? "" : ":"} ${state}.`,
@@ -38,8 +39,8 @@ function gate(gate) {
       ? `Queue: ${gate.queue.map((r) => `${r.task} ${STANDING[r.standing][0]}${r.n > 1 ? ` for ${r.n}` : ""}`).join(", ")}.`
       : "The queue is empty.",
   ].join(" ");
-  return h("figure", { class: `gate ${gate.closed ? "closed" : ""}`, role: "img", "aria-label": words, "data-gate": gate.name },
-    h("figcaption", { "aria-hidden": "true" }, gate.lock ? "lock " : "semaphore ", h("code", {}, gate.name), gate.lock ? ` ${state}` : `: ${state}`),
+  return h("div", { class: `gate ${gate.closed ? "closed" : ""}`, role: "img", "aria-label": words, "data-gate": gate.name },
+    h("div", { class: "caption", "aria-hidden": "true" }, gate.lock ? "lock " : "semaphore ", h("code", {}, gate.name), gate.lock ? ` ${state}` : `: ${state}`),
     h("div", { class: "row", "aria-hidden": "true" },
       h("div", { class: "slots" }, slots),
       h("div", { class: "queue" },
@@ -55,8 +56,8 @@ function gate(gate) {
 function room(room) {
   const words = `The ${room.name}${room.limit ? ` accepts ${room.limit}` : ""}. In flight: ${room.inside.join(", ") || "none"}.` +
     (room.refused.length ? ` Refused: ${room.refused.join(", ")}.` : "");
-  return h("figure", { class: "gate room", role: "img", "aria-label": words },
-    h("figcaption", { "aria-hidden": "true" }, h("b", {}, room.name), room.limit ? ` accepts ${room.limit}` : ""),
+  return h("div", { class: "gate room", role: "img", "aria-label": words },
+    h("div", { class: "caption", "aria-hidden": "true" }, h("b", {}, room.name), room.limit ? ` accepts ${room.limit}` : ""),
     h("div", { class: "row", "aria-hidden": "true" },
       h("span", { class: "label" }, room.inside.length ? "in flight" : "no request in flight"),
       room.inside.map((name) => token(name)),

@@ -7,6 +7,7 @@ use crate::game::{self, Game};
 use crate::levels::{self, Level, Variant};
 use crate::sandbox::{self, Settings};
 use crate::search;
+use crate::source::Source;
 use crate::world::{Move, Status, World};
 
 /// A body that is longer is refused.
@@ -36,7 +37,8 @@ pub fn answer(request: &str) -> Result<String, String> {
     if request.len() > MOST_BYTES {
         return Err(format!("a request has at most {MOST_BYTES} bytes"));
     }
-    let ask: Ask = serde_json::from_str(request).map_err(|error| format!("the request is not understood: {error}"))?;
+    let ask: Ask =
+        serde_json::from_str(request).map_err(|error| format!("the request is not understood: {error}"))?;
     match ask {
         Ask::Levels {} => json(&levels::all().iter().map(level_view).collect::<Vec<_>>()),
         Ask::Play { game } => play(&game::parse(&game)?),
@@ -111,9 +113,9 @@ fn level_view(level: &Level) -> LevelView {
 }
 
 fn variant_view(level: &Level, variant: &Variant) -> VariantView {
-    let functions = |source, names: &[&'static str]| {
+    let functions = |source: Source, names: &[&'static str]| {
         let view = |name: &&'static str| {
-            let (first, text) = levels::excerpt(source, name)?;
+            let (first, text) = source.function(name)?;
             Some(FunctionView { name, first, text })
         };
         names.iter().filter_map(view).collect()
@@ -231,7 +233,11 @@ fn play(game: &Game) -> Result<String, String> {
             tasks: task_views(&world, inner),
             gates: (0..inner.gates.len()).map(|gate| gate_view(inner, gate)).collect(),
             rooms: room_views(inner),
-            facts: inner.facts.iter().map(|fact| FactView { name: fact.name, value: &fact.value }).collect(),
+            facts: inner
+                .facts
+                .iter()
+                .map(|fact| FactView { name: fact.name, value: &fact.value })
+                .collect(),
             legal: world.legal().into_iter().map(|step| move_view(&world, step)).collect(),
             violations: &inner.violations,
             won: won_at.is_some(),
@@ -250,9 +256,8 @@ fn remember(world: &World, history: &mut [String]) {
 
 fn task_views<'a>(world: &'a World, inner: &'a Inner) -> Vec<TaskView<'a>> {
     let view = |(index, task): (usize, &'a crate::world::Task)| {
-        let own = |request: &&Request| {
-            request.task == Some(index) && request.standing() == Standing::Holding
-        };
+        let own =
+            |request: &&Request| request.task == Some(index) && request.standing() == Standing::Holding;
         TaskView {
             name: name(Some(index)),
             title: task.title,
@@ -261,7 +266,12 @@ fn task_views<'a>(world: &'a World, inner: &'a Inner) -> Vec<TaskView<'a>> {
             status: status(task.status()),
             phase: world.phase(index),
             note: inner.notes.iter().find(|(other, _)| *other == index).map(|(_, note)| note.as_str()),
-            holds: inner.requests.iter().filter(own).map(|request| inner.what(request.gate, request.n)).collect(),
+            holds: inner
+                .requests
+                .iter()
+                .filter(own)
+                .map(|request| inner.what(request.gate, request.n))
+                .collect(),
         }
     };
     world.tasks.iter().enumerate().map(view).collect()
@@ -281,8 +291,11 @@ fn status(status: Status) -> &'static str {
 
 fn gate_view(inner: &Inner, index: usize) -> GateView<'_> {
     let gate = &inner.gates[index];
-    let view =
-        |request: &Request| RequestView { task: name(request.task), n: request.n, standing: request.standing() };
+    let view = |request: &Request| RequestView {
+        task: name(request.task),
+        n: request.n,
+        standing: request.standing(),
+    };
     let (held, granted) = (inner.held(index), inner.granted(index));
     GateView {
         name: gate.name,
@@ -346,7 +359,10 @@ struct FoundView {
 
 fn found_view(found: &search::Found) -> FoundView {
     FoundView {
-        solution: found.solution.as_ref().map(|moves| moves.iter().map(|step| game::format_move(*step)).collect()),
+        solution: found
+            .solution
+            .as_ref()
+            .map(|moves| moves.iter().map(|step| game::format_move(*step)).collect()),
         states: found.states,
         moves: found.moves,
         depth: found.depth,

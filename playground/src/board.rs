@@ -332,7 +332,13 @@ impl Board {
         self.note(|inner| inner.gates[gate].closed = true);
     }
 
-    pub(crate) fn asks(&self, gate: usize, n: usize, future: Rc<dyn Granted>, waker: Arc<RequestWaker>) -> usize {
+    pub(crate) fn asks(
+        &self,
+        gate: usize,
+        n: usize,
+        future: Rc<dyn Granted>,
+        waker: Arc<RequestWaker>,
+    ) -> usize {
         let task = self.running();
         self.note(|inner| {
             inner.next_id += 1;
@@ -416,7 +422,9 @@ impl Board {
             let (who, what) = (name(request.task), inner.what(request.gate, request.n));
             let sentence = match standing {
                 _ if closed => format!("{who} requests {what}: closed."),
-                Standing::Granted => format!("The request of {who} is cancelled after it was granted {what}."),
+                Standing::Granted => {
+                    format!("The request of {who} is cancelled after it was granted {what}.")
+                }
                 Standing::Woken => format!("The request of {who} is cancelled after it was woken."),
                 _ if request.arrived => format!("The request of {who} leaves the queue."),
                 _ => return,
@@ -473,7 +481,9 @@ impl Board {
             let Room { name: room_name, limit, inside, refused, sent, peak } = &mut inner.rooms[room];
             sent.retain(|then| now - then < SECOND);
             let why = match *limit {
-                Limit::AtOnce(most) if inside.len() >= most => Some(format!("{most} requests are in flight")),
+                Limit::AtOnce(most) if inside.len() >= most => {
+                    Some(format!("{most} requests are in flight"))
+                }
                 Limit::PerSecond(most) if sent.len() >= most => {
                     Some(format!("it has had {most} requests within this second"))
                 }
@@ -483,7 +493,8 @@ impl Board {
             match why {
                 Some(why) => {
                     refused.push(task);
-                    let text = format!("The {room_name} refuses the request of {who} with 429: {why} already.");
+                    let text =
+                        format!("The {room_name} refuses the request of {who} with 429: {why} already.");
                     inner.log.push(format!("{who} sends a request, and the {room_name} refuses it: 429."));
                     inner.violated(Kind::Refused, text);
                     true
@@ -562,15 +573,18 @@ impl Board {
                 (gate.capacity, gate.closed, gate.gate.available(), gate.gate.inside()).hash(state);
             }
             for request in &inner.requests {
-                let Request { gate, task, n, arrived, overtaken, first_poll_closed, grant_stands, .. } = request;
-                (gate, task, n, arrived, overtaken, first_poll_closed, grant_stands, request.standing()).hash(state);
+                let Request { gate, task, n, arrived, overtaken, first_poll_closed, grant_stands, .. } =
+                    request;
+                (gate, task, n, arrived, overtaken, first_poll_closed, grant_stands, request.standing())
+                    .hash(state);
             }
             for room in &inner.rooms {
                 (&room.inside, room.refused.len()).hash(state);
                 room.sent.iter().for_each(|then| (now - then).min(SECOND).hash(state));
             }
             (&inner.facts, &inner.notes).hash(state);
-            let mut timers: Vec<_> = inner.timers.iter().map(|timer| (timer.at - now, timer.task)).collect();
+            let mut timers: Vec<_> =
+                inner.timers.iter().map(|timer| (timer.at - now, timer.task)).collect();
             timers.sort_unstable();
             timers.hash(state);
             for violation in &inner.violations {
@@ -605,7 +619,9 @@ impl Inner {
     }
 
     pub(crate) fn queue(&self, gate: usize) -> impl Iterator<Item = &Request> {
-        self.requests.iter().filter(move |request| request.gate == gate && request.arrived && !request.holding)
+        self.requests
+            .iter()
+            .filter(move |request| request.gate == gate && request.arrived && !request.holding)
     }
 
     pub(crate) fn holders(&self, gate: usize) -> impl Iterator<Item = &Request> {
@@ -636,7 +652,8 @@ impl Inner {
 
         let (held, capacity) = (self.held(gate), self.gates[gate].capacity);
         if held > capacity && !grant_stands {
-            let inside = self.holders(gate).map(|request| name(request.task)).collect::<Vec<_>>().join(" and ");
+            let inside =
+                self.holders(gate).map(|request| name(request.task)).collect::<Vec<_>>().join(" and ");
             let text = match self.gates[gate].is_lock {
                 true => format!("{inside} hold the lock `{}` at the same time.", self.gates[gate].name),
                 false => format!("{inside} hold {held} permits, and there are only {capacity}."),
@@ -657,7 +674,10 @@ impl Inner {
             }
         }
         for victim in overtaken {
-            self.violated(Kind::Overtaken, format!("{who} asks later than {victim} and gets {what} before it."));
+            self.violated(
+                Kind::Overtaken,
+                format!("{who} asks later than {victim} and gets {what} before it."),
+            );
         }
     }
 
@@ -673,7 +693,8 @@ impl Inner {
         let (available, used) = (semaphore.available(), self.held(gate) + self.granted(gate));
         let expected = capacity.saturating_sub(used);
         if available != expected {
-            let text = format!("`{name}` says that {available} permits are available, and there are {expected}.");
+            let text =
+                format!("`{name}` says that {available} permits are available, and there are {expected}.");
             self.violated_once(Kind::Miscounted, text);
         }
     }
@@ -683,8 +704,11 @@ impl Inner {
         if self.gates[gate].closed {
             return;
         }
-        let woken: usize =
-            self.queue(gate).filter(|request| request.standing() == Standing::Woken).map(|request| request.n).sum();
+        let woken: usize = self
+            .queue(gate)
+            .filter(|request| request.standing() == Standing::Woken)
+            .map(|request| request.n)
+            .sum();
         let left = self.gates[gate].gate.available().saturating_sub(woken);
         let first = self.queue(gate).find(|request| request.standing() == Standing::Waiting);
         let idle = first.filter(|request| request.n <= left);
@@ -707,16 +731,22 @@ impl Inner {
         };
         if let Some(request) = self.requests.iter().find(stuck) {
             let (who, what) = (name(request.task), self.what(request.gate, request.n));
-            let text = format!("{what} is granted to a request that {who} no longer polls, and every task waits.");
+            let text =
+                format!("{what} is granted to a request that {who} no longer polls, and every task waits.");
             return self.violated_once(Kind::Unpolled, capitalised(&text));
         }
         if self.violations.iter().any(|violation| violation.kind == Kind::Idle) {
             return;
         }
         let waits = |task: &TaskId| {
-            let request = self.requests.iter().find(|r| r.task == Some(*task) && r.arrived && !r.holding)?;
+            let request =
+                self.requests.iter().find(|r| r.task == Some(*task) && r.arrived && !r.holding)?;
             let holders = self.holders(request.gate).map(|request| name(request.task)).collect::<Vec<_>>();
-            let holders = if holders.is_empty() { String::new() } else { format!(", held by {}", holders.join(" and ")) };
+            let holders = if holders.is_empty() {
+                String::new()
+            } else {
+                format!(", held by {}", holders.join(" and "))
+            };
             Some(format!("{} waits for {}{holders}", name(Some(*task)), self.what(request.gate, request.n)))
         };
         let chain = unfinished.iter().filter_map(waits).collect::<Vec<_>>();

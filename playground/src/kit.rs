@@ -79,7 +79,10 @@ impl Slots {
     /// Acquires a permit for the player, before the game.
     pub(crate) fn hold(&self) -> Option<Slot> {
         let mut acquiring = self.acquire();
-        let result = self.board.run(None, || Pin::new(&mut acquiring).poll(&mut Context::from_waker(Waker::noop()))).0;
+        let result = self
+            .board
+            .run(None, || Pin::new(&mut acquiring).poll(&mut Context::from_waker(Waker::noop())))
+            .0;
         match result {
             Poll::Ready(Ok(slot)) => Some(slot),
             _ => None,
@@ -222,7 +225,8 @@ impl<T: 'static> Deref for Guard<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        let permit = self.slot.permit.as_ref().and_then(|permit| permit.as_any().downcast_ref::<MutexPermit<T>>());
+        let permit =
+            self.slot.permit.as_ref().and_then(|permit| permit.as_any().downcast_ref::<MutexPermit<T>>());
         permit.expect("a lock is only ever made of a mutex around this type")
     }
 }
@@ -441,7 +445,11 @@ pub(crate) struct Idle {
 
 impl Idle {
     pub(crate) fn new(board: &Rc<Board>) -> Self {
-        let this = Self { board: board.clone(), fact: board.add_fact("idle connections", ""), connections: Rc::default() };
+        let this = Self {
+            board: board.clone(),
+            fact: board.add_fact("idle connections", ""),
+            connections: Rc::default(),
+        };
         this.connections.borrow_mut().push("№ 1");
         this.show();
         this
@@ -470,6 +478,7 @@ impl Idle {
 
     fn show(&self) {
         let connections = self.connections.borrow().join(", ");
-        self.board.set_fact(self.fact, if connections.is_empty() { "none".to_owned() } else { connections });
+        self.board
+            .set_fact(self.fact, if connections.is_empty() { "none".to_owned() } else { connections });
     }
 }

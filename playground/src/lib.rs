@@ -16,6 +16,7 @@ mod kit;
 pub mod levels;
 pub mod sandbox;
 pub mod search;
+pub mod source;
 #[cfg(target_family = "wasm")]
 mod wasm;
 pub mod world;

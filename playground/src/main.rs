@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     match smol::block_on(serve(&Options::parse())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
-            eprintln!("error: {why}");
+            let _ = writeln!(io::stderr(), "error: {why}");
             ExitCode::FAILURE
         }
     }
@@ -65,10 +65,9 @@ async fn serve(options: &Options) -> Result<(), String> {
     let url = format!("http://{address}/");
     // A reader that is gone is no reason to stop.
     let _ = writeln!(io::stdout(), "The playground is at {url} (Ctrl-C ends it)");
-    if options.open {
-        if let Err(error) = open::that(&url) {
-            eprintln!("no browser could be opened: {error}");
-        }
+    let opened = if options.open { open::that(&url) } else { Ok(()) };
+    if let Err(error) = opened {
+        let _ = writeln!(io::stderr(), "no browser could be opened: {error}");
     }
     loop {
         match listener.accept().await {
@@ -80,6 +79,8 @@ async fn serve(options: &Options) -> Result<(), String> {
 }
 
 async fn talk(stream: TcpStream) {
+    // A move is a small request and a small answer: neither should wait for more to send.
+    let _ = stream.set_nodelay(true);
     // An error here is a browser that closed the connection.
     let _ = http1::Builder::new().serve_connection(FuturesIo::new(stream), service_fn(respond)).await;
 }

@@ -8,8 +8,10 @@ use crate::board::{Happening, Limit, TaskId};
 use crate::gates::Gate;
 use crate::gates::textbook::Textbook;
 use crate::kit::{Clock, Outcome, Server, Slots, with_timeout};
-use crate::levels;
+use crate::source::{Source, source};
 use crate::world::{Rules, World};
+
+const CODE: Source = source!("sandbox.rs");
 
 /// What to run.
 #[derive(Clone, Debug, Deserialize)]
@@ -104,7 +106,7 @@ pub fn run(settings: &Settings) -> Result<Run, String> {
     world.run_to_the_end(u64::MAX);
     let (happenings, peak) =
         world.board.note(|inner| (inner.happenings.take().unwrap_or_default(), inner.rooms[0].peak));
-    let code = levels::excerpt(include_str!("sandbox.rs"), function).map_or_else(String::new, |(_, text)| text);
+    let code = CODE.function(function).map_or_else(String::new, |(_, text)| text);
     Ok(summary(settings, &happenings, peak, code))
 }
 

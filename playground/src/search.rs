@@ -28,14 +28,8 @@ pub struct Found {
 ///
 /// Two sequences that lead to the same [`fingerprint`](crate::world::World::fingerprint) are continued only once.
 pub fn states(level: &Level, variant: &Variant, most: usize) -> Found {
-    let mut found = Found {
-        solution: None,
-        states: 1,
-        moves: 0,
-        depth: 0,
-        complete: true,
-        violations: HashSet::new(),
-    };
+    let mut found =
+        Found { solution: None, states: 1, moves: 0, depth: 0, complete: true, violations: HashSet::new() };
     let start = level.start(variant);
     let mut known = HashSet::from([start.fingerprint()]);
     let mut frontier = vec![(Vec::new(), start.legal())];

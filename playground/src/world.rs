@@ -134,7 +134,12 @@ impl World {
 
     // What levels are built from.
 
-    pub(crate) fn task(&mut self, title: &'static str, function: &'static str, code: impl Future<Output = Outcome> + 'static) {
+    pub(crate) fn task(
+        &mut self,
+        title: &'static str,
+        function: &'static str,
+        code: impl Future<Output = Outcome> + 'static,
+    ) {
         let task = self.tasks.len();
         let flag = TaskWaker { task, woken: Flag::default(), run_queue: self.run_queue.clone() };
         self.tasks.push(Task {
@@ -213,7 +218,9 @@ impl World {
         }
         if self.rules.cancel {
             let started = |task: &Task| task.end.is_none() && task.started;
-            moves.extend((0..self.tasks.len()).filter(|index| started(&self.tasks[*index])).map(Move::Cancel));
+            moves.extend(
+                (0..self.tasks.len()).filter(|index| started(&self.tasks[*index])).map(Move::Cancel),
+            );
         }
         moves
     }
@@ -347,9 +354,14 @@ impl World {
         let (holds, standing) = self.board.look(|inner| {
             let mut own = inner.requests.iter().filter(|request| request.task == Some(index));
             let holds = own.clone().any(|request| request.standing() == Standing::Holding);
-            (holds, own.find(|request| request.standing() != Standing::Holding).map(|request| request.standing()))
+            (
+                holds,
+                own.find(|request| request.standing() != Standing::Holding)
+                    .map(|request| request.standing()),
+            )
         });
-        let in_flight = self.board.look(|inner| inner.rooms.iter().any(|room| room.inside.contains(&index)));
+        let in_flight =
+            self.board.look(|inner| inner.rooms.iter().any(|room| room.inside.contains(&index)));
         match (self.tasks[index].status(), holds, standing) {
             (Status::New, ..) => '.',
             (Status::Done | Status::Refused, ..) => 'd',

@@ -41,7 +41,10 @@ fn settings_out_of_range_are_refused() {
     assert!(api::answer(&settings(("tasks", "40"))).is_ok());
     assert_eq!(refused(&settings(("tasks", "41"))), "tasks is 41; it goes from 1 to 40");
     assert_eq!(refused(&settings(("permits", "0"))), "permits is 0; it goes from 1 to 40");
-    assert_eq!(refused(&settings(("latency", "99999999"))), "latency is 99999999; it goes from 10 to 10000");
+    assert_eq!(
+        refused(&settings(("latency", "99999999"))),
+        "latency is 99999999; it goes from 10 to 10000"
+    );
     assert_eq!(refused(&settings(("act", "4"))), "act is 4; it goes from 1 to 3");
 }
 

@@ -28,7 +28,8 @@ fn row(level: &Level, variant: &Variant) -> String {
         (Some(own), Some(found)) => {
             let moves = |text| game::parse_moves(text).unwrap();
             assert_eq!(moves(own).len(), moves(found).len(), "{id}: {own}, but the search found {found}");
-            let world = level.replay(variant, &moves(own)).unwrap_or_else(|why| panic!("{id}: {own}: {why}"));
+            let world =
+                level.replay(variant, &moves(own)).unwrap_or_else(|why| panic!("{id}: {own}: {why}"));
             assert!(level.is_won(&world), "{id}: {own} does not win");
         }
         (None, Some(found)) => panic!("{id} should not be won, but is by {found}"),
@@ -113,10 +114,12 @@ fn every_kind_of_violation_but_the_miscount_is_the_goal_of_a_level() {
 
 #[test]
 fn every_task_stands_in_the_code_on_the_page() {
-    let catalog: serde_json::Value = serde_json::from_str(&api::answer(r#"{"ask":"levels"}"#).unwrap()).unwrap();
+    let catalog: serde_json::Value =
+        serde_json::from_str(&api::answer(r#"{"ask":"levels"}"#).unwrap()).unwrap();
     for (level, variant) in variants() {
         let view = catalog.as_array().unwrap().iter().find(|view| view["id"] == level.id).unwrap();
-        let view = view["variants"].as_array().unwrap().iter().find(|view| view["id"] == variant.id).unwrap();
+        let view =
+            view["variants"].as_array().unwrap().iter().find(|view| view["id"] == variant.id).unwrap();
         let functions = view["functions"].as_array().unwrap();
         assert_eq!(functions.len(), variant.functions.len(), "{}.{}", level.id, variant.id);
         let expected = variant.semaphore.map_or(0, |(_, functions)| functions.len());
@@ -126,10 +129,14 @@ fn every_task_stands_in_the_code_on_the_page() {
             let world = play(&game);
             for task in world["tasks"].as_array().unwrap() {
                 let Some(line) = task["line"].as_u64() else { continue };
-                let function = functions.iter().find(|function| function["name"] == task["function"]).unwrap();
+                let function =
+                    functions.iter().find(|function| function["name"] == task["function"]).unwrap();
                 let first = function["first"].as_u64().unwrap();
                 let text = function["text"].as_str().unwrap().lines().nth((line - first) as usize);
-                assert!(text.is_some_and(|text| text.contains(".await") || text.contains(".lock()")), "{game}: {text:?}");
+                assert!(
+                    text.is_some_and(|text| text.contains(".await") || text.contains(".lock()")),
+                    "{game}: {text:?}"
+                );
             }
             true
         });

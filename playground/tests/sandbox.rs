@@ -20,7 +20,10 @@ fn settings(act: u8) -> Settings {
 /// The first task that works in its second turn, and the number of tasks that have not worked at all by then.
 fn not_served_before_the_second_turn(run: &Run) -> usize {
     let works = |row: &Vec<_>, turn: usize| {
-        row.iter().filter(|span: &&fairgate_playground::sandbox::Span| span.kind == "work").nth(turn).map(|span| span.from)
+        row.iter()
+            .filter(|span: &&fairgate_playground::sandbox::Span| span.kind == "work")
+            .nth(turn)
+            .map(|span| span.from)
     };
     let second = run.rows.iter().filter_map(|row| works(row, 1)).min().unwrap();
     run.rows.iter().filter(|row| works(row, 0).is_none_or(|first| first > second)).count()

@@ -5,8 +5,9 @@ use std::cell::Cell;
 
 use super::promise::{Promise, Waiters, finally};
 use super::{Closed, Plain};
+use crate::source::{Source, source};
 
-pub(crate) const SOURCE: &str = include_str!("asyncio_2014.rs");
+pub(crate) const SOURCE: Source = source!("asyncio_2014.rs");
 
 pub(crate) struct Asyncio2014 {
     value: Cell<usize>,

@@ -5,8 +5,9 @@ use std::cell::Cell;
 
 use super::promise::{Promise, Waiters, on_cancel};
 use super::{Closed, Plain};
+use crate::source::{Source, source};
 
-pub(crate) const SOURCE: &str = include_str!("asyncio_2015.rs");
+pub(crate) const SOURCE: Source = source!("asyncio_2015.rs");
 
 pub(crate) struct Asyncio2015 {
     value: Cell<usize>,

@@ -5,8 +5,9 @@ use std::cell::Cell;
 
 use super::promise::{Promise, Waiters, finally, on_cancel};
 use super::{Closed, Plain};
+use crate::source::{Source, source};
 
-pub(crate) const SOURCE: &str = include_str!("asyncio_lock_2017.rs");
+pub(crate) const SOURCE: Source = source!("asyncio_lock_2017.rs");
 
 #[derive(Default)]
 pub(crate) struct AsyncioLock2017 {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use fairgate::{AcquireFrom, LockFrom, Mutex, Semaphore};
 
-use super::{Acquire, Closed, Gate, Permit, Waiting};
+use super::{Acquire, Acquired, Closed, Gate, Permit, Waiting};
 
 impl Gate for Semaphore {
     fn acquire(self: Rc<Self>, n: usize) -> Waiting {
@@ -30,7 +30,7 @@ impl Gate for Semaphore {
 struct FairAcquire(Pin<Box<AcquireFrom<Rc<Semaphore>>>>);
 
 impl Future for FairAcquire {
-    type Output = Result<Box<dyn Permit>, Closed>;
+    type Output = Acquired;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.as_mut().poll(cx).map(|permit| match permit {
@@ -80,7 +80,7 @@ impl<T: 'static> Gate for Mutex<T> {
 struct FairLock<T>(Pin<Box<LockFrom<Rc<Mutex<T>>>>>);
 
 impl<T: 'static> Future for FairLock<T> {
-    type Output = Result<Box<dyn Permit>, Closed>;
+    type Output = Acquired;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.as_mut().poll(cx).map(|guard| Ok(Box::new(guard) as Box<dyn Permit>))

@@ -38,7 +38,10 @@ pub(crate) trait Gate {
 /// A pending acquire.
 pub(crate) type Waiting = Pin<Box<dyn Acquire>>;
 
-pub(crate) trait Acquire: Future<Output = Result<Box<dyn Permit>, Closed>> {
+/// What an acquire returns.
+pub(crate) type Acquired = Result<Box<dyn Permit>, Closed>;
+
+pub(crate) trait Acquire: Future<Output = Acquired> {
     /// Whether the permits already belong to this request, although it was not polled since.
     fn is_granted(&self) -> bool;
 }
@@ -101,14 +104,14 @@ impl<S: Plain> Gate for S {
 }
 
 struct PlainAcquire<S: Plain> {
-    future: Pin<Box<dyn Future<Output = Result<Box<dyn Permit>, Closed>>>>,
+    future: Pin<Box<dyn Future<Output = Acquired>>>,
     ticket: S::Ticket,
 }
 
 impl<S: Plain> Unpin for PlainAcquire<S> {}
 
 impl<S: Plain> Future for PlainAcquire<S> {
-    type Output = Result<Box<dyn Permit>, Closed>;
+    type Output = Acquired;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.future.as_mut().poll(cx)

@@ -105,11 +105,16 @@ impl Waiters {
 
     /// For a person to read.
     pub(super) fn describe(&self) -> String {
-        let states = self.0.borrow().iter().map(|promise| match promise.0.state.get() {
-            State::Pending => "pending",
-            State::Resolved => "resolved",
-            State::Cancelled => "cancelled",
-        }).collect::<Vec<_>>();
+        let states = self
+            .0
+            .borrow()
+            .iter()
+            .map(|promise| match promise.0.state.get() {
+                State::Pending => "pending",
+                State::Resolved => "resolved",
+                State::Cancelled => "cancelled",
+            })
+            .collect::<Vec<_>>();
         format!("[{}]", states.join(", "))
     }
 }

@@ -5,8 +5,9 @@ use std::cell::Cell;
 use event_listener::{Event, IntoNotification};
 
 use super::{Closed, Plain};
+use crate::source::{Source, source};
 
-pub(crate) const SOURCE: &str = include_str!("textbook.rs");
+pub(crate) const SOURCE: Source = source!("textbook.rs");
 
 pub(crate) struct Textbook {
     free: Cell<usize>,

@@ -5,8 +5,9 @@ use std::cell::Cell;
 
 use super::promise::{Promise, Waiters, finally, on_cancel};
 use super::{Closed, Plain};
+use crate::source::{Source, source};
 
-pub(crate) const SOURCE: &str = include_str!("tokio_word.rs");
+pub(crate) const SOURCE: Source = source!("tokio_word.rs");
 
 const CLOSED: usize = 1;
 
@@ -30,7 +31,11 @@ impl TokioWord {
             return Ok(());
         }
         self.waiters.push(&promise);
-        let pass_on = on_cancel(|| if promise.is_resolved() { self.release() });
+        let pass_on = on_cancel(|| {
+            if promise.is_resolved() {
+                self.release()
+            }
+        });
         let leave = finally(|| self.waiters.remove(&promise));
         promise.wait().await;
         drop(leave);

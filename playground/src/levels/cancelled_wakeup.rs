@@ -7,6 +7,7 @@ use crate::gates::asyncio_2014::{self, Asyncio2014};
 use crate::gates::asyncio_2015::{self, Asyncio2015};
 use crate::gates::textbook::{self, Textbook};
 use crate::kit::{Outcome, Slots, Work};
+use crate::source::source;
 use crate::world::World;
 
 pub(super) const LEVEL: Level = Level {
@@ -28,7 +29,7 @@ pub(super) const LEVEL: Level = Level {
              (bpo-27585). In fairgate the permit already belongs to the request that was granted, and dropping it hands \
              the permit to the next.",
     rules: ALL,
-    source: include_str!("cancelled_wakeup.rs"),
+    source: source!("cancelled_wakeup.rs"),
     variants: &[
         Variant {
             id: "asyncio-2014",

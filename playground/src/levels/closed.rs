@@ -7,6 +7,7 @@ use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::tokio_word::{self, TokioWord};
 use crate::kit::{Outcome, Slots, Work};
+use crate::source::source;
 use crate::world::World;
 
 pub(super) const LEVEL: Level = Level {
@@ -27,7 +28,7 @@ pub(super) const LEVEL: Level = Level {
              flag was gone. A semaphore has many operations that write its word; each must keep every bit that is not its \
              own. In this crate a table of all transitions is checked when it is compiled, and this search tries them all.",
     rules: ALL,
-    source: include_str!("closed.rs"),
+    source: source!("closed.rs"),
     variants: &[
         Variant {
             id: "tokio",
@@ -39,9 +40,14 @@ pub(super) const LEVEL: Level = Level {
             semaphore: Some((tokio_word::SOURCE, &["acquire", "close", "forget_permits"])),
             build: |world| {
                 let semaphore = Rc::new(TokioWord::new(2));
-                build(world, semaphore.clone(), |s| s.close(), |s| {
-                    s.forget_permits(1);
-                });
+                build(
+                    world,
+                    semaphore.clone(),
+                    |s| s.close(),
+                    |s| {
+                        s.forget_permits(1);
+                    },
+                );
             },
         },
         Variant {
@@ -54,9 +60,14 @@ pub(super) const LEVEL: Level = Level {
             semaphore: None,
             build: |world| {
                 let semaphore = Rc::new(Semaphore::new(2));
-                build(world, semaphore.clone(), |s| s.close(), |s| {
-                    s.forget_permits(1);
-                });
+                build(
+                    world,
+                    semaphore.clone(),
+                    |s| s.close(),
+                    |s| {
+                        s.forget_permits(1);
+                    },
+                );
             },
         },
     ],

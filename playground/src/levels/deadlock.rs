@@ -3,6 +3,7 @@ use std::rc::Rc;
 use super::{CANCEL, Level, Question, Variant, Win};
 use crate::board::Kind;
 use crate::kit::{Lock, Outcome, Slots, Work};
+use crate::source::source;
 use crate::world::World;
 
 pub(super) const LEVEL: Level = Level {
@@ -23,7 +24,7 @@ pub(super) const LEVEL: Level = Level {
              except the two that block each other. Take locks in one order everywhere. And take several permits in one \
              request: `acquire_many(2)` waits until there are two, and holds none while it waits.",
     rules: CANCEL,
-    source: include_str!("deadlock.rs"),
+    source: source!("deadlock.rs"),
     variants: &[
         Variant {
             id: "crossed",
@@ -36,7 +37,11 @@ pub(super) const LEVEL: Level = Level {
             build: |world| {
                 let (left, right) = (world.lock("left", ()), world.lock("right", ()));
                 let other = right_then_left(left.clone(), right.clone(), world.work());
-                world.task("left, then right", "left_then_right", left_then_right(left, right, world.work()));
+                world.task(
+                    "left, then right",
+                    "left_then_right",
+                    left_then_right(left, right, world.work()),
+                );
                 world.task("right, then left", "right_then_left", other);
             },
         },

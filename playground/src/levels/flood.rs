@@ -3,6 +3,7 @@ use std::rc::Rc;
 use super::{Level, PLAIN, Question, Variant, Win};
 use crate::board::{Kind, Limit};
 use crate::kit::{Outcome, Server, Slots};
+use crate::source::source;
 use crate::world::World;
 
 pub(super) const LEVEL: Level = Level {
@@ -26,7 +27,7 @@ pub(super) const LEVEL: Level = Level {
              two tasks between `acquire` and the end of the block. The third still exists, but it waits, and no order \
              of moves makes the server refuse it.",
     rules: PLAIN,
-    source: include_str!("flood.rs"),
+    source: source!("flood.rs"),
     variants: &[
         Variant {
             id: "unlimited",

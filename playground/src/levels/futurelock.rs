@@ -8,6 +8,7 @@ use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::textbook::{self, Textbook};
 use crate::kit::{Clock, Outcome, Slots, with_timeout};
+use crate::source::source;
 use crate::world::World;
 
 pub(super) const LEVEL: Level = Level {
@@ -29,7 +30,7 @@ pub(super) const LEVEL: Level = Level {
              longer poll. `with_timeout` drops it before it returns; with `select!`, pass the future by value or drop it in the \
              other branch.",
     rules: PLAIN,
-    source: include_str!("futurelock.rs"),
+    source: source!("futurelock.rs"),
     variants: &[
         Variant {
             id: "fairgate",

@@ -5,6 +5,7 @@ use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::textbook::{self, Textbook};
 use crate::kit::{Outcome, Slots, Work};
+use crate::source::source;
 use crate::world::World;
 
 pub(super) const LEVEL: Level = Level {
@@ -25,7 +26,7 @@ pub(super) const LEVEL: Level = Level {
              B, although its permit is available. The price is a permit that stays unused for a while; what you get is \
              that every request is granted some time.",
     rules: Rules { cancel: false, spurious: true },
-    source: include_str!("large_request.rs"),
+    source: source!("large_request.rs"),
     variants: &[
         Variant {
             id: "textbook",

@@ -3,6 +3,7 @@ use std::rc::Rc;
 use super::{CANCEL, Level, Question, Variant, Win};
 use crate::board::{Kind, Limit};
 use crate::kit::{Outcome, Server, Slots};
+use crate::source::source;
 use crate::world::World;
 
 pub(super) const LEVEL: Level = Level {
@@ -17,13 +18,17 @@ pub(super) const LEVEL: Level = Level {
     hint: "Watch the picture of the permits. Is the permit still held while the request is in flight?",
     question: Question {
         ask: "How long does a task hold the permit of `let _ = slots.acquire().await?;`?",
-        answers: &["Until the end of the function", "Until the request is answered", "It drops the permit at once"],
+        answers: &[
+            "Until the end of the function",
+            "Until the request is answered",
+            "It drops the permit at once",
+        ],
         right: 2,
     },
     lesson: "A permit is a value: dropping it releases it. `let _ = ...` drops the value at once, `let _slot = ...` keeps \
              it until the end of the block. And the number of permits has to be what the server takes, not more.",
     rules: CANCEL,
-    source: include_str!("limit.rs"),
+    source: source!("limit.rs"),
     variants: &[
         Variant {
             id: "underscore",

@@ -3,6 +3,7 @@ use std::rc::Rc;
 use super::{CANCEL, Level, Question, Variant, Win};
 use crate::board::Kind;
 use crate::kit::{Counter, Lock, Outcome, Slots, Work};
+use crate::source::source;
 use crate::world::World;
 
 pub(super) const LEVEL: Level = Level {
@@ -24,7 +25,7 @@ pub(super) const LEVEL: Level = Level {
              tasks may touch at once needs a lock. The mutex has the value inside, so that it cannot be reached without \
              the lock; a semaphore of 1 gives the same order, but no compiler checks that you asked it.",
     rules: CANCEL,
-    source: include_str!("lost_update.rs"),
+    source: source!("lost_update.rs"),
     variants: &[
         Variant {
             id: "nothing",

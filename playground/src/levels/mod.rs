@@ -18,6 +18,7 @@ mod time_limit;
 mod two_holders;
 
 use crate::board::Kind;
+use crate::source::Source;
 use crate::world::{Move, Rules, World};
 
 /// A puzzle: the player picks the moves and tries to reach the goal.
@@ -43,7 +44,7 @@ pub struct Level {
     /// What the player may do.
     pub rules: Rules,
     /// The source file.
-    pub source: &'static str,
+    pub source: Source,
     /// The same game on different semaphores, or with different code.
     pub variants: &'static [Variant],
 }
@@ -82,7 +83,7 @@ pub struct Variant {
     /// The functions of the level's source that the page shows.
     pub functions: &'static [&'static str],
     /// The semaphore's own code, if it is one of the historic ones: the source and the functions to show.
-    pub semaphore: Option<(&'static str, &'static [&'static str])>,
+    pub semaphore: Option<(Source, &'static [&'static str])>,
     /// Builds the world.
     pub build: fn(&mut World),
 }
@@ -101,14 +102,14 @@ static LEVELS: [Level; 16] = [
     deadlock::LEVEL,
     rate::LEVEL,
     pool::LEVEL,
+    resize::LEVEL,
     overtaking::LEVEL,
     large_request::LEVEL,
-    resize::LEVEL,
-    closed::LEVEL,
     cancelled_wakeup::LEVEL,
     two_holders::LEVEL,
     sticky_flag::LEVEL,
     one_wakeup::LEVEL,
+    closed::LEVEL,
     futurelock::LEVEL,
 ];
 
@@ -146,18 +147,6 @@ impl Level {
     pub fn is_won(&self, world: &World) -> bool {
         world.count(self.wins.kind) >= self.wins.times
     }
-}
-
-/// The text of a function in a source file, and the number of its first line. Indentation is removed.
-pub fn excerpt(source: &str, function: &str) -> Option<(u32, String)> {
-    let opening = format!("fn {function}(");
-    let lines: Vec<&str> = source.lines().collect();
-    let first = lines.iter().position(|line| line.contains(&opening) && !line.trim_start().starts_with("//"))?;
-    let indent = lines[first].len() - lines[first].trim_start().len();
-    let end = lines[first..].iter().position(|line| line.trim_end() == format!("{}}}", &lines[first][..indent]))?;
-    let text: Vec<_> = lines[first..=first + end].iter().map(|line| line.get(indent..).unwrap_or("")).collect();
-    let text = text.join("\n").replace("pub(crate) ", "");
-    Some((first as u32 + 1, text))
 }
 
 const PLAIN: Rules = Rules { cancel: false, spurious: false };

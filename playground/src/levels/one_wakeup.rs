@@ -1,11 +1,12 @@
 use std::rc::Rc;
 
-use super::{CANCEL, Level, Question, Variant, Win};
+use super::{ALL, Level, Question, Variant, Win};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::asyncio_2022_september::{self, Asyncio2022September};
 use crate::gates::asyncio_2023::{self, Asyncio2023};
 use crate::kit::{Outcome, Slots, Work};
+use crate::source::source;
 use crate::world::World;
 
 pub(super) const LEVEL: Level = Level {
@@ -25,8 +26,8 @@ pub(super) const LEVEL: Level = Level {
     lesson: "gh-111693, repaired in November 2023: the permit that is left waits for B to run before C is woken. Nothing hangs \
              for good as long as B runs, but C is late by as long as B is late. What wakes waiters must go on until the \
              permits or the waiters are used up. fairgate grants to all that fit, in one pass, when permits arrive.",
-    rules: CANCEL,
-    source: include_str!("one_wakeup.rs"),
+    rules: ALL,
+    source: source!("one_wakeup.rs"),
     variants: &[
         Variant {
             id: "asyncio-september-2022",

@@ -2,10 +2,11 @@ use std::rc::Rc;
 
 use super::{ALL, Level, Question, Variant, Win};
 use crate::board::Kind;
+use crate::gates::Gate;
 use crate::gates::asyncio_2015::{self, Asyncio2015};
 use crate::gates::textbook::{self, Textbook};
-use crate::gates::Gate;
 use crate::kit::{Outcome, Slots, Work};
+use crate::source::source;
 use crate::world::World;
 
 pub(super) const LEVEL: Level = Level {
@@ -27,7 +28,7 @@ pub(super) const LEVEL: Level = Level {
              everybody, and A asks first: this is called barging. A semaphore that hands the permit to the front of the \
              queue in the act of releasing it leaves nothing to take. asyncio learned this in 2022 (bpo-45997).",
     rules: ALL,
-    source: include_str!("overtaking.rs"),
+    source: source!("overtaking.rs"),
     variants: &[
         Variant {
             id: "textbook",

@@ -3,6 +3,7 @@ use std::rc::Rc;
 use super::{CANCEL, Level, Question, Variant, Win};
 use crate::board::Kind;
 use crate::kit::{Idle, Outcome, Slots, Work};
+use crate::source::source;
 use crate::world::World;
 
 pub(super) const LEVEL: Level = Level {
@@ -24,7 +25,7 @@ pub(super) const LEVEL: Level = Level {
              further code: it only drops what it holds. Local variables are dropped in reverse order, so here `_connection` \
              goes back before `_permit` is released.",
     rules: CANCEL,
-    source: include_str!("pool.rs"),
+    source: source!("pool.rs"),
     variants: &[
         Variant {
             id: "permit-first",
@@ -37,7 +38,11 @@ pub(super) const LEVEL: Level = Level {
             build: |world| {
                 let (permits, idle) = shared(world);
                 for title in TITLES {
-                    world.task(title, "permit_first", permit_first(permits.clone(), idle.clone(), world.work()));
+                    world.task(
+                        title,
+                        "permit_first",
+                        permit_first(permits.clone(), idle.clone(), world.work()),
+                    );
                 }
             },
         },
@@ -67,7 +72,11 @@ pub(super) const LEVEL: Level = Level {
             build: |world| {
                 let (permits, idle) = shared(world);
                 for title in TITLES {
-                    world.task(title, "with_guard", with_guard(permits.clone(), idle.clone(), world.work()));
+                    world.task(
+                        title,
+                        "with_guard",
+                        with_guard(permits.clone(), idle.clone(), world.work()),
+                    );
                 }
             },
         },

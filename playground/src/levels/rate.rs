@@ -3,6 +3,7 @@ use std::rc::Rc;
 use super::{Level, PLAIN, Question, Variant, Win};
 use crate::board::{Kind, Limit};
 use crate::kit::{Clock, Outcome, Server, Slots};
+use crate::source::source;
 use crate::world::World;
 
 pub(super) const LEVEL: Level = Level {
@@ -26,7 +27,7 @@ pub(super) const LEVEL: Level = Level {
              sent within a second is the bucket plus what arrives in that second, so both together must stay within the \
              quota: here, a bucket of 1 and one token a second.",
     rules: PLAIN,
-    source: include_str!("rate.rs"),
+    source: source!("rate.rs"),
     variants: &[
         Variant {
             id: "slots",

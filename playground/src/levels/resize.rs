@@ -2,9 +2,10 @@ use std::rc::Rc;
 
 use fairgate::Semaphore;
 
-use super::{ALL, Level, Question, Variant, Win};
+use super::{CANCEL, Level, Question, Variant, Win};
 use crate::board::Kind;
 use crate::kit::{Outcome, Slots, Work};
+use crate::source::source;
 use crate::world::World;
 
 pub(super) const LEVEL: Level = Level {
@@ -24,8 +25,8 @@ pub(super) const LEVEL: Level = Level {
     lesson: "Permits that are held cannot be taken away. `forget_permits(1)` takes what is available, here nothing, and the \
              limit stays 2. `reduce_permits(1)` remembers the rest: the semaphore owes a permit, and the next release pays \
              it before any waiter is served.",
-    rules: ALL,
-    source: include_str!("resize.rs"),
+    rules: CANCEL,
+    source: source!("resize.rs"),
     variants: &[
         Variant {
             id: "forget",

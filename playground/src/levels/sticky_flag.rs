@@ -6,6 +6,7 @@ use crate::gates::Gate;
 use crate::gates::asyncio_2022_march::{self, Asyncio2022March};
 use crate::gates::asyncio_2022_september::{self, Asyncio2022September};
 use crate::kit::{Outcome, Slots, Work};
+use crate::source::source;
 use crate::world::World;
 
 pub(super) const LEVEL: Level = Level {
@@ -26,7 +27,7 @@ pub(super) const LEVEL: Level = Level {
              September 2022 has no flag: the permit is handed to the front of the queue in order, as fairgate does it. State \
              that says \"somebody will act\" needs an owner whose disappearance is noticed.",
     rules: ALL,
-    source: include_str!("sticky_flag.rs"),
+    source: source!("sticky_flag.rs"),
     variants: &[
         Variant {
             id: "asyncio-march-2022",

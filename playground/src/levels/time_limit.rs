@@ -3,6 +3,7 @@ use std::rc::Rc;
 use super::{CANCEL, Level, Question, Variant, Win};
 use crate::board::{Kind, Limit};
 use crate::kit::{Clock, Outcome, Server, Slots, with_timeout};
+use crate::source::source;
 use crate::world::World;
 
 pub(super) const LEVEL: Level = Level {
@@ -25,7 +26,7 @@ pub(super) const LEVEL: Level = Level {
              limit is left for the request, and a request that is cut off has cost the server as much as one that is \
              answered. Limit the work inside the permit, as here, or limit the wait alone.",
     rules: CANCEL,
-    source: include_str!("time_limit.rs"),
+    source: source!("time_limit.rs"),
     variants: &[
         Variant {
             id: "around",

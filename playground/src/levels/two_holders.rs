@@ -1,10 +1,11 @@
 use std::rc::Rc;
 
-use super::{Level, Question, Rules, Variant, Win};
+use super::{ALL, Level, Question, Variant, Win};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::asyncio_lock_2017::{self, AsyncioLock2017};
 use crate::kit::{Outcome, Slots, Work};
+use crate::source::source;
 use crate::world::World;
 
 pub(super) const LEVEL: Level = Level {
@@ -25,8 +26,8 @@ pub(super) const LEVEL: Level = Level {
              was already on its way. Both woken tasks then set `locked` to true, and both went in. In fairgate a release \
              changes the state and picks the new holder in one step; cancelling a request that holds nothing changes \
              nothing for others.",
-    rules: Rules { cancel: true, spurious: false },
-    source: include_str!("two_holders.rs"),
+    rules: ALL,
+    source: source!("two_holders.rs"),
     variants: &[
         Variant {
             id: "asyncio-2017",
