@@ -71,7 +71,7 @@ addEventListener("hashchange", route);
 addEventListener("keydown", onKey);
 settings();
 try {
-  levels = await ask({ ask: "levels" });
+  levels = await ask({ levels: {} });
   await route();
   content.dataset.ready = "";
 } catch (error) {

@@ -45,7 +45,7 @@ export function level(content, levels, level) {
     const started = performance.now();
     const game = gameText();
     try {
-      const world = await ask({ ask: "play", game });
+      const world = await ask({ play: { game } });
       if (game !== gameText()) return; // a later move is on its way
       state.world = world;
       state.trouble = null;
@@ -116,7 +116,7 @@ export function level(content, levels, level) {
     state.found = "running";
     draw();
     try {
-      state.found = await ask({ ask: "search", level: level.id, variant: state.variant.id });
+      state.found = await ask({ search: { level: level.id, variant: state.variant.id } });
       if (!state.found.solution && state.found.complete) markDone(level.id, state.variant.id);
     } catch (error) {
       state.found = null;
@@ -288,17 +288,16 @@ export function level(content, levels, level) {
   function code() {
     const { world } = state;
     return [h("h2", {}, "Code"),
-      state.variant.functions.map((listing) => h("figure", { class: "listing" },
-        h("ol", { "aria-label": `Code of ${listing.name}`, style: null }, listing.text.split("\n").map((text, index) => {
-          const here = world.tasks.filter((task) => task.function === listing.name && task.line === listing.first + index);
-          return h("li", { class: here.length ? "here" : "" },
-            h("span", { class: "marks" }, here.map((task) => [token(task.name), h("span", { class: "hidden" }, `${task.name} stands here. `)])),
-            h("code", {}, colour(text)));
-        })))),
+      state.variant.functions.map((listing) => scroll(`Code of ${listing.name}`, h("ol", {}, listing.text.split("\n").map((text, index) => {
+        const here = world.tasks.filter((task) => task.function === listing.name && task.line === listing.first + index);
+        return h("li", { class: here.length ? "here" : "" },
+          h("span", { class: "marks" }, here.map((task) => [token(task.name), h("span", { class: "hidden" }, `${task.name} stands here. `)])),
+          h("code", {}, colour(text)));
+      })))),
       state.variant.semaphore.length
-        ? h("details", { class: "listing", open: areas.code.querySelector("details")?.open },
+        ? h("details", { open: areas.code.querySelector("details")?.open },
             h("summary", {}, "The semaphore’s own code, with its mistake or without"),
-            state.variant.semaphore.map((listing) => h("pre", {}, h("code", {}, listing.text.split("\n").map((text) => [colour(text), "\n"])))))
+            state.variant.semaphore.map((listing) => scroll(`The semaphore’s ${listing.name}`, h("pre", {}, h("code", {}, listing.text.split("\n").map((text) => [colour(text), "\n"]))))))
         : null];
   }
 
@@ -352,6 +351,8 @@ export function level(content, levels, level) {
     },
   };
 }
+
+const scroll = (label, code) => h("div", { class: "listing", tabindex: "0", role: "region", "aria-label": label, "data-focus": label }, code);
 
 const WORDS = /(\/\/.*$)|(\.await)|\b(async|fn|let|mut|if|else|for|in|return|match|loop|while|move|self|Ok|Some|None|Err)\b|("[^"]*")/g;
 

@@ -52,7 +52,7 @@ export function sandbox(content, address) {
   async function run() {
     const { settings } = state;
     try {
-      const result = await ask({ ask: "sandbox", ...settings, fair: Boolean(settings.fair) });
+      const result = await ask({ sandbox: { ...settings, fair: Boolean(settings.fair) } });
       if (settings !== state.settings) return;
       state.run = result;
       state.trouble = null;
@@ -126,7 +126,7 @@ export function sandbox(content, address) {
         h("label", { class: "grow" }, "Time ", h("output", { id: "clock" }), h("input", { type: "range", id: "time", min: 0, max: run.duration, step: 1, value: state.now, "data-focus": "time", oninput: (event) => { stop(); moveTo(Number(event.target.value)); } }))),
       h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Timeline" }, picture()),
       h("p", { class: "legend" }, Object.entries(KINDS).filter(([kind]) => used.has(kind)).map(([, [name, label]]) => h("span", {}, h("i", { class: `swatch ${name}`, "aria-hidden": "true" }), label))),
-      h("details", { open: true }, h("summary", {}, "The code of each task"), h("pre", {}, h("code", {}, run.code))));
+      h("details", { open: true }, h("summary", {}, "The code of each task"), h("div", { class: "listing", tabindex: "0", role: "region", "aria-label": "Code" }, h("pre", {}, h("code", {}, run.code)))));
     moveTo(state.now);
   }
 

@@ -17,7 +17,7 @@ pub const MOST_BYTES: usize = 64 * 1024;
 const MOST_STATES: usize = 20_000;
 
 #[derive(Deserialize)]
-#[serde(tag = "ask", rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 enum Ask {
     /// All levels, without worlds.
     Levels {},

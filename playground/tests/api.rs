@@ -11,9 +11,9 @@ fn refused(request: &str) -> String {
 fn a_bad_request_is_answered_with_a_sentence() {
     assert!(refused("").contains("not understood"));
     assert!(refused("[]").contains("not understood"));
-    assert!(refused(r#"{"ask":"fly"}"#).contains("unknown variant"));
-    assert!(refused(r#"{"ask":"play","game":"flood.unlimited.A","more":1}"#).contains("unknown field"));
-    let game = |text: &str| refused(&format!(r#"{{"ask":"play","game":"{text}"}}"#));
+    assert!(refused(r#"{"fly":{}}"#).contains("unknown variant"));
+    assert!(refused(r#"{"play":{"game":"flood.unlimited.A","more":1}}"#).contains("unknown field"));
+    let game = |text: &str| refused(&format!(r#"{{"play":{{"game":"{text}"}}}}"#));
     assert_eq!(game("moon.unlimited.A"), "there is no level \"moon\"");
     assert_eq!(game("flood.sunny.A"), "level \"flood\" has no variant \"sunny\"");
     assert_eq!(game("flood"), "a game is LEVEL.VARIANT.MOVES");
@@ -24,18 +24,18 @@ fn a_bad_request_is_answered_with_a_sentence() {
     assert_eq!(game("flood.unlimited.t"), "move 1 is not possible: no timer is set");
     assert_eq!(game("flood.unlimited.5"), "move 1 is not possible: action 5 is not possible");
     assert_eq!(game(&format!("flood.unlimited.{}", "A".repeat(201))), "a game has at most 200 moves");
-    let large = format!(r#"{{"ask":"play","game":"{}"}}"#, "A".repeat(70_000));
+    let large = format!(r#"{{"play":{{"game":"{}"}}}}"#, "A".repeat(70_000));
     assert_eq!(refused(&large), "a request has at most 65536 bytes");
 }
 
 #[test]
 fn settings_out_of_range_are_refused() {
     let settings = |change: (&str, &str)| {
-        let mut request = serde_json::json!({
-            "ask": "sandbox", "act": 2, "tasks": 20, "permits": 5, "turns": 1, "latency": 200, "spread": 90,
+        let mut request = serde_json::json!({ "sandbox": {
+            "act": 2, "tasks": 20, "permits": 5, "turns": 1, "latency": 200, "spread": 90,
             "limit": 400, "hanging": 2, "throttle": 10, "fair": true,
-        });
-        request[change.0] = change.1.parse::<u64>().unwrap().into();
+        }});
+        request["sandbox"][change.0] = change.1.parse::<u64>().unwrap().into();
         request.to_string()
     };
     assert!(api::answer(&settings(("tasks", "40"))).is_ok());
@@ -75,7 +75,7 @@ fn random_moves_never_panic() {
 
 #[test]
 fn the_search_is_offered_to_the_page() {
-    let answer = api::answer(r#"{"ask":"search","level":"flood","variant":"unlimited"}"#).unwrap();
+    let answer = api::answer(r#"{"search":{"level":"flood","variant":"unlimited"}}"#).unwrap();
     let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
     assert_eq!(answer["solution"], serde_json::json!(["A", "B", "C"]));
 }

@@ -88,7 +88,7 @@ fn the_page_and_the_engine_are_served() {
         }
     }
     assert!(known.len() > 8, "{known:?}");
-    let (status, body) = host.post("/engine", br#"{"ask":"play","game":"flood.unlimited.ABC"}"#);
+    let (status, body) = host.post("/engine", br#"{"play":{"game":"flood.unlimited.ABC"}}"#);
     assert_eq!(status, 200);
     assert!(body.contains(r#""won":true"#), "{body}");
 }
@@ -99,7 +99,7 @@ fn bad_input_is_refused_with_a_sentence() {
     let (status, body) = host.post("/engine", b"hello");
     assert_eq!(status, 400);
     assert!(body.starts_with("the request is not understood"), "{body}");
-    let impossible = br#"{"ask":"play","game":"flood.unlimited.xA"}"#;
+    let impossible = br#"{"play":{"game":"flood.unlimited.xA"}}"#;
     assert_eq!(
         host.post("/engine", impossible),
         (400, "move 1 is not possible: A has not started".to_owned())

@@ -115,7 +115,7 @@ fn every_kind_of_violation_but_the_miscount_is_the_goal_of_a_level() {
 #[test]
 fn every_task_stands_in_the_code_on_the_page() {
     let catalog: serde_json::Value =
-        serde_json::from_str(&api::answer(r#"{"ask":"levels"}"#).unwrap()).unwrap();
+        serde_json::from_str(&api::answer(r#"{"levels":{}}"#).unwrap()).unwrap();
     for (level, variant) in variants() {
         let view = catalog.as_array().unwrap().iter().find(|view| view["id"] == level.id).unwrap();
         let view =
@@ -144,7 +144,7 @@ fn every_task_stands_in_the_code_on_the_page() {
 }
 
 fn play(game: &str) -> serde_json::Value {
-    serde_json::from_str(&api::answer(&format!(r#"{{"ask":"play","game":"{game}"}}"#)).unwrap()).unwrap()
+    serde_json::from_str(&api::answer(&format!(r#"{{"play":{{"game":"{game}"}}}}"#)).unwrap()).unwrap()
 }
 
 #[test]
