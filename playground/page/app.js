@@ -17,7 +17,7 @@ async function route() {
   if (address === "content") return;
   const [first] = address.split(".");
   const known = levels.find((other) => other.id === first);
-  // A link to the same level with other moves need not start it again.
+  // A link to the same level with other moves keeps the level as it is.
   if (known && page.goTo && shown === first) return page.goTo(address);
   page.close?.();
   shown = first;

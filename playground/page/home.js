@@ -9,9 +9,11 @@ const WORDS = [
   ["Permit", "What a semaphore hands out. There is a fixed number of them. A task that finds none waits."],
   ["Semaphore", "A number of permits and a queue of requests. It lets n tasks through at once. A lock is a semaphore of one permit."],
   ["Release", "To drop a permit, which makes it available to the next request."],
-  ["Wake", "To tell the executor that a task has something to do again. A woken task has not run yet."],
+  ["Wake", "To report to the executor that a task has something to do again. A woken task has not run yet."],
   ["Cancel", "To drop the future of a task before it is done. All that it holds is released."],
 ];
+
+export const words = () => h("dl", { class: "words" }, WORDS.map(([word, meaning]) => [h("dt", {}, word), h("dd", {}, rich(meaning))]));
 
 export function home(content, levels, trouble) {
   document.title = "fairgate playground";
@@ -34,7 +36,7 @@ export function home(content, levels, trouble) {
       h("p", {}, h("a", { class: "button strong", href: `#${levels[0].id}.${levels[0].variants[0].id}.` }, "Start with level 1"), " ",
         h("a", { class: "button", href: "#sandbox" }, "Or play with a whole run")),
       h("details", {}, h("summary", {}, "The words, for a first visit"),
-        h("dl", { class: "words" }, WORDS.map(([word, meaning]) => [h("dt", {}, word), h("dd", {}, rich(meaning))]))),
+        words()),
       h("h2", {}, "Levels"),
       h("ol", { class: "cards" }, levels.map(card))));
   return {};

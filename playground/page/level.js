@@ -3,6 +3,7 @@
 import { ask } from "./host.js";
 import { h, letter, reducedMotion, rich, say, show, token } from "./dom.js";
 import { isDone, markDone } from "./store.js";
+import { words } from "./home.js";
 import { picture } from "./picture.js";
 import { PHASES, timeline } from "./timeline.js";
 
@@ -21,7 +22,7 @@ export function level(content, levels, level) {
   const next = levels[number];
   const state = {
     variant: level.variants[0],
-    moves: [], // all moves, also those that were undone
+    moves: [], // all moves, the undone ones included
     at: 0, // how many of them are made
     world: null,
     hint: false,
@@ -30,6 +31,8 @@ export function level(content, levels, level) {
     found: null, // by the search
     trouble: null,
     copied: false,
+    words: false,
+    semaphore: innerWidth >= 960, // whether its code is shown
     player: null, // shows the solution
   };
 
@@ -262,6 +265,7 @@ export function level(content, levels, level) {
     if (state.found === "running") parts.push(h("p", {}, "Searching …"));
     else if (state.found) parts.push(h("p", { class: "found" }, foundText()));
     if (state.asking || state.world.won) parts.push(question());
+    parts.push(h("details", { open: state.words, ontoggle: (event) => (state.words = event.target.open) }, h("summary", { "data-focus": "words" }, "The words"), words()));
     return parts;
   }
 
@@ -295,8 +299,8 @@ export function level(content, levels, level) {
           h("code", {}, colour(text)));
       })))),
       state.variant.semaphore.length
-        ? h("details", { open: areas.code.querySelector("details")?.open },
-            h("summary", {}, "The semaphore’s own code, with its mistake or without"),
+        ? h("details", { open: state.semaphore, ontoggle: (event) => (state.semaphore = event.target.open) },
+            h("summary", { "data-focus": "semaphore" }, `How it works: ${state.variant.name}`),
             state.variant.semaphore.map((listing) => scroll(`The semaphore’s ${listing.name}`, h("pre", {}, h("code", {}, listing.text.split("\n").map((text) => [colour(text), "\n"]))))))
         : null];
   }

@@ -25,7 +25,7 @@ function gate(gate) {
     for (let i = 0; i < request.n; i++) slots.push(h("span", { class: "slot granted" }, token(request.task, "pale")));
   }
   for (let i = 0; i < gate.available; i++) slots.push(h("span", { class: "slot free" }));
-  // More slots than there are permits: those that are too many stand out.
+  // More slots than there are permits: the extra ones stand out.
   slots.forEach((slot, index) => index >= gate.capacity && slot.classList.add("extra"));
   const noun = (n) => (n === 1 ? "1 permit" : `${n} permits`);
   const names = (requests) => requests.map((request) => request.task).join(" and ");

@@ -36,7 +36,7 @@ export function sandbox(content, address) {
   show(content, h("div", { class: "sandbox" },
     h("div", { class: "column" },
       h("h1", {}, "Sandbox"),
-      h("p", {}, "A program fetches pages from a server that refuses what is too much for it. The tasks run on a plain executor, in virtual time. Move the sliders; the whole run is computed anew each time."),
+      h("p", {}, "A program fetches pages from a server that refuses what is too much for it. The tasks run on a plain executor, in virtual time. Each change of a slider runs the whole program again."),
       controls),
     view));
   drawControls();
@@ -189,7 +189,7 @@ export function sandbox(content, address) {
       // With reduced motion it goes from event to event.
       if (!reducedMotion() || passed > 500) {
         last = time;
-        moveTo(reducedMotion() ? events().find((at) => at > state.now + 0.5) ?? Infinity : state.now + passed / 2);
+        moveTo(reducedMotion() ? events().find((at) => at > state.now + 0.5) ?? Infinity : state.now + passed);
       }
       if (state.now >= state.run.duration) return stop();
       frame = requestAnimationFrame(tick);

@@ -26,6 +26,8 @@ export function timeline(world, at, width) {
     shapes.push(s("line", { class: "rule", x1: x, y1: TOP - 6, x2: x, y2: size[1] - 8 }),
       s("text", { class: `move ${index + 1 === world.won_at ? "won" : ""}`, x, y: TOP - 10, "text-anchor": "middle" }, move));
   });
+  const now = LEFT + at * column + column / 2;
+  shapes.push(s("line", { class: "now", x1: now, y1: TOP - 6, x2: now, y2: size[1] - 4 }));
   world.history.forEach((letters, task) => {
     const middle = TOP + task * ROW + ROW / 2;
     shapes.push(s("circle", { class: `disc task-${letter(task)}`, cx: 15, cy: middle, r: 11 }),
@@ -44,8 +46,6 @@ export function timeline(world, at, width) {
       from = to;
     }
   });
-  const now = LEFT + at * column + column / 2;
-  shapes.push(s("line", { class: "now", x1: now, y1: TOP - 6, x2: now, y2: size[1] - 4 }));
   const names = Object.fromEntries(Object.entries(PHASES).map(([key, [, name]]) => [key, name.toLowerCase()]));
   const description = world.history
     .map((letters, task) => {

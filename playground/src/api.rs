@@ -305,7 +305,7 @@ fn gate_view(inner: &Inner, index: usize) -> GateView<'_> {
         available: gate.gate.available(),
         held,
         granted,
-        owed: (held + granted).saturating_sub(gate.capacity),
+        owed: gate.gate.owed(),
         holders: inner.holders(index).map(view).collect(),
         queue: inner.queue(index).map(view).collect(),
         inside: gate.gate.inside(),

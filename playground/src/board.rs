@@ -16,7 +16,7 @@ pub(crate) type TaskId = usize;
 /// In ticks of the clock, in the levels.
 const SECOND: u64 = 1;
 
-/// The name of a task: a letter. `None` is the player, who may hold permits, too.
+/// The name of a task: a letter. `None` is the player, because the player may hold permits, too.
 pub(crate) fn name(task: Option<TaskId>) -> String {
     match task {
         Some(task) => char::from(b'A' + task as u8).to_string(),
@@ -189,7 +189,7 @@ pub(crate) enum Limit {
     None,
     /// At most this many at once.
     AtOnce(usize),
-    /// At most this many in a second, which is so many ticks of the clock.
+    /// At most this many in a second, which is [`SECOND`] ticks of the clock.
     PerSecond(usize),
 }
 
@@ -399,14 +399,14 @@ impl Board {
             let Some(index) = inner.index(id) else { return };
             let request = inner.requests.remove(index);
             let what = inner.what(request.gate, request.n);
-            let who = name(request.task);
+            let actor = name(request.task);
             let sentence = if forgotten {
                 inner.gates[request.gate].capacity -= request.n.min(inner.gates[request.gate].capacity);
-                format!("{who} {} {what} up.", verb(request.task, "uses", "use"))
+                format!("{actor} {} {what} up.", verb(request.task, "uses", "use"))
             } else if inner.gates[request.gate].is_lock {
-                format!("{who} {} {what}.", verb(request.task, "unlocks", "unlock"))
+                format!("{actor} {} {what}.", verb(request.task, "unlocks", "unlock"))
             } else {
-                format!("{who} {} {what}.", verb(request.task, "releases", "release"))
+                format!("{actor} {} {what}.", verb(request.task, "releases", "release"))
             };
             inner.log.push(sentence);
         });
@@ -419,14 +419,14 @@ impl Board {
             let Some(index) = inner.index(id) else { return };
             let standing = inner.requests[index].standing();
             let request = inner.requests.remove(index);
-            let (who, what) = (name(request.task), inner.what(request.gate, request.n));
+            let (actor, what) = (name(request.task), inner.what(request.gate, request.n));
             let sentence = match standing {
-                _ if closed => format!("{who} requests {what}: closed."),
+                _ if closed => format!("{actor} requests {what}: closed."),
                 Standing::Granted => {
-                    format!("The request of {who} is cancelled after it was granted {what}.")
+                    format!("The request of {actor} is cancelled after it was granted {what}.")
                 }
-                Standing::Woken => format!("The request of {who} is cancelled after it was woken."),
-                _ if request.arrived => format!("The request of {who} leaves the queue."),
+                Standing::Woken => format!("The request of {actor} is cancelled after it was woken."),
+                _ if request.arrived => format!("The request of {actor} leaves the queue."),
                 _ => return,
             };
             inner.log.push(sentence);
@@ -489,13 +489,15 @@ impl Board {
                 }
                 _ => None,
             };
-            let who = name(Some(task));
+            let actor = name(Some(task));
             match why {
                 Some(why) => {
                     refused.push(task);
                     let text =
-                        format!("The {room_name} refuses the request of {who} with 429: {why} already.");
-                    inner.log.push(format!("{who} sends a request, and the {room_name} refuses it: 429."));
+                        format!("The {room_name} refuses the request of {actor} with 429: {why} already.");
+                    inner
+                        .log
+                        .push(format!("{actor} sends a request, and the {room_name} refuses it: 429."));
                     inner.violated(Kind::Refused, text);
                     true
                 }
@@ -505,7 +507,7 @@ impl Board {
                         sent.push(now);
                     }
                     *peak = inside.len().max(*peak);
-                    inner.log.push(format!("{who} sends a request to the {room_name}."));
+                    inner.log.push(format!("{actor} sends a request to the {room_name}."));
                     false
                 }
             }
@@ -520,10 +522,10 @@ impl Board {
             if let Some(index) = inside.iter().position(|other| *other == task) {
                 inside.remove(index);
             }
-            let who = name(Some(task));
+            let actor = name(Some(task));
             inner.log.push(match answered {
-                true => format!("The {room_name} answers {who}."),
-                false => format!("The request of {who} to the {room_name} is cut off."),
+                true => format!("The {room_name} answers {actor}."),
+                false => format!("The request of {actor} to the {room_name} is cut off."),
             });
         });
         if answered {
@@ -560,7 +562,7 @@ impl Board {
         self.note(Inner::check_gates);
     }
 
-    /// No task can run, and neither the clock nor the player can change that.
+    /// Called when no task can run, and the clock and the player cannot change that.
     pub(crate) fn check_standstill(&self, unfinished: &[TaskId]) {
         self.note(|inner| inner.check_standstill(unfinished));
     }
@@ -646,9 +648,9 @@ impl Inner {
         request.waker = None;
         let (gate, task, n, late) = (request.gate, request.task, request.n, request.first_poll_closed);
         let grant_stands = request.grant_stands;
-        let (who, what) = (name(task), self.what(gate, n));
+        let (actor, what) = (name(task), self.what(gate, n));
         self.gates[gate].acquired = true;
-        self.log.push(format!("{who} {} {what}.", verb(task, "gets", "get")));
+        self.log.push(format!("{actor} {} {what}.", verb(task, "gets", "get")));
 
         let (held, capacity) = (self.held(gate), self.gates[gate].capacity);
         if held > capacity && !grant_stands {
@@ -661,7 +663,7 @@ impl Inner {
             self.violated(Kind::TooMany, text);
         }
         if late && self.gates[gate].closed {
-            self.violated(Kind::AfterClose, format!("{who} gets {what} after the semaphore was closed."));
+            self.violated(Kind::AfterClose, format!("{actor} gets {what} after the semaphore was closed."));
         }
         let left = self.gates[gate].gate.available();
         let before = if had_arrived { index } else { self.requests.len() };
@@ -676,7 +678,7 @@ impl Inner {
         for victim in overtaken {
             self.violated(
                 Kind::Overtaken,
-                format!("{who} asks later than {victim} and gets {what} before it."),
+                format!("{actor} asks later than {victim} and gets {what} before it."),
             );
         }
     }
@@ -691,10 +693,13 @@ impl Inner {
     fn check_count(&mut self, gate: usize) {
         let GateRecord { name, capacity, gate: semaphore, .. } = &self.gates[gate];
         let (available, used) = (semaphore.available(), self.held(gate) + self.granted(gate));
-        let expected = capacity.saturating_sub(used);
-        if available != expected {
-            let text =
-                format!("`{name}` says that {available} permits are available, and there are {expected}.");
+        let (owed, expected) = (semaphore.owed(), capacity.saturating_sub(used));
+        // A historic semaphore owes nothing, whatever is taken away.
+        let owes_wrongly = owed > 0 && owed != used.saturating_sub(*capacity);
+        if available != expected || owes_wrongly {
+            let text = format!(
+                "`{name}` counts {available} available and {owed} owed permits; {expected} are available."
+            );
             self.violated_once(Kind::Miscounted, text);
         }
     }
@@ -713,12 +718,12 @@ impl Inner {
         let first = self.queue(gate).find(|request| request.standing() == Standing::Waiting);
         let idle = first.filter(|request| request.n <= left);
         let idle = idle.map(|request| (name(request.task), self.what(gate, request.n)));
-        let Some((who, what)) = idle else { return };
+        let Some((actor, what)) = idle else { return };
         let available = match self.gates[gate].is_lock {
             true => format!("The lock `{}` is free", self.gates[gate].name),
             false => format!("{} available", are(self.gates[gate].gate.available())),
         };
-        let text = format!("{available}, {who} waits for {what}, and nothing wakes it.");
+        let text = format!("{available}, {actor} waits for {what}, and {actor} is not woken.");
         if self.gates[gate].acquired {
             self.violated_once(Kind::TooFewWoken, text.clone());
         }
@@ -730,9 +735,10 @@ impl Inner {
             request.arrived && matches!(request.standing(), Standing::Granted | Standing::Woken)
         };
         if let Some(request) = self.requests.iter().find(stuck) {
-            let (who, what) = (name(request.task), self.what(request.gate, request.n));
-            let text =
-                format!("{what} is granted to a request that {who} no longer polls, and every task waits.");
+            let (actor, what) = (name(request.task), self.what(request.gate, request.n));
+            let text = format!(
+                "{what} is granted to a request that {actor} no longer polls, and every task waits."
+            );
             return self.violated_once(Kind::Unpolled, capitalised(&text));
         }
         if self.violations.iter().any(|violation| violation.kind == Kind::Idle) {

@@ -64,7 +64,7 @@ impl Slots {
     pub(crate) fn add_permits(&self, n: usize) {
         self.board.resized(self.id, n as isize);
         self.gate.add(n);
-        self.board.say_of_running(|who| format!("{who} adds {n} to `{}`.", self.name));
+        self.board.say_of_running(|actor| format!("{actor} adds {n} to `{}`.", self.name));
     }
 
     /// The number of permits is another one now.
@@ -368,9 +368,9 @@ impl Server {
     }
 
     pub(crate) fn timed_out(&self, text: impl FnOnce(String) -> String) {
-        let who = name(self.board.running());
-        self.board.say(format!("The time limit of {who} has passed."));
-        self.board.violated(Kind::TimedOut, text(who));
+        let actor = name(self.board.running());
+        self.board.say(format!("The time limit of {actor} has passed."));
+        self.board.violated(Kind::TimedOut, text(actor));
         self.board.happened(Happening::TimedOut);
     }
 }
@@ -414,7 +414,7 @@ impl Counter {
         self.read.borrow_mut().retain(|(other, _)| *other != task);
         self.read.borrow_mut().push((task, self.version.get()));
         self.board.set_note(format!("seen = {value}"));
-        self.board.say_of_running(|who| format!("{who} reads {value}."));
+        self.board.say_of_running(|actor| format!("{actor} reads {value}."));
         value
     }
 
@@ -423,12 +423,12 @@ impl Counter {
         let read = self.read.borrow().iter().find(|(other, _)| *other == task).map(|(_, version)| *version);
         let old = self.value.replace(value);
         self.board.set_fact(self.fact, value.to_string());
-        self.board.say_of_running(|who| format!("{who} writes {value}."));
+        self.board.say_of_running(|actor| format!("{actor} writes {value}."));
         if read != Some(self.version.get()) {
-            let who = name(Some(task));
+            let actor = name(Some(task));
             self.board.violated(
                 Kind::LostUpdate,
-                format!("{who} writes {value} over {old}: the update in between is lost."),
+                format!("{actor} writes {value} over {old}: the update in between is lost."),
             );
         }
         self.version.set(self.version.get() + 1);
@@ -459,12 +459,12 @@ impl Idle {
     pub(crate) fn pop(&self) -> Option<&'static str> {
         let connection = self.connections.borrow_mut().pop();
         self.show();
-        let who = name(self.board.running());
+        let actor = name(self.board.running());
         match connection {
-            Some(connection) => self.board.say(format!("{who} takes connection {connection}.")),
+            Some(connection) => self.board.say(format!("{actor} takes connection {connection}.")),
             None => self.board.violated(
                 Kind::NoConnection,
-                format!("{who} holds a permit of the pool, and the pool has no idle connection."),
+                format!("{actor} holds a permit of the pool, and the pool has no idle connection."),
             ),
         }
         connection
@@ -473,7 +473,7 @@ impl Idle {
     pub(crate) fn push(&self, connection: &'static str) {
         self.connections.borrow_mut().push(connection);
         self.show();
-        self.board.say_of_running(|who| format!("{who} puts connection {connection} back."));
+        self.board.say_of_running(|actor| format!("{actor} puts connection {connection} back."));
     }
 
     fn show(&self) {

@@ -179,7 +179,7 @@ async fn with_time_limit(slots: Slots, server: Server, clock: Clock, plan: Plan)
         let _slot = slots.acquire().await?;
         let request = server.get_within(Some(plan.latency_or_never()));
         if with_timeout(request, clock.sleep(plan.limit())).await.is_err() {
-            server.timed_out(|who| format!("{who} timed out."));
+            server.timed_out(|actor| format!("{actor} timed out."));
         }
     }
     Ok(())

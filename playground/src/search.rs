@@ -65,7 +65,7 @@ pub fn states(level: &Level, variant: &Variant, most: usize) -> Found {
     found
 }
 
-/// Makes every sequence of up to `depth` moves, also those that lead to a state that is known already. Calls `visit`
+/// Makes every sequence of up to `depth` moves, without merging equal states. Calls `visit`
 /// with each sequence and its world; stops if that returns `false`. Returns how many sequences it made.
 pub fn sequences(
     level: &Level,

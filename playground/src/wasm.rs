@@ -9,7 +9,7 @@ thread_local! {
     static ANSWER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Makes room for a question of so many bytes. The caller writes it there before the next call.
+/// Makes room for a question of this length. The caller writes it there before the next call.
 #[allow(unsafe_code, reason = "a module without exports is of no use; no other symbol has this name")]
 #[unsafe(no_mangle)]
 extern "C" fn question(bytes: usize) -> *mut u8 {

@@ -225,7 +225,7 @@ impl World {
         moves
     }
 
-    /// Time passes only when no task can run; one that has not started may start later.
+    /// Time passes only when no started task can run. The others may start later.
     fn can_tick(&self) -> bool {
         let runs = |task: &Task| task.started && task.can_run();
         self.board.next_timer().is_some() && !self.tasks.iter().any(runs)
@@ -259,12 +259,12 @@ impl World {
 
     fn possible(&self, step: Move) -> Result<(), String> {
         if let Move::Poll(task) | Move::Cancel(task) = step {
-            let who = name(Some(task));
-            let task = self.tasks.get(task).ok_or_else(|| format!("there is no task {who}"))?;
+            let actor = name(Some(task));
+            let task = self.tasks.get(task).ok_or_else(|| format!("there is no task {actor}"))?;
             match (task.status(), step) {
-                (Status::Done | Status::Refused, _) => return Err(format!("{who} is done")),
-                (Status::Cancelled, _) => return Err(format!("{who} is cancelled")),
-                (Status::New, Move::Cancel(_)) => return Err(format!("{who} has not started")),
+                (Status::Done | Status::Refused, _) => return Err(format!("{actor} is done")),
+                (Status::Cancelled, _) => return Err(format!("{actor} is cancelled")),
+                (Status::New, Move::Cancel(_)) => return Err(format!("{actor} has not started")),
                 _ => {}
             }
         }

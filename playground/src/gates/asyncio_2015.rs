@@ -1,5 +1,5 @@
-//! `asyncio.Semaphore` from 2015 to 2022, with the mistake of bpo-45997: a permit that is released belongs to whoever
-//! runs first, and a waiter that comes too late goes to the back.
+//! `asyncio.Semaphore` from 2015 to 2022, with the mistake of bpo-45997: a permit that is released belongs to the task
+//! that runs first, and a waiter that comes too late goes to the back.
 
 use std::cell::Cell;
 

@@ -31,6 +31,11 @@ pub(crate) trait Gate {
 
     fn available(&self) -> usize;
 
+    /// Permits that were taken away while they were held.
+    fn owed(&self) -> usize {
+        0
+    }
+
     /// What the semaphore itself remembers, in its own terms.
     fn inside(&self) -> String;
 }

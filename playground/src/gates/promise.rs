@@ -94,7 +94,7 @@ impl Waiters {
         self.0.borrow().is_empty()
     }
 
-    /// The first that is neither resolved nor cancelled.
+    /// The first that is pending.
     pub(super) fn first_pending(&self) -> Option<Promise> {
         self.0.borrow().iter().find(|promise| !promise.is_done()).cloned()
     }

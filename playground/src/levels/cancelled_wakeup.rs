@@ -16,7 +16,7 @@ pub(super) const LEVEL: Level = Level {
     chapter: "Cancellation",
     story: "You hold the only permit. A and B ask for it. When you release it, a task is woken, but it runs only when you \
             poll it. Until then you can still cancel it.",
-    goal: "Leave a free permit that a task waits for, and that nothing wakes it for.",
+    goal: "Leave a permit free while a task waits for it and is not woken.",
     wins: Win { kind: Kind::Idle, times: 1 },
     hint: "Cancel the task that was woken, before it runs.",
     question: Question {

@@ -20,8 +20,8 @@ pub(super) const LEVEL: Level = Level {
         answers: &["All tasks lock in the same order", "Fair locks", "More tasks"],
         right: 0,
     },
-    lesson: "Fairness does not help against a deadlock: both queues are in perfect order, and nobody is at their front \
-             except the two that block each other. Take locks in one order everywhere. And take several permits in one \
+    lesson: "Fairness does not help against a deadlock: both queues are in order, and the two tasks at their \
+             fronts block each other. Take locks in one order everywhere. And take several permits in one \
              request: `acquire_many(2)` waits until there are two, and holds none while it waits.",
     rules: CANCEL,
     source: source!("deadlock.rs"),

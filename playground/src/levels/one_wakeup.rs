@@ -15,7 +15,7 @@ pub(super) const LEVEL: Level = Level {
     chapter: "Cancellation",
     story: "You hold three permits and release them one by one. A task that is woken takes its permit when it runs, and then \
             wakes the next one. Only the next one.",
-    goal: "A task gets its permit and leaves a free one behind, a task waits for it, and nothing wakes that task.",
+    goal: "A task gets its permit and leaves another one free, although a task waits for it and is not woken.",
     wins: Win { kind: Kind::TooFewWoken, times: 1 },
     hint: "Release all three permits while only A waits. B and C arrive before A runs.",
     question: Question {

@@ -18,7 +18,11 @@ pub(super) const LEVEL: Level = Level {
            variant, think of what happens to local variables when a task is cancelled.",
     question: Question {
         ask: "A task that has popped the connection is cancelled. What brings the connection back?",
-        answers: &["The line that pushes it", "Only a guard that pushes it in its `drop`", "The semaphore"],
+        answers: &[
+            "The statement that pushes it",
+            "Only a guard that pushes it in its `drop`",
+            "The semaphore",
+        ],
         right: 1,
     },
     lesson: "Put the connection back first, then release the permit. And do both in `drop`, because a cancelled task runs no \

@@ -15,7 +15,7 @@ pub(super) const LEVEL: Level = Level {
     chapter: "Cancellation",
     story: "You hold the only permit. Against barging, asyncio added a flag in March 2022: while a woken task has not run \
             yet, every other task has to wait. The woken task resets the flag when it runs.",
-    goal: "Leave a free permit that a task waits for, and that nothing wakes it for.",
+    goal: "Leave a permit free while a task waits for it and is not woken.",
     wins: Win { kind: Kind::Idle, times: 1 },
     hint: "The task that was woken should reset the flag. Make sure that it never runs, and that no other task waits.",
     question: Question {
@@ -23,9 +23,9 @@ pub(super) const LEVEL: Level = Level {
         answers: &["Reset", "Still set"],
         right: 1,
     },
-    lesson: "gh-90155: nobody resets the flag, and every later `acquire` waits in front of a free permit, for good. The cure of \
-             September 2022 has no flag: the permit is handed to the front of the queue in order, as fairgate does it. State \
-             that says \"somebody will act\" needs an owner whose disappearance is noticed.",
+    lesson: "gh-90155: no task resets the flag, and every later `acquire` waits although a permit is free, for good. The cure \
+             of September 2022 has no flag: a release grants the permit to the front of the queue, as fairgate does. A flag \
+             that means \"a task will act\" must be reset when that task is cancelled.",
     rules: ALL,
     source: source!("sticky_flag.rs"),
     variants: &[

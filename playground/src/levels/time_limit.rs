@@ -92,5 +92,5 @@ async fn inside(slots: Slots, server: Server, clock: Clock) -> Outcome {
 }
 
 fn report(server: &Server) {
-    server.timed_out(|who| format!("{who} times out, although the server answers within 2 s."));
+    server.timed_out(|actor| format!("{actor} times out, although the server answers within 2 s."));
 }
