@@ -6,6 +6,7 @@ export const PHASES = {
   r: ["ready", "Started, holds nothing"],
   s: ["flight", "Request in flight, no permit"],
   w: ["wait", "Waits"],
+  k: ["woken", "Woken, was not polled since"],
   g: ["grant", "Granted, was not polled since"],
   h: ["hold", "Holds"],
   b: ["both", "Holds and waits"],
@@ -18,7 +19,8 @@ const TOP = 24;
 export function timeline(world, at, width) {
   const steps = world.history[0].length;
   const column = Math.max(20, Math.min(64, Math.floor((width - LEFT - 16) / Math.max(steps, 6))));
-  const size = [LEFT + steps * column + 16, TOP + world.tasks.length * ROW + 8];
+  const ended = world.history.some((letters) => /[dx]$/.test(letters));
+  const size = [LEFT + steps * column + (ended ? 84 : 16), TOP + world.tasks.length * ROW + 8];
   const shapes = [];
   const used = new Set();
   world.moves.forEach((move, index) => {
@@ -69,7 +71,7 @@ export const patterns = () =>
       s("rect", { width: 6, height: 6, class: "cross-ground" }), s("line", { x1: 0, y1: 0, x2: 0, y2: 6, class: "cross-line" })));
 
 // A word where it fits, or else a sign.
-const LABELS = { w: ["waits", "⋯"], g: ["granted", "!"], h: ["holds", ""], b: ["holds, waits", "⋯"], s: ["in flight", ""] };
+const LABELS = { w: ["waits", "⋯"], k: ["woken", "!"], g: ["granted", "!"], h: ["holds", ""], b: ["holds, waits", "⋯"], s: ["in flight", ""] };
 
 function label(phase, width) {
   const [word, sign] = LABELS[phase] ?? ["", ""];

@@ -369,6 +369,7 @@ impl World {
             (_, true, Some(_)) => 'b',
             (_, true, None) => 'h',
             (_, false, Some(Standing::Granted)) => 'g',
+            (_, false, Some(Standing::Woken)) => 'k',
             (_, false, Some(_)) => 'w',
             (_, false, None) if in_flight => 's',
             (_, false, None) => 'r',

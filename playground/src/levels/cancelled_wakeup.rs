@@ -14,7 +14,7 @@ pub(super) const LEVEL: Level = Level {
     id: "cancelled-wakeup",
     title: "A wake-up that is lost",
     chapter: "Cancellation",
-    story: "You hold the only permit. A and B ask for it. When you release it, a task is woken, but it runs only when you \
+    story: "You hold the only permit. A, B and C ask for it. When you release it, a task is woken, but it runs only when you \
             poll it. Until then you can still cancel it.",
     goal: "Leave a permit free while a task waits for it and is not woken.",
     wins: Win { kind: Kind::Idle, times: 1 },
