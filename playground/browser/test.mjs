@@ -1,0 +1,243 @@
+// node test.mjs CHROMIUM FOLDER HOST...     a host is the program, or a folder of static files
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { readFileSync, statSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { createRequire } from "node:module";
+import { extname, join } from "node:path";
+import { chromium } from "playwright-core";
+
+const [executablePath, folder, ...hosts] = process.argv.slice(2);
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const TYPES = { ".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".wasm": "application/wasm" };
+
+// A host and its address.
+async function start(host) {
+  if (statSync(host).isDirectory()) {
+    const server = createServer(async (request, response) => {
+      const name = new URL(request.url, "http://x").pathname.replace(/\/$/, "/index.html");
+      try {
+        const body = await readFile(join(host, name));
+        response.writeHead(200, { "content-type": TYPES[extname(name)] }).end(body);
+      } catch {
+        response.writeHead(404).end();
+      }
+    });
+    await new Promise((done) => server.listen(0, "127.0.0.1", done));
+    return { name: "wasm", url: `http://127.0.0.1:${server.address().port}/`, stop: () => server.close() };
+  }
+  const program = spawn(host, [], { stdio: ["ignore", "pipe", "inherit"] });
+  const url = await new Promise((done, failed) => {
+    program.once("exit", (code) => failed(new Error(`the program ended with ${code}`)));
+    program.stdout.once("data", (text) => done(String(text).match(/http:\S+/)[0]));
+  });
+  return { name: "program", url, stop: () => program.kill() };
+}
+
+const troubles = [];
+
+async function open(browser, host, path, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  const page = await context.newPage();
+  page.on("console", (message) => message.type() === "error" && troubles.push(`${host.name} ${path}: ${message.text()}`));
+  page.on("pageerror", (error) => troubles.push(`${host.name} ${path}: ${error.stack}`));
+  page.on("request", (request) => request.url().startsWith(host.url) || troubles.push(`${host.name}: fetched ${request.url()}`));
+  await page.goto(host.url + path);
+  await page.waitForSelector("#content[data-ready]");
+  return page;
+}
+
+const moveCount = (page) => page.locator(".scrub output").textContent();
+const afterMove = (page, n) => page.waitForFunction((text) => document.querySelector(".scrub output")?.textContent.startsWith(text), `${n} of`);
+
+async function click(page, move, n) {
+  await page.click(`.moves [data-move="${move}"]`);
+  await afterMove(page, n);
+}
+
+// Every level and every variant, by clicks alone.
+async function playAll(browser, host) {
+  const levels = await catalog(browser, host);
+  const page = await open(browser, host, "");
+  const times = [];
+  assert.equal(await page.locator(".card").count(), levels.length);
+  await page.click("text=Start with level 1");
+  for (const [index, level] of levels.entries()) {
+    await page.waitForSelector(`h1:has-text("${level.title}")`);
+    for (const variant of level.variants) {
+      await page.check(`input[value="${variant.id}"]`);
+      await afterMove(page, 0);
+      if (!variant.solution) {
+        await page.click("#search");
+        await page.waitForSelector(".found");
+        assert.match(await page.textContent(".found"), /No sequence of moves reaches the goal/, `${level.id}.${variant.id}`);
+        continue;
+      }
+      for (const [at, move] of variant.solution.entries()) {
+        assert.equal(await page.locator(".outcome .won").count(), 0, `${level.id}.${variant.id} is won early`);
+        await click(page, move, at + 1);
+        times.push(Number(await page.getAttribute("#content", "data-move-took")));
+      }
+      const id = `${level.id}.${variant.id}`;
+      assert.equal(await page.locator(".outcome .won").count(), 1, `${id} is not won`);
+      assert.match(await page.textContent(".outcome .won"), /No sequence is shorter/, id);
+      await undoAndLink(browser, host, page, id, variant.solution);
+    }
+    if (!(await page.locator(".question").count())) await page.click("#why");
+    await page.click(`[data-answer="${level.question.right}"]`);
+    assert.match(await page.textContent(".lesson"), /^Right\./);
+    assert.equal(await page.locator(".tick").count(), level.variants.length, `${level.id}: not all variants are done`);
+    if (levels[index + 1]) await page.click("#next");
+  }
+  await page.click("text=To the sandbox");
+  await page.waitForSelector("#play");
+  await page.click("nav >> text=Levels");
+  await page.waitForSelector(".card");
+  assert.equal(await page.locator(".card.done").count(), levels.length);
+  await page.context().close();
+  times.sort((a, b) => a - b);
+  return `${times.length} moves, from click to picture: median ${times[times.length >> 1]} ms, slowest ${times.at(-1)} ms`;
+}
+
+async function catalog(browser, host) {
+  const page = await open(browser, host, "");
+  const levels = await page.evaluate(async () => (await import("./host.js")).ask({ levels: {} }));
+  await page.context().close();
+  assert.ok(levels.length >= 12);
+  return levels;
+}
+
+async function undoAndLink(browser, host, page, id, solution) {
+  const last = solution.length;
+  const link = await page.evaluate(() => location.hash);
+  assert.equal(link, `#${id}.${solution.join("")}`);
+  await page.click("#undo");
+  await afterMove(page, last - 1);
+  assert.equal(await page.locator(".outcome .won").count(), 0, `${id}: still won after undo`);
+  await page.click("#redo");
+  await afterMove(page, last);
+  assert.equal(await page.locator(".outcome .won").count(), 1, `${id}: not won after redo`);
+  const other = await open(browser, host, link);
+  assert.equal(await other.locator(".outcome .won").count(), 1, `${id}: not won by its link`);
+  const picture = (page) => page.locator(".picture").innerText();
+  assert.equal(await picture(other), await picture(page), `${id}: another picture by its link`);
+  await other.context().close();
+}
+
+async function keys(browser, host) {
+  const page = await open(browser, host, "#limit.fairgate.");
+  for (const [key, n] of [["a", 1], ["b", 2], ["c", 3], ["A", 4], ["ArrowLeft", 3], ["ArrowRight", 4], ["r", 0]]) {
+    await page.keyboard.press(key === "A" ? "Shift+A" : key);
+    await afterMove(page, n);
+  }
+  // The whole level by Tab and Enter; the focus stays on the button.
+  const focus = () => page.evaluate(() => document.activeElement.dataset?.focus);
+  while ((await focus()) !== "move-A") await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await afterMove(page, 1);
+  assert.equal(await focus(), "move-A");
+  assert.match(await page.textContent("#said"), /A gets a permit/);
+  await page.uncheck("#keys");
+  await page.keyboard.press("b");
+  await page.waitForTimeout(100);
+  assert.match(await moveCount(page), /^1 of/);
+  await page.context().close();
+}
+
+async function badLinks(browser, host) {
+  const page = await open(browser, host, "#flood.unlimited.AAAA");
+  assert.match(await page.textContent("[role=alert]"), /move 3 is not possible: A is done/);
+  await page.goto(`${host.url}#flood.unlimited.A`);
+  await afterMove(page, 1);
+  await page.goto(`${host.url}#flood.moonlight.`);
+  await page.waitForSelector("[role=alert]");
+  await page.goto(`${host.url}#nowhere`);
+  await page.waitForSelector("text=There is no level");
+  // The browser logs the 400 of the program; nothing else is wrong.
+  for (let i = troubles.length - 1; i >= 0; i--) if (/400 \(Bad Request\)/.test(troubles[i])) troubles.splice(i, 1);
+  await page.context().close();
+}
+
+async function playSandbox(browser, host) {
+  const page = await open(browser, host, "#sandbox");
+  const summary = async (expected) => {
+    await page.waitForFunction((text) => document.querySelector(".summary")?.textContent.includes(text), expected);
+  };
+  await summary("At most 5 in flight, 20 answered, 0 refused, 0 timed out");
+  await page.check('[data-focus="act-1"]');
+  await summary("At most 10 in flight, 10 answered, 10 refused");
+  await page.check('[data-focus="act-3"]');
+  await summary("18 answered, 0 refused, 2 timed out");
+  await page.focus("#slider-permits");
+  await page.keyboard.press("ArrowLeft");
+  await summary("At most 4 in flight");
+  const link = await page.evaluate(() => location.hash);
+  const other = await open(browser, host, link);
+  assert.equal(await other.textContent(".summary"), await page.textContent(".summary"));
+  await other.context().close();
+  await page.click("#step");
+  const number = async () => Number(await page.inputValue("#time"));
+  const first = await number();
+  await page.click("#step");
+  assert.ok((await number()) > first || first === 0);
+  await page.click("#play");
+  await page.waitForFunction((from) => Number(document.querySelector("#time").value) > from + 50, await number());
+  await page.click("#play");
+  await page.context().close();
+}
+
+async function accessible(browser, host) {
+  const paths = ["", "#two-holders.asyncio-2017.ABC1xBAC", "#futurelock.fairgate.ABtBtAB", "#sandbox.3.20.3.1.200.90.400.2.10.1"];
+  for (const path of paths) {
+    for (const colorScheme of ["light", "dark"]) {
+      const page = await open(browser, host, path, { colorScheme });
+      if (path.startsWith("#two")) await page.click("#hint");
+      await page.evaluate(axe);
+      const { violations } = await page.evaluate(() => globalThis.axe.run());
+      const found = violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 160)} ${node.failureSummary}`));
+      assert.deepEqual(found, [], `${path} ${colorScheme}`);
+      await page.context().close();
+    }
+  }
+}
+
+async function screenshots(browser, host) {
+  const sizes = {
+    light: {},
+    dark: { colorScheme: "dark" },
+    phone: { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2 },
+    projector: { viewport: { width: 1920, height: 1080 } },
+  };
+  const paths = { home: "", start: "#flood.unlimited.", level: "#overtaking.textbook.ABA", long: "#one-wakeup.asyncio-september-2022.A111BCA", sandbox: "#sandbox.3.20.3.1.200.90.400.2.10.1" };
+  for (const [size, options] of Object.entries(sizes)) {
+    for (const [name, path] of Object.entries(paths)) {
+      const page = await open(browser, host, path, { reducedMotion: "reduce", ...options });
+      if (size === "projector") await page.check("#large");
+      const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok(wider <= 0, `${name}, ${size}: ${wider} px too wide`);
+      await page.screenshot({ path: join(folder, `${host.name}-${name}-${size}.png`), fullPage: size !== "projector" });
+      await page.context().close();
+    }
+  }
+}
+
+const browser = await chromium.launch({ executablePath, args });
+try {
+  for (const path of hosts) {
+    const host = await start(path);
+    try {
+      for (const test of [playAll, keys, badLinks, playSandbox, accessible, screenshots]) {
+        const said = await test(browser, host);
+        console.log(`${host.name}: ${test.name}: ok${said ? `: ${said}` : ""}`);
+      }
+      assert.deepEqual(troubles, []);
+    } finally {
+      host.stop();
+    }
+  }
+} finally {
+  await browser.close();
+}

@@ -1,0 +1,79 @@
+// The parts of the page, and which one the address asks for.
+
+import { ask } from "./host.js";
+import { h, show } from "./dom.js";
+import * as store from "./store.js";
+import { home } from "./home.js";
+import { level } from "./level.js";
+import { sandbox } from "./sandbox.js";
+
+const content = document.getElementById("content");
+let levels;
+let page = { close() {}, key() {} };
+let shown = null;
+
+async function route() {
+  const address = decodeURIComponent(location.hash.slice(1));
+  if (address === "content") return;
+  const [first] = address.split(".");
+  const known = levels.find((other) => other.id === first);
+  // A link to the same level with other moves keeps the level as it is.
+  if (known && page.goTo && shown === first) return page.goTo(address);
+  page.close?.();
+  shown = first;
+  let name = "home";
+  if (known) {
+    name = "level";
+    page = level(content, levels, known);
+    await page.goTo(address);
+  } else if (first === "sandbox") {
+    name = "sandbox";
+    page = sandbox(content, address);
+  } else {
+    page = home(content, levels, address && `There is no level "${first}".`);
+  }
+  for (const link of document.querySelectorAll("[data-page]")) {
+    const current = link.dataset.page === (name === "level" ? "home" : name);
+    current ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current");
+  }
+  scrollTo(0, 0);
+}
+
+function settings() {
+  const root = document.documentElement;
+  const theme = document.getElementById("theme");
+  const large = document.getElementById("large");
+  const keys = document.getElementById("keys");
+  [theme.value, large.checked, keys.checked] = [store.get("theme"), store.get("large"), store.get("keys")];
+  const apply = () => {
+    root.dataset.theme = theme.value;
+    root.classList.toggle("large", large.checked);
+    root.classList.toggle("no-keys", !keys.checked);
+    store.set("theme", theme.value);
+    store.set("large", large.checked);
+    store.set("keys", keys.checked);
+  };
+  for (const control of [theme, large, keys]) control.addEventListener("change", apply);
+  apply();
+}
+
+function onKey(event) {
+  if (!store.get("keys") || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest("input:not([type=checkbox]), select, textarea")) return;
+  if (page.key?.(event)) event.preventDefault();
+}
+
+document.getElementById("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  content.focus();
+});
+addEventListener("hashchange", route);
+addEventListener("keydown", onKey);
+settings();
+try {
+  levels = await ask({ levels: {} });
+  await route();
+  content.dataset.ready = "";
+} catch (error) {
+  show(content, h("p", { class: "trouble", role: "alert" }, error.message));
+}

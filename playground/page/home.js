@@ -1,0 +1,43 @@
+// The list of levels.
+
+import { h, rich, show } from "./dom.js";
+import { isDone } from "./store.js";
+
+const WORDS = [
+  ["Task", "A piece of a program that can wait without blocking the others. Here: an `async fn`."],
+  ["Poll", "To let a task run until its next `.await` that is not ready. You do that by a click; a real program has an executor for it."],
+  ["Permit", "What a semaphore hands out. There is a fixed number of them. A task that finds none waits."],
+  ["Semaphore", "A number of permits and a queue of requests. It lets n tasks through at once. A lock is a semaphore of one permit."],
+  ["Release", "To drop a permit, which makes it available to the next request."],
+  ["Wake", "To report to the executor that a task has something to do again. A woken task has not run yet."],
+  ["Cancel", "To drop the future of a task before it is done. All that it holds is released."],
+];
+
+export const words = () => h("dl", { class: "words" }, WORDS.map(([word, meaning]) => [h("dt", {}, word), h("dd", {}, rich(meaning))]));
+
+export function home(content, levels, trouble) {
+  document.title = "fairgate playground";
+  const card = (level) => {
+    const done = level.variants.filter((variant) => isDone(level.id, variant.id)).length;
+    const all = done === level.variants.length;
+    return h("li", {},
+      h("a", { class: `card ${all ? "done" : ""}`, href: `#${level.id}.${level.variants[0].id}.` },
+        h("small", {}, level.chapter),
+        h("b", {}, `${levels.indexOf(level) + 1}. ${level.title}`),
+        h("span", {}, rich(level.goal)),
+        h("small", { class: "state" }, all ? "✓ done" : `${done} of ${level.variants.length} variants done`)));
+  };
+  show(content,
+    h("div", { class: "home" },
+      trouble && h("p", { class: "trouble", role: "alert" }, trouble),
+      h("h1", {}, "You are the scheduler"),
+      h("p", { class: "lead" },
+        "Each level is a small program with a few tasks, and a goal: make something go wrong. You decide which task runs next, which one is cancelled, and when a permit is released. The tasks are real Rust on a real semaphore. The same level is then played on ", h("b", {}, "fairgate"), ", where you are invited to try as hard as you can."),
+      h("p", {}, h("a", { class: "button strong", href: `#${levels[0].id}.${levels[0].variants[0].id}.` }, "Start with level 1"), " ",
+        h("a", { class: "button", href: "#sandbox" }, "Or play with a whole run")),
+      h("details", {}, h("summary", {}, "The words, for a first visit"),
+        words()),
+      h("h2", {}, "Levels"),
+      h("ol", { class: "cards" }, levels.map(card))));
+  return {};
+}

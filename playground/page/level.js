@@ -1,0 +1,373 @@
+// A level: the story, the code, the moves, and where they lead.
+
+import { ask } from "./host.js";
+import { h, letter, reducedMotion, rich, say, show, token } from "./dom.js";
+import { isDone, markDone } from "./store.js";
+import { words } from "./home.js";
+import { picture } from "./picture.js";
+import { PHASES, timeline } from "./timeline.js";
+
+const STATUS = {
+  "not started": "○",
+  ready: "▶",
+  woken: "!",
+  waiting: "⋯",
+  done: "✓",
+  refused: "✕",
+  cancelled: "✕",
+};
+
+export function level(content, levels, level) {
+  const number = levels.indexOf(level) + 1;
+  const next = levels[number];
+  const state = {
+    variant: level.variants[0],
+    moves: [], // all moves, the undone ones included
+    at: 0, // how many of them are made
+    world: null,
+    hint: false,
+    answer: null, // to the question
+    asking: false,
+    found: null, // by the search
+    trouble: null,
+    copied: false,
+    words: false,
+    semaphore: innerWidth >= 960, // whether its code is shown
+    player: null, // shows the solution
+  };
+
+  document.title = `${level.title} · fairgate playground`;
+  const areas = Object.fromEntries(["intro", "reveal", "outcome", "moves", "picture", "code", "line", "log"].map((name) => [name, h("div", { class: `area ${name}` })]));
+  show(content, h("div", { class: "level" },
+    h("div", { class: "column" }, areas.intro, areas.code, areas.reveal),
+    h("div", { class: "column" }, areas.outcome, areas.moves, areas.picture, areas.line, areas.log)));
+
+  const gameText = () => `${level.id}.${state.variant.id}.${state.moves.slice(0, state.at).join("")}`;
+
+  async function refresh(spoken = true) {
+    const started = performance.now();
+    const game = gameText();
+    try {
+      const world = await ask({ play: { game } });
+      if (game !== gameText()) return; // a later move is on its way
+      state.world = world;
+      state.trouble = null;
+    } catch (error) {
+      state.trouble = error.message;
+      draw();
+      return;
+    }
+    history.replaceState(null, "", `#${game}`);
+    state.copied = false;
+    if (state.world.won) markDone(level.id, state.variant.id);
+    draw();
+    content.dataset.moveTook = (performance.now() - started).toFixed(1);
+    if (spoken) announce();
+  }
+
+  function announce() {
+    const log = state.world.log[state.at - 1] ?? ["The start."];
+    const broken = state.world.violations.filter((violation) => violation.at === state.at).map((violation) => violation.text);
+    say([...log, ...broken, state.world.won_at === state.at && state.at ? "Goal reached." : ""].join(" "));
+  }
+
+  function make(move) {
+    if (!state.world?.legal.some((legal) => legal.text === move)) return;
+    stopPlayer();
+    state.moves = [...state.moves.slice(0, state.at), move];
+    state.at += 1;
+    return refresh();
+  }
+
+  function goTo(at) {
+    const to = Math.max(0, Math.min(at, state.moves.length));
+    if (to === state.at) return;
+    state.at = to;
+    return refresh();
+  }
+
+  function choose(variant) {
+    stopPlayer();
+    Object.assign(state, { variant, moves: [], at: 0, found: null });
+    return refresh();
+  }
+
+  function restart() {
+    stopPlayer();
+    Object.assign(state, { moves: [], at: 0 });
+    return refresh();
+  }
+
+  function stopPlayer() {
+    clearInterval(state.player);
+    state.player = null;
+  }
+
+  async function playSolution() {
+    stopPlayer();
+    state.moves = [...state.variant.solution];
+    state.at = 0;
+    await refresh();
+    if (reducedMotion()) return say("The solution is loaded. The right arrow key makes its next move.");
+    state.player = setInterval(() => {
+      if (state.at >= state.moves.length) stopPlayer();
+      else goTo(state.at + 1);
+    }, 1100);
+  }
+
+  async function search() {
+    state.found = "running";
+    draw();
+    try {
+      state.found = await ask({ search: { level: level.id, variant: state.variant.id } });
+      if (!state.found.solution && state.found.complete) markDone(level.id, state.variant.id);
+    } catch (error) {
+      state.found = null;
+      state.trouble = error.message;
+    }
+    draw();
+    say(foundText());
+  }
+
+  function foundText() {
+    const { found } = state;
+    if (!found || found === "running") return "";
+    if (found.solution) return `The goal can be reached in ${found.solution.length} moves. ${found.states} states were tried before.`;
+    if (!found.complete) return `No sequence of moves reaches the goal in the first ${found.states} states.`;
+    return `All ${found.states} states were tried, with ${found.moves} moves between them. No sequence of moves reaches the goal.`;
+  }
+
+  async function copyLink() {
+    try {
+      await navigator.clipboard.writeText(location.href);
+      state.copied = true;
+      say("The link is copied.");
+    } catch {
+      state.trouble = `Copy this address: ${location.href}`;
+    }
+    draw();
+  }
+
+  // What is drawn.
+
+  function draw() {
+    if (!state.world && !state.trouble) return;
+    show(areas.intro, intro());
+    show(areas.outcome, outcome());
+    if (!state.world) return;
+    show(areas.moves, moves());
+    show(areas.picture, h("h2", {}, "Now"), picture(state.world));
+    show(areas.reveal, reveal());
+    show(areas.code, code());
+    drawTimeline();
+    show(areas.log, log());
+  }
+
+  function drawTimeline() {
+    const { world } = state;
+    const width = (areas.line.clientWidth || 600) - 4;
+    const [svg, used] = timeline(world, state.at, width);
+    const legend = used.map((phase) => h("span", {}, h("i", { class: `swatch ${PHASES[phase][0]}`, "aria-hidden": "true" }), PHASES[phase][1]));
+    show(areas.line,
+      h("h2", {}, "Timeline"),
+      h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Timeline", "data-focus": "timeline" }, svg),
+      h("div", { class: "scrub" },
+        h("label", {}, "Move ", h("output", {}, `${state.at} of ${state.moves.length}`), " ",
+          h("input", { type: "range", min: "0", max: String(state.moves.length), value: String(state.at), "data-focus": "scrub",
+            oninput: (event) => { stopPlayer(); goTo(Number(event.target.value)); } }))),
+      legend.length ? h("p", { class: "legend" }, legend) : null);
+    const scroll = areas.line.querySelector(".scroll");
+    scroll.scrollLeft = scroll.scrollWidth;
+  }
+
+  function intro() {
+    return [
+      h("p", { class: "crumb" }, `Level ${number} of ${levels.length} · ${level.chapter}`),
+      h("h1", {}, level.title),
+      h("p", {}, rich(level.story)),
+      h("p", { class: "goal" }, h("b", {}, "Goal "), rich(level.goal)),
+      h("fieldset", { class: "variants" }, h("legend", {}, "Play it on"),
+        level.variants.map((variant) => h("label", { class: variant === state.variant ? "chosen" : "" },
+          h("input", { type: "radio", name: "variant", value: variant.id, checked: variant === state.variant, "data-focus": `variant-${variant.id}`, onchange: () => choose(variant) }),
+          ` ${variant.name}`, isDone(level.id, variant.id) ? h("span", { class: "tick", title: "done" }, " ✓") : null))),
+      h("p", { class: "about" }, rich(state.variant.about)),
+      number === 1 ? h("p", { class: "tip" }, "To start: press ", h("kbd", {}, "A"), " or the button “Poll A”. Then look at the code: the mark A shows where the task stands.") : null,
+    ];
+  }
+
+  function outcome() {
+    const parts = [];
+    if (state.trouble) parts.push(h("p", { class: "trouble", role: "alert" }, state.trouble));
+    const world = state.world;
+    if (!world) return parts;
+    if (world.won) {
+      const shortest = state.variant.solution?.length;
+      const best = shortest === world.won_at ? "No sequence is shorter." : `The shortest has ${shortest}.`;
+      const other = level.variants.find((variant) => !isDone(level.id, variant.id));
+      parts.push(h("p", { class: "won" }, h("b", {}, "Goal reached "), `with move ${world.won_at}. ${best} `,
+        other ? h("button", { type: "button", "data-focus": "other", id: "other", onclick: () => choose(other) }, `Now on: ${other.name}`) : null));
+    }
+    const seen = new Set();
+    for (const violation of world.violations.slice().reverse()) {
+      if (seen.has(violation.text) || seen.size >= 3) continue;
+      seen.add(violation.text);
+      parts.push(h("p", { class: "broken" }, h("b", {}, `Move ${violation.at} `), rich(violation.text)));
+    }
+    return parts;
+  }
+
+  function moveButton(text, label, key, attributes = {}) {
+    const legal = state.world.legal.find((move) => move.text === text);
+    return h("button", {
+      type: "button", class: "move", "data-move": text, "data-focus": `move-${text}`,
+      "aria-disabled": legal ? null : "true", "aria-keyshortcuts": key, onclick: () => make(text), ...attributes,
+    }, label, h("kbd", { "aria-hidden": "true" }, key));
+  }
+
+  function moves() {
+    const { world } = state;
+    const spurious = new Set(world.legal.filter((move) => move.kind === "spurious").map((move) => move.task));
+    const tasks = world.tasks.map((task, index) => {
+      const note = [task.note, task.holds.length ? `holds ${task.holds.join(" and ")}` : null].filter(Boolean).join("; ");
+      const over = ["done", "refused", "cancelled"].includes(task.status);
+      return h("li", { class: `task ${task.status.replace(" ", "-")}`, "data-task": task.name },
+        token(task.name),
+        h("div", { class: "what" },
+          h("b", {}, h("span", { class: "hidden" }, `Task ${task.name}: `), task.title),
+          h("span", { class: "status" }, h("span", { "aria-hidden": "true" }, `${STATUS[task.status]} `), task.status === "refused" ? "closed" : task.status,
+            note ? h("small", {}, rich(` · ${note}`)) : null)),
+        h("div", { class: "buttons" },
+          over ? null : moveButton(task.name, `Poll ${task.name}`, task.name, { class: `move ${spurious.has(index) ? "quiet" : "strong"}`, title: spurious.has(index) ? "Poll it although it was not woken" : null }),
+          over || !level.cancel ? null : moveButton(`x${task.name}`, h("span", {}, h("span", { class: "hidden" }, `Cancel ${task.name}`), h("span", { "aria-hidden": "true" }, "Cancel")), `⇧${task.name}`, { "aria-keyshortcuts": `Shift+${task.name}` })));
+    });
+    const others = world.legal.filter((move) => move.kind === "act" || move.kind === "tick");
+    const extra = others.map((move) => moveButton(move.text, move.label, move.kind === "tick" ? "T" : move.text));
+    return [
+      h("h2", {}, "Your move"),
+      h("ul", { class: "tasks" }, tasks),
+      extra.length ? h("div", { class: "actions" }, extra) : null,
+      h("div", { class: "actions" },
+        h("button", { type: "button", "data-focus": "undo", id: "undo", "aria-disabled": state.at ? null : "true", onclick: () => { stopPlayer(); goTo(state.at - 1); } }, "Undo", h("kbd", { "aria-hidden": "true" }, "←")),
+        h("button", { type: "button", "data-focus": "redo", id: "redo", "aria-disabled": state.at < state.moves.length ? null : "true", onclick: () => { stopPlayer(); goTo(state.at + 1); } }, "Redo", h("kbd", { "aria-hidden": "true" }, "→")),
+        h("button", { type: "button", "data-focus": "restart", id: "restart", "aria-disabled": state.at ? null : "true", onclick: restart }, "Restart", h("kbd", { "aria-hidden": "true" }, "R")),
+        h("button", { type: "button", "data-focus": "link", id: "link", onclick: copyLink }, state.copied ? "Copied ✓" : "Copy link")),
+      world.legal.length || world.won ? null : h("p", { class: "over" }, "No move is left. Undo or restart."),
+    ];
+  }
+
+  function reveal() {
+    const parts = [h("h2", {}, "Help")];
+    parts.push(h("div", { class: "actions" },
+      h("button", { type: "button", "data-focus": "hint", id: "hint", "aria-expanded": String(state.hint), onclick: () => { state.hint = !state.hint; draw(); } }, "Hint"),
+      h("button", { type: "button", "data-focus": "why", id: "why", "aria-expanded": String(state.asking), onclick: () => { state.asking = !state.asking; draw(); } }, "Solution and why"),
+      h("button", { type: "button", "data-focus": "search", id: "search", "aria-disabled": state.found === "running" ? "true" : null, onclick: () => state.found !== "running" && search() }, "Try every sequence")));
+    if (state.hint) parts.push(h("p", { class: "hint" }, rich(level.hint)));
+    if (state.found === "running") parts.push(h("p", {}, "Searching …"));
+    else if (state.found) parts.push(h("p", { class: "found" }, foundText()));
+    if (state.asking || state.world.won) parts.push(question());
+    parts.push(h("details", { open: state.words, ontoggle: (event) => (state.words = event.target.open) }, h("summary", { "data-focus": "words" }, "The words"), words()));
+    return parts;
+  }
+
+  function question() {
+    const { ask: text, answers, right } = level.question;
+    const form = h("fieldset", { class: "question" }, h("legend", {}, "First a question"), h("p", {}, rich(text)),
+      answers.map((answer, index) => h("button", {
+        type: "button", class: `answer ${state.answer === null ? "" : index === right ? "right" : index === state.answer ? "wrong" : ""}`,
+        "data-focus": `answer-${index}`, "data-answer": index, "aria-pressed": String(state.answer === index),
+        onclick: () => { state.answer = index; draw(); say(index === right ? "Right." : `Not quite. ${answers[right]}.`); },
+      }, state.answer === null ? "" : index === right ? "✓ " : index === state.answer ? "✕ " : "", rich(answer))));
+    if (state.answer === null) return form;
+    const { solution } = state.variant;
+    return [form,
+      h("div", { class: "lesson" },
+        h("p", {}, h("b", {}, state.answer === right ? "Right. " : "Not quite. "), rich(level.lesson)),
+        h("div", { class: "actions" },
+          solution
+            ? h("button", { type: "button", "data-focus": "solution", id: "solution", onclick: playSolution }, `Show the solution (${solution.length} moves)`)
+            : h("p", { class: "about" }, "On this variant there is no solution. “Try every sequence” proves it."),
+          next ? h("a", { class: "button strong", id: "next", href: `#${next.id}.${next.variants[0].id}.` }, `Next: ${next.title}`) : h("a", { class: "button strong", href: "#sandbox" }, "To the sandbox")))];
+  }
+
+  function code() {
+    const { world } = state;
+    return [h("h2", {}, "Code"),
+      state.variant.functions.map((listing) => scroll(`Code of ${listing.name}`, h("ol", {}, listing.text.split("\n").map((text, index) => {
+        const here = world.tasks.filter((task) => task.function === listing.name && task.line === listing.first + index);
+        return h("li", { class: here.length ? "here" : "" },
+          h("span", { class: "marks" }, here.map((task) => [token(task.name), h("span", { class: "hidden" }, `${task.name} stands here. `)])),
+          h("code", {}, colour(text)));
+      })))),
+      state.variant.semaphore.length
+        ? h("details", { open: state.semaphore, ontoggle: (event) => (state.semaphore = event.target.open) },
+            h("summary", { "data-focus": "semaphore" }, `How it works: ${state.variant.name}`),
+            state.variant.semaphore.map((listing) => scroll(`The semaphore’s ${listing.name}`, h("pre", {}, h("code", {}, listing.text.split("\n").map((text) => [colour(text), "\n"]))))))
+        : null];
+  }
+
+  function log() {
+    const lines = state.world.log.map((sentences, index) => {
+      const broken = state.world.violations.filter((violation) => violation.at === index + 1).map((violation) => violation.text);
+      const unique = [...new Set(broken)];
+      return h("li", { value: index + 1 }, h("kbd", {}, state.moves[index]), " ", rich(sentences.join(" ")), unique.map((text) => h("strong", {}, " ", rich(text))));
+    });
+    return [h("h2", {}, "What happened"), lines.length ? h("ol", { class: "happened", reversed: true }, lines.reverse()) : h("p", { class: "about" }, "Nothing yet. All tasks are new.")];
+  }
+
+  const onResize = () => state.world && drawTimeline();
+  addEventListener("resize", onResize);
+
+  return {
+    async goTo(address) {
+      const [, id, moves = ""] = address.split(".");
+      stopPlayer();
+      const variant = level.variants.find((other) => other.id === id);
+      state.variant = variant ?? level.variants[0];
+      state.moves = variant ? moves.match(/x?[A-Za-z0-9]|./g) ?? [] : [];
+      state.at = state.moves.length;
+      await refresh(false);
+      // A link that cannot be followed: show the level from its start, and say why.
+      const trouble = id && !variant ? `This level has no variant "${id}".` : state.trouble;
+      if (!trouble) return;
+      Object.assign(state, { moves: [], at: 0 });
+      await refresh(false);
+      state.trouble = trouble;
+      draw();
+    },
+    key(event) {
+      const key = event.key;
+      const focus = event.target.closest("button, a, summary, input");
+      if (/^[a-z]$/i.test(key) && key.toUpperCase() <= letter(state.world.tasks.length - 1)) {
+        make(event.shiftKey ? `x${key.toUpperCase()}` : key.toUpperCase());
+        return true;
+      }
+      if (key === "t") return make("t"), true;
+      if (/^[1-9]$/.test(key)) return make(key), true;
+      if (focus?.type === "radio") return false;
+      if (key === "ArrowLeft" || key === "z" || key === "Backspace") return stopPlayer(), goTo(state.at - 1), true;
+      if (key === "ArrowRight") return stopPlayer(), goTo(state.at + 1), true;
+      if (key === "r") return restart(), true;
+      return false;
+    },
+    close() {
+      stopPlayer();
+      removeEventListener("resize", onResize);
+    },
+  };
+}
+
+const scroll = (label, code) => h("div", { class: "listing", tabindex: "0", role: "region", "aria-label": label, "data-focus": label }, code);
+
+const WORDS = /(\/\/.*$)|(\.await)|\b(async|fn|let|mut|if|else|for|in|return|match|loop|while|move|self|Ok|Some|None|Err)\b|("[^"]*")/g;
+
+// Keywords, comments, and above all `.await`, where the scheduler may switch.
+function colour(text) {
+  const parts = [];
+  let from = 0;
+  for (const match of text.matchAll(WORDS)) {
+    const kind = ["comment", "await", "keyword", "string"][[1, 2, 3, 4].findIndex((group) => match[group])];
+    parts.push(text.slice(from, match.index), h("span", { class: kind }, match[0]));
+    from = match.index + match[0].length;
+  }
+  return [...parts, text.slice(from) || (parts.length ? "" : "\u00a0")];
+}

@@ -1,0 +1,371 @@
+//! What a host offers to the page: a request and a response, both JSON.
+
+use serde::{Deserialize, Serialize};
+
+use crate::board::{Inner, Limit, Request, Standing, Violation, name};
+use crate::game::{self, Game};
+use crate::levels::{self, Level, Variant};
+use crate::sandbox::{self, Settings};
+use crate::search;
+use crate::source::Source;
+use crate::world::{Move, Status, World};
+
+/// A body that is longer is refused.
+pub const MOST_BYTES: usize = 64 * 1024;
+
+/// [`search`](Ask::Search) gives up at this number of states.
+const MOST_STATES: usize = 20_000;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+enum Ask {
+    /// All levels, without worlds.
+    Levels {},
+    /// The world after the moves of a game.
+    Play { game: String },
+    /// All states of a level.
+    Search { level: String, variant: String },
+    /// A run of the sandbox.
+    Sandbox(Settings),
+}
+
+/// Answers a request.
+///
+/// # Errors
+/// A sentence that says what is wrong with the request.
+pub fn answer(request: &str) -> Result<String, String> {
+    if request.len() > MOST_BYTES {
+        return Err(format!("a request has at most {MOST_BYTES} bytes"));
+    }
+    let ask: Ask =
+        serde_json::from_str(request).map_err(|error| format!("the request is not understood: {error}"))?;
+    match ask {
+        Ask::Levels {} => json(&levels::all().iter().map(level_view).collect::<Vec<_>>()),
+        Ask::Play { game } => play(&game::parse(&game)?),
+        Ask::Search { level, variant } => {
+            let (level, variant) = levels::find(&level, &variant)?;
+            json(&found_view(&search::states(level, variant, MOST_STATES)))
+        }
+        Ask::Sandbox(settings) => json(&sandbox::run(&settings)?),
+    }
+}
+
+fn json(value: &impl Serialize) -> Result<String, String> {
+    serde_json::to_string(value).map_err(|error| error.to_string())
+}
+
+#[derive(Serialize)]
+struct LevelView {
+    id: &'static str,
+    title: &'static str,
+    chapter: &'static str,
+    story: &'static str,
+    goal: &'static str,
+    hint: &'static str,
+    question: QuestionView,
+    lesson: &'static str,
+    cancel: bool,
+    variants: Vec<VariantView>,
+}
+
+#[derive(Serialize)]
+struct QuestionView {
+    ask: &'static str,
+    answers: &'static [&'static str],
+    right: usize,
+}
+
+#[derive(Serialize)]
+struct VariantView {
+    id: &'static str,
+    name: &'static str,
+    about: &'static str,
+    fairgate: bool,
+    solution: Option<Vec<String>>,
+    functions: Vec<FunctionView>,
+    semaphore: Vec<FunctionView>,
+}
+
+#[derive(Serialize)]
+struct FunctionView {
+    name: &'static str,
+    first: u32,
+    text: String,
+}
+
+fn level_view(level: &Level) -> LevelView {
+    LevelView {
+        id: level.id,
+        title: level.title,
+        chapter: level.chapter,
+        story: level.story,
+        goal: level.goal,
+        hint: level.hint,
+        question: QuestionView {
+            ask: level.question.ask,
+            answers: level.question.answers,
+            right: level.question.right,
+        },
+        lesson: level.lesson,
+        cancel: level.rules.cancel,
+        variants: level.variants.iter().map(|variant| variant_view(level, variant)).collect(),
+    }
+}
+
+fn variant_view(level: &Level, variant: &Variant) -> VariantView {
+    let functions = |source: Source, names: &[&'static str]| {
+        let view = |name: &&'static str| {
+            let (first, text) = source.function(name)?;
+            Some(FunctionView { name, first, text })
+        };
+        names.iter().filter_map(view).collect()
+    };
+    let moves = |text| game::parse_moves(text).unwrap_or_default();
+    VariantView {
+        id: variant.id,
+        name: variant.name,
+        about: variant.about,
+        fairgate: variant.fairgate,
+        solution: variant.solution.map(|text| moves(text).into_iter().map(game::format_move).collect()),
+        functions: functions(level.source, variant.functions),
+        semaphore: variant.semaphore.map_or_else(Vec::new, |(source, names)| functions(source, names)),
+    }
+}
+
+#[derive(Serialize)]
+struct WorldView<'a> {
+    level: &'a str,
+    variant: &'a str,
+    moves: Vec<String>,
+    now: u64,
+    tasks: Vec<TaskView<'a>>,
+    gates: Vec<GateView<'a>>,
+    rooms: Vec<RoomView<'a>>,
+    facts: Vec<FactView<'a>>,
+    legal: Vec<MoveView>,
+    violations: &'a [Violation],
+    won: bool,
+    /// The number of the move that reached the goal.
+    won_at: Option<usize>,
+    /// What each move did.
+    log: Vec<Vec<String>>,
+    /// For each task, one letter for each state from the start on.
+    history: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct TaskView<'a> {
+    name: String,
+    title: &'a str,
+    function: &'a str,
+    line: Option<u32>,
+    status: &'static str,
+    phase: char,
+    note: Option<&'a str>,
+    holds: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct GateView<'a> {
+    name: &'a str,
+    lock: bool,
+    closed: bool,
+    capacity: usize,
+    available: usize,
+    held: usize,
+    granted: usize,
+    owed: usize,
+    holders: Vec<RequestView>,
+    queue: Vec<RequestView>,
+    inside: String,
+}
+
+#[derive(Serialize)]
+struct RequestView {
+    task: String,
+    n: usize,
+    standing: Standing,
+}
+
+#[derive(Serialize)]
+struct RoomView<'a> {
+    name: &'a str,
+    limit: Option<String>,
+    inside: Vec<String>,
+    refused: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct FactView<'a> {
+    name: &'a str,
+    value: &'a str,
+}
+
+#[derive(Serialize)]
+struct MoveView {
+    text: String,
+    kind: &'static str,
+    task: Option<usize>,
+    label: String,
+}
+
+fn play(game: &Game) -> Result<String, String> {
+    let Game { level, variant, moves } = game;
+    let mut world = level.start(variant);
+    let mut history = vec![String::new(); world.tasks.len()];
+    let mut log = Vec::new();
+    let mut won_at = None;
+    remember(&world, &mut history);
+    for (index, step) in moves.iter().enumerate() {
+        world.make(*step).map_err(|why| format!("move {} is not possible: {why}", index + 1))?;
+        remember(&world, &mut history);
+        log.push(world.board.look(|inner| inner.log.clone()));
+        if won_at.is_none() && level.is_won(&world) {
+            won_at = Some(index + 1);
+        }
+    }
+    world.board.look(|inner| {
+        json(&WorldView {
+            level: level.id,
+            variant: variant.id,
+            moves: moves.iter().map(|step| game::format_move(*step)).collect(),
+            now: world.board.now(),
+            tasks: task_views(&world, inner),
+            gates: (0..inner.gates.len()).map(|gate| gate_view(inner, gate)).collect(),
+            rooms: room_views(inner),
+            facts: inner
+                .facts
+                .iter()
+                .map(|fact| FactView { name: fact.name, value: &fact.value })
+                .collect(),
+            legal: world.legal().into_iter().map(|step| move_view(&world, step)).collect(),
+            violations: &inner.violations,
+            won: won_at.is_some(),
+            won_at,
+            log,
+            history,
+        })
+    })
+}
+
+fn remember(world: &World, history: &mut [String]) {
+    for (index, letters) in history.iter_mut().enumerate() {
+        letters.push(world.phase(index));
+    }
+}
+
+fn task_views<'a>(world: &'a World, inner: &'a Inner) -> Vec<TaskView<'a>> {
+    let view = |(index, task): (usize, &'a crate::world::Task)| {
+        let own =
+            |request: &&Request| request.task == Some(index) && request.standing() == Standing::Holding;
+        TaskView {
+            name: name(Some(index)),
+            title: task.title,
+            function: task.function,
+            line: task.line,
+            status: status(task.status()),
+            phase: world.phase(index),
+            note: inner.notes.iter().find(|(other, _)| *other == index).map(|(_, note)| note.as_str()),
+            holds: inner
+                .requests
+                .iter()
+                .filter(own)
+                .map(|request| inner.what(request.gate, request.n))
+                .collect(),
+        }
+    };
+    world.tasks.iter().enumerate().map(view).collect()
+}
+
+fn status(status: Status) -> &'static str {
+    match status {
+        Status::New => "not started",
+        Status::Ready => "ready",
+        Status::Woken => "woken",
+        Status::Waiting => "waiting",
+        Status::Done => "done",
+        Status::Refused => "refused",
+        Status::Cancelled => "cancelled",
+    }
+}
+
+fn gate_view(inner: &Inner, index: usize) -> GateView<'_> {
+    let gate = &inner.gates[index];
+    let view = |request: &Request| RequestView {
+        task: name(request.task),
+        n: request.n,
+        standing: request.standing(),
+    };
+    let (held, granted) = (inner.held(index), inner.granted(index));
+    GateView {
+        name: gate.name,
+        lock: gate.is_lock,
+        closed: gate.closed,
+        capacity: gate.capacity,
+        available: gate.gate.available(),
+        held,
+        granted,
+        owed: gate.gate.owed(),
+        holders: inner.holders(index).map(view).collect(),
+        queue: inner.queue(index).map(view).collect(),
+        inside: gate.gate.inside(),
+    }
+}
+
+fn room_views(inner: &Inner) -> Vec<RoomView<'_>> {
+    let names = |tasks: &[usize]| tasks.iter().map(|task| name(Some(*task))).collect();
+    let view = |room: &'_ crate::board::Room| RoomView {
+        name: room.name,
+        limit: match room.limit {
+            Limit::None => None,
+            Limit::AtOnce(most) => Some(format!("{most} at once")),
+            Limit::PerSecond(most) => Some(format!("{most} within a second")),
+        },
+        inside: names(&room.inside),
+        refused: names(&room.refused),
+    };
+    inner.rooms.iter().map(view).collect()
+}
+
+fn move_view(world: &World, step: Move) -> MoveView {
+    let (kind, task, label) = match step {
+        Move::Poll(task) => {
+            let spurious = world.tasks[task].status() == Status::Waiting;
+            let label = format!("Poll {}", name(Some(task)));
+            if spurious { ("spurious", Some(task), label) } else { ("poll", Some(task), label) }
+        }
+        Move::Cancel(task) => ("cancel", Some(task), format!("Cancel {}", name(Some(task)))),
+        Move::Tick => {
+            let at = world.board.next_timer().unwrap_or(0);
+            ("tick", None, format!("Let time pass until {at} s"))
+        }
+        Move::Act(action) => {
+            let action = &world.actions[action];
+            let left = if action.left > 1 { format!(" ({} left)", action.left) } else { String::new() };
+            ("act", None, format!("{}{left}", action.label))
+        }
+    };
+    MoveView { text: game::format_move(step), kind, task, label }
+}
+
+#[derive(Serialize)]
+struct FoundView {
+    solution: Option<Vec<String>>,
+    states: usize,
+    moves: usize,
+    depth: usize,
+    complete: bool,
+}
+
+fn found_view(found: &search::Found) -> FoundView {
+    FoundView {
+        solution: found
+            .solution
+            .as_ref()
+            .map(|moves| moves.iter().map(|step| game::format_move(*step)).collect()),
+        states: found.states,
+        moves: found.moves,
+        depth: found.depth,
+        complete: found.complete,
+    }
+}

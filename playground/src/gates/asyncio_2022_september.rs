@@ -1,0 +1,83 @@
+//! `asyncio.Semaphore` from September 2022 to November 2023: hand-off in order, with the mistake of gh-111693: a
+//! task that gets its permit wakes one more waiter, however many permits are free.
+
+use std::cell::Cell;
+
+use super::promise::{Promise, Waiters, finally, on_cancel};
+use super::{Closed, Plain};
+use crate::source::{Source, source};
+
+pub(crate) const SOURCE: Source = source!("asyncio_2022_september.rs");
+
+pub(crate) struct Asyncio2022September {
+    value: Cell<usize>,
+    waiters: Waiters,
+}
+
+impl Asyncio2022September {
+    pub(crate) fn new(permits: usize) -> Self {
+        Self { value: Cell::new(permits), waiters: Waiters::default() }
+    }
+
+    async fn acquire(&self, promise: Promise) {
+        if self.value.get() > 0 && self.waiters.all_cancelled() {
+            self.value.set(self.value.get() - 1);
+            return;
+        }
+        self.waiters.push(&promise);
+        let cancelled = on_cancel(|| {
+            if promise.is_resolved() {
+                self.value.set(self.value.get() + 1);
+                self.wake_next();
+            }
+        });
+        let leave = finally(|| self.waiters.remove(&promise));
+        promise.wait().await;
+        drop(leave);
+        cancelled.completed();
+        if self.value.get() > 0 {
+            self.wake_next(); // once, also if three permits are free
+        }
+    }
+
+    fn release(&self) {
+        self.value.set(self.value.get() + 1);
+        self.wake_next();
+    }
+
+    fn wake_next(&self) {
+        if let Some(first) = self.waiters.first_pending() {
+            self.value.set(self.value.get() - 1);
+            first.resolve();
+        }
+    }
+}
+
+impl Plain for Asyncio2022September {
+    type Ticket = Promise;
+
+    fn ticket(&self) -> Promise {
+        Promise::default()
+    }
+
+    async fn acquire(&self, _: usize, promise: Promise) -> Result<(), Closed> {
+        self.acquire(promise).await;
+        Ok(())
+    }
+
+    fn release(&self, _: usize) {
+        self.release();
+    }
+
+    fn is_granted(promise: &Promise) -> bool {
+        promise.is_resolved()
+    }
+
+    fn available(&self) -> usize {
+        self.value.get()
+    }
+
+    fn inside(&self) -> String {
+        format!("value = {}, waiters = {}", self.value.get(), self.waiters.describe())
+    }
+}

@@ -1,0 +1,89 @@
+use std::rc::Rc;
+
+use super::{ALL, Level, Question, Variant, Win};
+use crate::board::Kind;
+use crate::gates::Gate;
+use crate::gates::asyncio_2014::{self, Asyncio2014};
+use crate::gates::asyncio_2015::{self, Asyncio2015};
+use crate::gates::textbook::{self, Textbook};
+use crate::kit::{Outcome, Slots, Work};
+use crate::source::source;
+use crate::world::World;
+
+pub(super) const LEVEL: Level = Level {
+    id: "cancelled-wakeup",
+    title: "A wake-up that is lost",
+    chapter: "Cancellation",
+    story: "You hold the only permit. A, B and C ask for it. When you release it, a task is woken, but it runs only when you \
+            poll it. Until then you can still cancel it.",
+    goal: "Leave a permit free while a task waits for it and is not woken.",
+    wins: Win { kind: Kind::Idle, times: 1 },
+    hint: "Cancel the task that was woken, before it runs.",
+    question: Question {
+        ask: "A is woken and then cancelled. Which task must the semaphore wake now?",
+        answers: &["None", "B", "A"],
+        right: 1,
+    },
+    lesson: "Every wake-up is a promise that the task will look. A task that is cancelled cannot keep it, so the promise has \
+             to be passed on. asyncio lost it in its semaphore until 2015 (asyncio#270) and in its lock until 2017 \
+             (bpo-27585). In fairgate the permit already belongs to the request that was granted, and dropping it hands \
+             the permit to the next.",
+    rules: ALL,
+    source: source!("cancelled_wakeup.rs"),
+    variants: &[
+        Variant {
+            id: "asyncio-2014",
+            name: "asyncio until 2015",
+            about: "Python's semaphore before asyncio#270.",
+            fairgate: false,
+            solution: Some("AB1xA"),
+            functions: &["turn"],
+            semaphore: Some((asyncio_2014::SOURCE, &["acquire", "release"])),
+            build: |world| build(world, Rc::new(Asyncio2014::new(1))),
+        },
+        Variant {
+            id: "asyncio-2015",
+            name: "asyncio, repaired",
+            about: "Python's semaphore after asyncio#270.",
+            fairgate: false,
+            solution: None,
+            functions: &["turn"],
+            semaphore: Some((asyncio_2015::SOURCE, &["acquire", "release", "wake_next"])),
+            build: |world| build(world, Rc::new(Asyncio2015::new(1))),
+        },
+        Variant {
+            id: "textbook",
+            name: "textbook",
+            about: "event-listener passes a notification on when its listener is dropped.",
+            fairgate: false,
+            solution: None,
+            functions: &["turn"],
+            semaphore: Some((textbook::SOURCE, &["acquire_many", "take", "release"])),
+            build: |world| build(world, Rc::new(Textbook::new(1))),
+        },
+        Variant {
+            id: "fairgate",
+            name: "fairgate",
+            about: "A granted request that is dropped hands its permit to the next.",
+            fairgate: true,
+            solution: None,
+            functions: &["turn"],
+            semaphore: None,
+            build: |world| build(world, Rc::new(fairgate::Semaphore::new(1))),
+        },
+    ],
+};
+
+fn build(world: &mut World, gate: Rc<dyn Gate>) {
+    let slots = world.semaphore("slots", gate);
+    world.player_holds(&slots, 1, "Release your permit");
+    for title in ["turn 1", "turn 2", "turn 3"] {
+        world.task(title, "turn", turn(slots.clone(), world.work()));
+    }
+}
+
+async fn turn(slots: Slots, work: Work) -> Outcome {
+    let _slot = slots.acquire().await?;
+    work.step().await;
+    Ok(())
+}

@@ -1,0 +1,97 @@
+use std::rc::Rc;
+
+use fairgate::Semaphore;
+
+use super::{ALL, Level, Question, Variant, Win};
+use crate::board::Kind;
+use crate::gates::Gate;
+use crate::gates::tokio_word::{self, TokioWord};
+use crate::kit::{Outcome, Slots, Work};
+use crate::source::source;
+use crate::world::World;
+
+pub(super) const LEVEL: Level = Level {
+    id: "closed",
+    title: "Closed means closed",
+    chapter: "Cancellation",
+    story: "A program shuts down: it closes its semaphore, so that no task starts anything new. Permits that are held stay \
+            valid. You can close it, and you can take away a permit that is available.",
+    goal: "Let a task that asks after the close get a permit.",
+    wins: Win { kind: Kind::AfterClose, times: 1 },
+    hint: "The semaphore keeps its permits and the flag \"closed\" in one number. Which action writes that number?",
+    question: Question {
+        ask: "The word is 0b101: two permits, and the lowest bit says closed. One permit is taken away. What should it be?",
+        answers: &["0b010", "0b011", "0b100"],
+        right: 1,
+    },
+    lesson: "This is tokio#8020, found in 2026: `forget_permits` wrote the new number of permits over the whole word, and the \
+             flag was gone. A semaphore has many operations that write its word; each must keep every bit that is not its \
+             own. In this crate a table of all transitions is checked when it is compiled, and this search tries them all.",
+    rules: ALL,
+    source: source!("closed.rs"),
+    variants: &[
+        Variant {
+            id: "tokio",
+            name: "tokio before #8020",
+            about: "Permits and flag in one word, with its mistake.",
+            fairgate: false,
+            solution: Some("12A"),
+            functions: &["turn"],
+            semaphore: Some((tokio_word::SOURCE, &["acquire", "close", "forget_permits"])),
+            build: |world| {
+                let semaphore = Rc::new(TokioWord::new(2));
+                build(
+                    world,
+                    semaphore.clone(),
+                    |s| s.close(),
+                    |s| {
+                        s.forget_permits(1);
+                    },
+                );
+            },
+        },
+        Variant {
+            id: "fairgate",
+            name: "fairgate",
+            about: "Every transition of the word keeps the flag.",
+            fairgate: true,
+            solution: None,
+            functions: &["turn"],
+            semaphore: None,
+            build: |world| {
+                let semaphore = Rc::new(Semaphore::new(2));
+                build(
+                    world,
+                    semaphore.clone(),
+                    |s| s.close(),
+                    |s| {
+                        s.forget_permits(1);
+                    },
+                );
+            },
+        },
+    ],
+};
+
+fn build<G: Gate + 'static>(world: &mut World, semaphore: Rc<G>, close: fn(&G), forget: fn(&G)) {
+    let slots = world.semaphore("slots", semaphore.clone());
+    for title in ["turn 1", "turn 2", "turn 3"] {
+        world.task(title, "turn", turn(slots.clone(), world.work()));
+    }
+    let (first, second) = ((semaphore.clone(), slots.clone()), (semaphore, slots));
+    world.action("Close the semaphore", 1, move || {
+        first.1.closed();
+        close(&first.0);
+    });
+    world.action("Take a permit away", 1, move || {
+        let before = second.1.available();
+        forget(&second.0);
+        second.1.resized(second.1.available() as isize - before as isize);
+    });
+}
+
+async fn turn(slots: Slots, work: Work) -> Outcome {
+    let _slot = slots.acquire().await?;
+    work.step().await;
+    Ok(())
+}

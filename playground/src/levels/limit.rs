@@ -1,0 +1,98 @@
+use std::rc::Rc;
+
+use super::{CANCEL, Level, Question, Variant, Win};
+use crate::board::{Kind, Limit};
+use crate::kit::{Outcome, Server, Slots};
+use crate::source::source;
+use crate::world::World;
+
+pub(super) const LEVEL: Level = Level {
+    id: "limit",
+    title: "A limit that is none",
+    chapter: "A limit",
+    story: "The same server, which takes two requests at a time. Every variant has a semaphore. In two of them it does \
+            not help: the permit is released too early, or there are too many permits. From here on you can also cancel \
+            a task: its future is dropped, and with it all that it holds.",
+    goal: "Make the server refuse a request.",
+    wins: Win { kind: Kind::Refused, times: 1 },
+    hint: "Watch the picture of the permits. Is the permit still held while the request is in flight?",
+    question: Question {
+        ask: "How long does a task hold the permit of `let _ = slots.acquire().await?;`?",
+        answers: &[
+            "Until the end of the function",
+            "Until the request is answered",
+            "It drops the permit at once",
+        ],
+        right: 2,
+    },
+    lesson: "A permit is a value: dropping it releases it. `let _ = ...` drops the value at once, `let _slot = ...` keeps \
+             it until the end of the block. And the number of permits has to be what the server takes, not more.",
+    rules: CANCEL,
+    source: source!("limit.rs"),
+    variants: &[
+        Variant {
+            id: "underscore",
+            name: "let _ = …",
+            about: "Two permits, but the permit is assigned to `_`.",
+            fairgate: true,
+            solution: Some("ABC"),
+            functions: &["underscore"],
+            semaphore: None,
+            build: |world| {
+                let (slots, server) = shared(world, 2);
+                for title in TITLES {
+                    world.task(title, "underscore", underscore(slots.clone(), server.clone()));
+                }
+            },
+        },
+        Variant {
+            id: "three",
+            name: "3 permits",
+            about: "The permit is held, but there are three, and the server takes two requests.",
+            fairgate: true,
+            solution: Some("ABC"),
+            functions: &["held"],
+            semaphore: None,
+            build: |world| {
+                let (slots, server) = shared(world, 3);
+                for title in TITLES {
+                    world.task(title, "held", held(slots.clone(), server.clone()));
+                }
+            },
+        },
+        Variant {
+            id: "fairgate",
+            name: "fairgate, 2 permits",
+            about: "Two permits, each held during the request.",
+            fairgate: true,
+            solution: None,
+            functions: &["held"],
+            semaphore: None,
+            build: |world| {
+                let (slots, server) = shared(world, 2);
+                for title in TITLES {
+                    world.task(title, "held", held(slots.clone(), server.clone()));
+                }
+            },
+        },
+    ],
+};
+
+const TITLES: [&str; 3] = ["fetch page 1", "fetch page 2", "fetch page 3"];
+
+fn shared(world: &World, permits: usize) -> (Slots, Server) {
+    let slots = world.semaphore("slots", Rc::new(fairgate::Semaphore::new(permits)));
+    (slots, world.server(Limit::AtOnce(2), None))
+}
+
+async fn underscore(slots: Slots, server: Server) -> Outcome {
+    let _ = slots.acquire().await?;
+    server.get().await;
+    Ok(())
+}
+
+async fn held(slots: Slots, server: Server) -> Outcome {
+    let _slot = slots.acquire().await?;
+    server.get().await;
+    Ok(())
+}

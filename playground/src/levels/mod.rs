@@ -1,0 +1,154 @@
+//! The levels. Each is a file with the code that the page shows, which is the code that runs.
+
+mod cancelled_wakeup;
+mod closed;
+mod deadlock;
+mod flood;
+mod futurelock;
+mod large_request;
+mod limit;
+mod lost_update;
+mod one_wakeup;
+mod overtaking;
+mod pool;
+mod rate;
+mod resize;
+mod sticky_flag;
+mod time_limit;
+mod two_holders;
+
+use crate::board::Kind;
+use crate::source::Source;
+use crate::world::{Move, Rules, World};
+
+/// A puzzle: the player picks the moves and tries to reach the goal.
+pub struct Level {
+    /// Its name in links.
+    pub id: &'static str,
+    /// Its name on the page.
+    pub title: &'static str,
+    /// The chapter of `docs/lesson.md` that it belongs to.
+    pub chapter: &'static str,
+    /// What happens here.
+    pub story: &'static str,
+    /// What to do.
+    pub goal: &'static str,
+    /// What counts as done.
+    pub wins: Win,
+    /// A nudge.
+    pub hint: &'static str,
+    /// Asked before the explanation is shown.
+    pub question: Question,
+    /// The explanation.
+    pub lesson: &'static str,
+    /// What the player may do.
+    pub rules: Rules,
+    /// The source file.
+    pub source: Source,
+    /// The same game on different semaphores, or with different code.
+    pub variants: &'static [Variant],
+}
+
+/// What has to go wrong, and how often.
+#[derive(Clone, Copy, Debug)]
+pub struct Win {
+    /// What.
+    pub kind: Kind,
+    /// How often.
+    pub times: usize,
+}
+
+/// A question with one right answer.
+pub struct Question {
+    /// The question.
+    pub ask: &'static str,
+    /// The possible answers.
+    pub answers: &'static [&'static str],
+    /// Which one is right, from 0.
+    pub right: usize,
+}
+
+/// One form of a level.
+pub struct Variant {
+    /// Its name in links.
+    pub id: &'static str,
+    /// Its name on the page.
+    pub name: &'static str,
+    /// What is special about it.
+    pub about: &'static str,
+    /// Whether the semaphore or lock is fairgate's.
+    pub fairgate: bool,
+    /// The shortest solution; `None` if there is none.
+    pub solution: Option<&'static str>,
+    /// The functions of the level's source that the page shows.
+    pub functions: &'static [&'static str],
+    /// The semaphore's own code, if it is one of the historic ones: the source and the functions to show.
+    pub semaphore: Option<(Source, &'static [&'static str])>,
+    /// Builds the world.
+    pub build: fn(&mut World),
+}
+
+/// All levels in the order in which to play them.
+pub fn all() -> &'static [Level] {
+    &LEVELS
+}
+
+/// The order of `docs/lesson.md`.
+static LEVELS: [Level; 16] = [
+    flood::LEVEL,
+    limit::LEVEL,
+    time_limit::LEVEL,
+    lost_update::LEVEL,
+    deadlock::LEVEL,
+    rate::LEVEL,
+    pool::LEVEL,
+    resize::LEVEL,
+    overtaking::LEVEL,
+    large_request::LEVEL,
+    cancelled_wakeup::LEVEL,
+    two_holders::LEVEL,
+    sticky_flag::LEVEL,
+    one_wakeup::LEVEL,
+    closed::LEVEL,
+    futurelock::LEVEL,
+];
+
+/// The level and the variant with these names.
+///
+/// # Errors
+/// A sentence that says which name is unknown.
+pub fn find(level: &str, variant: &str) -> Result<(&'static Level, &'static Variant), String> {
+    let known = all().iter().find(|known| known.id == level);
+    let level = known.ok_or_else(|| format!("there is no level \"{level}\""))?;
+    let known = level.variants.iter().find(|known| known.id == variant);
+    let variant = known.ok_or_else(|| format!("level \"{}\" has no variant \"{variant}\"", level.id))?;
+    Ok((level, variant))
+}
+
+impl Level {
+    /// A new world of this level.
+    pub fn start(&self, variant: &Variant) -> World {
+        World::new(self.rules, variant.build)
+    }
+
+    /// The world after these moves.
+    ///
+    /// # Errors
+    /// A sentence about the first move that is not possible.
+    pub fn replay(&self, variant: &Variant, moves: &[Move]) -> Result<World, String> {
+        let mut world = self.start(variant);
+        for (index, step) in moves.iter().enumerate() {
+            world.make(*step).map_err(|why| format!("move {}: {why}", index + 1))?;
+        }
+        Ok(world)
+    }
+
+    /// Whether the goal is reached.
+    pub fn is_won(&self, world: &World) -> bool {
+        world.count(self.wins.kind) >= self.wins.times
+    }
+}
+
+const PLAIN: Rules = Rules { cancel: false, spurious: false };
+const CANCEL: Rules = Rules { cancel: true, spurious: false };
+const ALL: Rules = Rules { cancel: true, spurious: true };

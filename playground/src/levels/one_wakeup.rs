@@ -1,0 +1,77 @@
+use std::rc::Rc;
+
+use super::{ALL, Level, Question, Variant, Win};
+use crate::board::Kind;
+use crate::gates::Gate;
+use crate::gates::asyncio_2022_september::{self, Asyncio2022September};
+use crate::gates::asyncio_2023::{self, Asyncio2023};
+use crate::kit::{Outcome, Slots, Work};
+use crate::source::source;
+use crate::world::World;
+
+pub(super) const LEVEL: Level = Level {
+    id: "one-wakeup",
+    title: "One wake-up for several permits",
+    chapter: "Cancellation",
+    story: "You hold three permits and release them one by one. A task that is woken takes its permit when it runs, and then \
+            wakes the next one. Only the next one.",
+    goal: "A task gets its permit and leaves another one free, although a task waits for it and is not woken.",
+    wins: Win { kind: Kind::TooFewWoken, times: 1 },
+    hint: "Release all three permits while only A waits. B and C arrive before A runs.",
+    question: Question {
+        ask: "A runs, two permits are available, and B and C wait. How many tasks must be woken?",
+        answers: &["One", "Two", "Three"],
+        right: 1,
+    },
+    lesson: "gh-111693, repaired in November 2023: the permit that is left waits for B to run before C is woken. Nothing hangs \
+             for good as long as B runs, but C is late by as long as B is late. What wakes waiters must go on until the \
+             permits or the waiters are used up. fairgate grants to all that fit, in one pass, when permits arrive.",
+    rules: ALL,
+    source: source!("one_wakeup.rs"),
+    variants: &[
+        Variant {
+            id: "asyncio-september-2022",
+            name: "asyncio 2022 to 2023",
+            about: "Python's semaphore before gh-111693.",
+            fairgate: false,
+            solution: Some("A111BCA"),
+            functions: &["turn"],
+            semaphore: Some((asyncio_2022_september::SOURCE, &["acquire", "release", "wake_next"])),
+            build: |world| build(world, Rc::new(Asyncio2022September::new(3))),
+        },
+        Variant {
+            id: "asyncio-2023",
+            name: "asyncio, repaired",
+            about: "Python's semaphore after gh-111693.",
+            fairgate: false,
+            solution: None,
+            functions: &["turn"],
+            semaphore: Some((asyncio_2023::SOURCE, &["acquire", "release", "wake_next"])),
+            build: |world| build(world, Rc::new(Asyncio2023::new(3))),
+        },
+        Variant {
+            id: "fairgate",
+            name: "fairgate",
+            about: "Permits that arrive are granted to all waiters that fit.",
+            fairgate: true,
+            solution: None,
+            functions: &["turn"],
+            semaphore: None,
+            build: |world| build(world, Rc::new(fairgate::Semaphore::new(3))),
+        },
+    ],
+};
+
+fn build(world: &mut World, gate: Rc<dyn Gate>) {
+    let slots = world.semaphore("slots", gate);
+    world.player_holds(&slots, 3, "Release a permit");
+    for title in ["turn 1", "turn 2", "turn 3"] {
+        world.task(title, "turn", turn(slots.clone(), world.work()));
+    }
+}
+
+async fn turn(slots: Slots, work: Work) -> Outcome {
+    let _slot = slots.acquire().await?;
+    work.step().await;
+    Ok(())
+}

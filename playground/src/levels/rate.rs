@@ -1,0 +1,101 @@
+use std::rc::Rc;
+
+use super::{Level, PLAIN, Question, Variant, Win};
+use crate::board::{Kind, Limit};
+use crate::kit::{Clock, Outcome, Server, Slots};
+use crate::source::source;
+use crate::world::World;
+
+pub(super) const LEVEL: Level = Level {
+    id: "rate",
+    title: "Two a second",
+    chapter: "Rate against concurrency",
+    story: "This server counts requests per second, not requests in flight: it answers two within any second and refuses \
+            the next. Its answers come at once. A, B and C each send one request. Time passes only when no \
+            task that has started can run.",
+    goal: "Make the server refuse a request.",
+    wins: Win { kind: Kind::Refused, times: 1 },
+    hint: "Permits that come back when a request is done say nothing about time. With tokens: spend the full bucket just \
+           before the next token arrives.",
+    question: Question {
+        ask: "The bucket holds 2 tokens and gets one more every second. What is the most that can be sent within a second?",
+        answers: &["1", "2", "3"],
+        right: 2,
+    },
+    lesson: "A semaphore limits how many are in flight. A rate needs permits that time brings back: the request uses its \
+             permit up (`forget`), and a timer adds one every second, up to the size of the bucket. The most that can be \
+             sent within a second is the bucket plus what arrives in that second, so both together must stay within the \
+             quota: here, a bucket of 1 and one token a second.",
+    rules: PLAIN,
+    source: source!("rate.rs"),
+    variants: &[
+        Variant {
+            id: "slots",
+            name: "2 permits",
+            about: "At most two requests in flight. Each answer comes at once and releases the permit.",
+            fairgate: true,
+            solution: Some("ABAC"),
+            functions: &["with_slots"],
+            semaphore: None,
+            build: |world| {
+                let server = world.server(Limit::PerSecond(2), None);
+                let slots = world.semaphore("slots", Rc::new(fairgate::Semaphore::new(2)));
+                for title in TITLES {
+                    world.task(title, "with_slots", with_slots(slots.clone(), server.clone()));
+                }
+            },
+        },
+        Variant {
+            id: "bucket-2",
+            name: "bucket of 2",
+            about: "A token bucket with two tokens. D adds one every second if the bucket is not full.",
+            fairgate: true,
+            solution: Some("DtABDC"),
+            functions: &["with_tokens", "refill"],
+            semaphore: None,
+            build: |world| bucket(world, 2),
+        },
+        Variant {
+            id: "fairgate",
+            name: "fairgate, bucket of 1",
+            about: "A token bucket with one token. D adds one every second if the bucket is not full.",
+            fairgate: true,
+            solution: None,
+            functions: &["with_tokens", "refill"],
+            semaphore: None,
+            build: |world| bucket(world, 1),
+        },
+    ],
+};
+
+const TITLES: [&str; 3] = ["fetch page 1", "fetch page 2", "fetch page 3"];
+
+fn bucket(world: &mut World, size: usize) {
+    let server = world.server(Limit::PerSecond(2), None);
+    let tokens = world.semaphore("tokens", Rc::new(fairgate::Semaphore::new(size)));
+    for title in TITLES {
+        world.task(title, "with_tokens", with_tokens(tokens.clone(), server.clone()));
+    }
+    world.task("refills the bucket", "refill", refill(tokens, size, world.clock()));
+}
+
+async fn with_slots(slots: Slots, server: Server) -> Outcome {
+    let _slot = slots.acquire().await?;
+    server.get().await;
+    Ok(())
+}
+
+async fn with_tokens(tokens: Slots, server: Server) -> Outcome {
+    tokens.acquire().await?.forget();
+    server.get().await;
+    Ok(())
+}
+
+async fn refill(tokens: Slots, size: usize, clock: Clock) -> Outcome {
+    loop {
+        clock.sleep(1).await;
+        if tokens.available() < size {
+            tokens.add_permits(1);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+use std::rc::Rc;
+
+use super::{ALL, Level, Question, Variant, Win};
+use crate::board::Kind;
+use crate::gates::Gate;
+use crate::gates::asyncio_2022_march::{self, Asyncio2022March};
+use crate::gates::asyncio_2022_september::{self, Asyncio2022September};
+use crate::kit::{Outcome, Slots, Work};
+use crate::source::source;
+use crate::world::World;
+
+pub(super) const LEVEL: Level = Level {
+    id: "sticky-flag",
+    title: "The flag that sticks",
+    chapter: "Cancellation",
+    story: "You hold the only permit. Against barging, asyncio added a flag in March 2022: while a woken task has not run \
+            yet, every other task has to wait. The woken task resets the flag when it runs.",
+    goal: "Leave a permit free while a task waits for it and is not woken.",
+    wins: Win { kind: Kind::Idle, times: 1 },
+    hint: "The task that was woken should reset the flag. Make sure that it never runs, and that no other task waits.",
+    question: Question {
+        ask: "A alone waits, is woken, and is cancelled before it runs. What is the flag now?",
+        answers: &["Reset", "Still set"],
+        right: 1,
+    },
+    lesson: "gh-90155: no task resets the flag, and every later `acquire` waits although a permit is free, for good. The cure \
+             of September 2022 has no flag: a release grants the permit to the front of the queue, as fairgate does. A flag \
+             that means \"a task will act\" must be reset when that task is cancelled.",
+    rules: ALL,
+    source: source!("sticky_flag.rs"),
+    variants: &[
+        Variant {
+            id: "asyncio-march-2022",
+            name: "asyncio, March 2022",
+            about: "Python's semaphore before gh-90155.",
+            fairgate: false,
+            solution: Some("A1xAB"),
+            functions: &["turn"],
+            semaphore: Some((asyncio_2022_march::SOURCE, &["acquire", "release", "wake_next"])),
+            build: |world| build(world, Rc::new(Asyncio2022March::new(1))),
+        },
+        Variant {
+            id: "asyncio-september-2022",
+            name: "asyncio, repaired",
+            about: "Python's semaphore after gh-90155: hand-off in order.",
+            fairgate: false,
+            solution: None,
+            functions: &["turn"],
+            semaphore: Some((asyncio_2022_september::SOURCE, &["acquire", "release", "wake_next"])),
+            build: |world| build(world, Rc::new(Asyncio2022September::new(1))),
+        },
+        Variant {
+            id: "fairgate",
+            name: "fairgate",
+            about: "Hand-off in order.",
+            fairgate: true,
+            solution: None,
+            functions: &["turn"],
+            semaphore: None,
+            build: |world| build(world, Rc::new(fairgate::Semaphore::new(1))),
+        },
+    ],
+};
+
+fn build(world: &mut World, gate: Rc<dyn Gate>) {
+    let slots = world.semaphore("slots", gate);
+    world.player_holds(&slots, 1, "Release your permit");
+    for title in ["turn 1", "turn 2"] {
+        world.task(title, "turn", turn(slots.clone(), world.work()));
+    }
+}
+
+async fn turn(slots: Slots, work: Work) -> Outcome {
+    let _slot = slots.acquire().await?;
+    work.step().await;
+    Ok(())
+}

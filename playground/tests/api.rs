@@ -1,0 +1,81 @@
+//! Whatever the page sends, the answer is JSON or a sentence.
+
+use fairgate_playground::levels;
+use fairgate_playground::{api, game};
+
+fn refused(request: &str) -> String {
+    api::answer(request).expect_err(request)
+}
+
+#[test]
+fn a_bad_request_is_answered_with_a_sentence() {
+    assert!(refused("").contains("not understood"));
+    assert!(refused("[]").contains("not understood"));
+    assert!(refused(r#"{"fly":{}}"#).contains("unknown variant"));
+    assert!(refused(r#"{"play":{"game":"flood.unlimited.A","more":1}}"#).contains("unknown field"));
+    let game = |text: &str| refused(&format!(r#"{{"play":{{"game":"{text}"}}}}"#));
+    assert_eq!(game("moon.unlimited.A"), "there is no level \"moon\"");
+    assert_eq!(game("flood.sunny.A"), "level \"flood\" has no variant \"sunny\"");
+    assert_eq!(game("flood"), "a game is LEVEL.VARIANT.MOVES");
+    assert_eq!(game("flood.unlimited.A?"), "there is no move '?'");
+    assert_eq!(game("flood.unlimited.x"), "after x comes the letter of the task to cancel");
+    assert_eq!(game("flood.unlimited.AAA"), "move 3 is not possible: A is done");
+    assert_eq!(game("flood.unlimited.Z"), "move 1 is not possible: there is no task Z");
+    assert_eq!(game("flood.unlimited.t"), "move 1 is not possible: no timer is set");
+    assert_eq!(game("flood.unlimited.5"), "move 1 is not possible: action 5 is not possible");
+    assert_eq!(game(&format!("flood.unlimited.{}", "A".repeat(201))), "a game has at most 200 moves");
+    let large = format!(r#"{{"play":{{"game":"{}"}}}}"#, "A".repeat(70_000));
+    assert_eq!(refused(&large), "a request has at most 65536 bytes");
+}
+
+#[test]
+fn settings_out_of_range_are_refused() {
+    let settings = |change: (&str, &str)| {
+        let mut request = serde_json::json!({ "sandbox": {
+            "act": 2, "tasks": 20, "permits": 5, "turns": 1, "latency": 200, "spread": 90,
+            "limit": 400, "hanging": 2, "throttle": 10, "fair": true,
+        }});
+        request["sandbox"][change.0] = change.1.parse::<u64>().unwrap().into();
+        request.to_string()
+    };
+    assert!(api::answer(&settings(("tasks", "40"))).is_ok());
+    assert_eq!(refused(&settings(("tasks", "41"))), "tasks is 41; it goes from 1 to 40");
+    assert_eq!(refused(&settings(("permits", "0"))), "permits is 0; it goes from 1 to 40");
+    assert_eq!(
+        refused(&settings(("latency", "99999999"))),
+        "latency is 99999999; it goes from 10 to 10000"
+    );
+    assert_eq!(refused(&settings(("act", "4"))), "act is 4; it goes from 1 to 3");
+}
+
+/// No move panics, whatever state the world is in, and a move that is refused changes nothing.
+#[test]
+fn random_moves_never_panic() {
+    let mut random = 1_u64;
+    let mut below = |n: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) as usize % n
+    };
+    for level in levels::all() {
+        for variant in level.variants {
+            for _ in 0..20 {
+                let mut world = level.start(variant);
+                for _ in 0..30 {
+                    let text = ["A", "B", "C", "D", "xA", "xB", "xC", "Z", "t", "1", "2", "9"][below(12)];
+                    let step = game::parse_moves(text).unwrap()[0];
+                    let before = world.fingerprint();
+                    let legal = world.legal().contains(&step);
+                    assert_eq!(world.make(step).is_ok(), legal, "{}.{}: {text}", level.id, variant.id);
+                    assert!(legal || world.fingerprint() == before);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_search_is_offered_to_the_page() {
+    let answer = api::answer(r#"{"search":{"level":"flood","variant":"unlimited"}}"#).unwrap();
+    let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["solution"], serde_json::json!(["A", "B", "C"]));
+}
