@@ -61,7 +61,7 @@ impl Permit for fairgate::Permit<Rc<Semaphore>> {
 }
 
 /// The guard of a mutex that is reached through an `Rc`.
-pub(crate) type MutexPermit<T> = fairgate::Guard<T, Rc<Mutex<T>>>;
+pub(crate) type MutexPermit<T> = fairgate::Guard<Rc<Mutex<T>>>;
 
 impl<T: 'static> Gate for Mutex<T> {
     fn acquire(self: Rc<Self>, _: usize) -> Waiting {
@@ -81,7 +81,7 @@ impl<T: 'static> Gate for Mutex<T> {
     }
 }
 
-struct FairLock<T>(Pin<Box<LockFrom<T, Rc<Mutex<T>>>>>);
+struct FairLock<T>(Pin<Box<LockFrom<Rc<Mutex<T>>>>>);
 
 impl<T: 'static> Future for FairLock<T> {
     type Output = Acquired;
