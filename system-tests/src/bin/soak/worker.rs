@@ -260,7 +260,7 @@ impl Worker {
     }
 
     /// Reads the value, yields, and writes it incremented: without mutual exclusion, increments are lost.
-    async fn increment<M: Handle<Target = Mutex<u64>>>(&mut self, mut guard: Guard<u64, M>) {
+    async fn increment<M: Handle<Target = Mutex<u64>>>(&mut self, mut guard: Guard<M>) {
         let seen = *guard;
         yield_times(self.rng.u8(0..2)).await;
         *guard = seen + 1;
