@@ -1,4 +1,4 @@
-//! The mutex: a [`RawSemaphore`] of one permit around a value. Whoever holds the permit has exclusive access to the value:
+//! The mutex: a [`RawSemaphore`] of one permit around a value. Holding the permit means exclusive access to the value:
 //!
 //! ```
 //! # futures_lite::future::block_on(async {

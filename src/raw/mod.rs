@@ -3,10 +3,10 @@
 //! [`RawSemaphore`]; nothing in this folder knows them.
 //!
 //! A semaphore could be built from an atomic counter and an event that waiters listen to. A release would then wake a
-//! task that has to compete for the permit with whoever polls first: the order is lost, and a task that is woken and
+//! task that has to compete for the permit with all others: the order is lost, and a task that is woken and
 //! cancelled may take the wake-up with it. Here a release *grants* permits to the request at the front of the queue, and
-//! the request owns them before its task runs. The price is the queue, and a protocol between the threads that edit it
-//! and those that only change the number of permits.
+//! the request owns them before its task runs. The price is the queue, and a protocol between threads that edit it and
+//! threads that only change the number of permits.
 //!
 //! The state word has the permits and the flags of `state.rs`, the queue is that of `queue.rs`. A request goes through
 //! these states:
@@ -23,9 +23,9 @@
 //! * **F1** While QUEUED is set, only the request at the front gets permits. *Fairness.*
 //! * **F2** While the queue is unlocked, QUEUED is set exactly if the queue is not empty. The lock holder sets QUEUED as it
 //!   locks the queue, and clears it as it unlocks an empty one, in the same step as the permits of the last grants
-//!   leave the word. So a request that finds QUEUED set is behind another one that has not seen its grant.
+//!   leave the word. So a request that finds QUEUED set is behind another request, which has not seen its grant.
 //! * **F3** Whenever the queue is unlocked, the request at the front cannot complete with what the state holds, or a thread is
-//!   about to look at it again: a thread that has just added permits, or one that has more requests to serve than fit
+//!   about to look at it again: a thread that has just added permits, or a thread with more requests to serve than fit
 //!   into one [`WakeList`]. *No lost wake-up.* Hence the queue is unlocked by [`RawSemaphore::unlock`] and
 //!   [`claim_and_unlock`]
 //!   only, and both look at the front first.

@@ -105,7 +105,7 @@ impl WaitQueue {
     ) -> Result<QueueGuard<'_>, State> {
         debug_assert!(!current.is_locked());
         let state = new.lock();
-        // ORDERING: the success ordering is the caller's. At least Acquire, with the Release in `QueueGuard::unlock`: the
+        // ORDERING: the caller chooses the success ordering. At least Acquire, with the Release in `QueueGuard::unlock`: the
         // queue is as the last lock holder left it; and with the Release of the threads that released the permits in
         // the word: a request that is granted them sees what these threads wrote.
         // Relaxed on failure: the caller looks again.

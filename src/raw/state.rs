@@ -22,7 +22,7 @@ pub(super) const PEEKED: usize = 0b0100;
 pub(super) const CLOSED: usize = 0b1000;
 const SHIFT: u32 = 4;
 
-/// The most permits there may be: the largest number that the signed field above the flags holds.
+/// The most permits that may be available: the largest number that the signed field above the flags holds.
 pub(crate) const MAX_PERMITS: usize = usize::MAX >> (SHIFT + 1);
 
 pub(crate) const TOO_MANY_PERMITS: &str = "a semaphore holds at most MAX_PERMITS permits";

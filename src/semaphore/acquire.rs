@@ -73,7 +73,7 @@ impl<H: Handle<Target = Semaphore>> AcquireFrom<H> {
     }
 
     /// Takes more permits than the request waits for: when it is its turn, all that are available, up to `max`.
-    /// [`Permit::num_permits`] tells how many it got.
+    /// [`Permit::num_permits`] is how many it got.
     ///
     /// # Panics
     /// If `max` is less than the request waits for, or more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS).

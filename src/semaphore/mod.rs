@@ -144,7 +144,7 @@ impl Semaphore {
 
     /// The number of permits that no task or thread holds.
     ///
-    /// They need not be available to a new request: the front of the queue may be waiting for more than these. While
+    /// They are not always available to a new request: the front of the queue may be waiting for more than these. While
     /// permits are owed (see [`reduce_permits`](Self::reduce_permits)) the number is 0.
     ///
     /// # Examples

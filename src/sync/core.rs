@@ -83,7 +83,7 @@ impl<T> SharedPtr<T> {
     pub(crate) fn check_unshared(&self) {}
 }
 
-/// Runs a closure that calls [`SharedPtr::peek`]. Loom is told.
+/// Runs a closure that calls [`SharedPtr::peek`]. Only loom has something to do here.
 #[inline]
 pub(crate) fn peeking<R>(read: impl FnOnce() -> R) -> R {
     read()

@@ -94,7 +94,7 @@ table! {
     LockOwned<SendOnly>:                             Send Sync -     -;
     LockOwned<SyncOnly>:                             -    -    -     -;
     LockOwned<NotSendNotSync>:                       -    -    -     -;
-    LockFrom<SendSync, Rc<Mutex<SendSync>>>:         -    -    -     -;
+    LockFrom<Rc<Mutex<SendSync>>>:         -    -    -     -;
 
     // A guard is `Send` and `Sync` as its value is. It returns its mutex, so `Sync` requires a value that is
     // also `Send`.
@@ -106,7 +106,7 @@ table! {
     OwnedMutexGuard<SendOnly>:                       Send -    Unpin -;
     OwnedMutexGuard<SyncOnly>:                       -    -    Unpin -;
     OwnedMutexGuard<NotSendNotSync>:                 -    -    Unpin -;
-    Guard<SendSync, Rc<Mutex<SendSync>>>:            -    -    Unpin -;
+    Guard<Rc<Mutex<SendSync>>>:            -    -    Unpin -;
 
     // A borrowed mapped guard does not know the whole value.
     MappedMutexGuard<'static, SendSync>:             Send Sync Unpin UnwindSafe;
