@@ -25,7 +25,7 @@ pub(crate) mod thread {
         }
     }
 
-    const SPINS: u32 = 200;
+    const SPINS: u32 = 1000;
 }
 
 /// [`core::cell::UnsafeCell`] with loom's interface, which lets loom check each access.
