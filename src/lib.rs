@@ -28,9 +28,6 @@ pub mod migrating {}
 #[cfg(doctest)]
 #[doc = include_str!("../docs/lesson.md")]
 mod lesson {}
-#[cfg(doctest)]
-#[doc = include_str!("../tests/promises/refused.md")]
-mod refused {}
 
 pub use error::{AcquireError, BoundedAcquireError, Elapsed, TryAcquireError, TryLockError};
 pub use handle::Handle;

@@ -5,13 +5,18 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// A path of the repository.
+fn repository(path: impl AsRef<Path>) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(path)
+}
+
 fn page() -> String {
-    fs::read_to_string("docs/pitfalls.md").unwrap()
+    fs::read_to_string(repository("docs/pitfalls.md")).unwrap()
 }
 
 /// The path of a file that the page names without its folder.
 fn source(name: &str) -> PathBuf {
-    if name.contains('/') { name.into() } else { Path::new("tests/promises").join(name) }
+    repository(if name.contains('/') { name.into() } else { Path::new("tests/promises").join(name) })
 }
 
 /// The words that look like `P01`.
@@ -60,7 +65,7 @@ fn every_file_and_test_that_the_page_names_exists() {
 #[test]
 fn tests_cite_rows_that_exist() {
     let rows = numbers(&page());
-    for file in fs::read_dir("tests/promises").unwrap() {
+    for file in fs::read_dir(repository("tests/promises")).unwrap() {
         let path = file.unwrap().path();
         let cited = numbers(&fs::read_to_string(&path).unwrap());
         assert!(cited.is_subset(&rows), "{}: {:?}", path.display(), &cited - &rows);

@@ -20,7 +20,7 @@ fn rustc(arguments: &[&str]) {
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-        let sources = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("no_std-{}", std::process::id()));
         std::fs::create_dir_all(&target).unwrap();
         let text = |path: PathBuf| path.into_os_string().into_string().expect("a UTF-8 path");
