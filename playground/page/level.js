@@ -152,15 +152,26 @@ export function level(content, levels, level) {
 
   function draw() {
     if (!state.world && !state.trouble) return;
-    show(areas.intro, intro());
+    const done = level.variants.map((variant) => isDone(level.id, variant.id));
+    redraw("intro", [state.variant.id, done], intro);
     show(areas.outcome, outcome());
     if (!state.world) return;
     show(areas.moves, moves());
     show(areas.picture, h("h2", {}, "Now"), picture(state.world));
-    show(areas.reveal, reveal());
+    const { hint, asking, found, answer } = state;
+    redraw("reveal", [state.variant.id, hint, asking, found, answer, state.world.won], reveal);
     show(areas.code, code());
     drawTimeline();
     show(areas.log, log());
+  }
+
+  // Draws an area anew only if what it shows has changed.
+  const drawn = {};
+  function redraw(name, shown, make) {
+    const key = JSON.stringify(shown);
+    if (drawn[name] === key) return;
+    drawn[name] = key;
+    show(areas[name], make());
   }
 
   function drawTimeline() {
@@ -298,11 +309,21 @@ export function level(content, levels, level) {
           h("span", { class: "marks" }, here.map((task) => [token(task.name), h("span", { class: "hidden" }, `${task.name} stands here. `)])),
           h("code", {}, colour(text)));
       })))),
-      state.variant.semaphore.length
-        ? h("details", { open: state.semaphore, ontoggle: (event) => (state.semaphore = event.target.open) },
-            h("summary", { "data-focus": "semaphore" }, `How it works: ${state.variant.name}`),
-            state.variant.semaphore.map((listing) => scroll(`The semaphore’s ${listing.name}`, h("pre", {}, h("code", {}, listing.text.split("\n").map((text) => [colour(text), "\n"]))))))
-        : null];
+      semaphore()];
+  }
+
+  // The same element for as long as the variant is the same.
+  let semaphoreOf = null;
+  let semaphoreCode = null;
+  function semaphore() {
+    if (semaphoreOf === state.variant) return semaphoreCode;
+    semaphoreOf = state.variant;
+    semaphoreCode = state.variant.semaphore.length
+      ? h("details", { open: state.semaphore, ontoggle: (event) => (state.semaphore = event.target.open) },
+          h("summary", { "data-focus": "semaphore" }, `How it works: ${state.variant.name}`),
+          state.variant.semaphore.map((listing) => scroll(`The semaphore’s ${listing.name}`, h("pre", {}, h("code", {}, listing.text.split("\n").map((text) => [colour(text), "\n"]))))))
+      : null;
+    return semaphoreCode;
   }
 
   function log() {
