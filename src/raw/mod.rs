@@ -293,13 +293,8 @@ struct Batch {
 fn claim_and_unlock(mut queue: QueueGuard<'_>) -> Batch {
     let mut claims = Claims::new();
     loop {
-        let mut is_unfinished = false;
-        while queue.claim_front(&mut claims) {
-            if claims.count() == WakeList::CAPACITY {
-                is_unfinished = queue.servable_front(&claims).is_some();
-                break;
-            }
-        }
+        while claims.count() < WakeList::CAPACITY && queue.claim_front(&mut claims) {}
+        let is_unfinished = claims.count() == WakeList::CAPACITY && queue.servable_front(&claims).is_some();
         match queue.unlock(&claims) {
             Ok(unlocked) => return Batch { claims, unlocked, is_unfinished },
             Err(changed) => queue = changed,
