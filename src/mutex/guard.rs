@@ -113,22 +113,22 @@ impl<T: ?Sized> OwnedMutexGuard<T> {
     }
 }
 
-/// A handle whose guards can be mapped: `&Mutex<T>`, `Arc<Mutex<T>>` or `Rc<Mutex<T>>`. This trait is sealed.
-pub trait Erase: MutexHandle + sealed::Sealed {
-    /// What a [`MappedGuard`] keeps of the handle, so that the mutex stays alive (G2): the `Arc` or `Rc`, or only the
-    /// lifetime of a reference. Then the guard no longer names the type of the mutex's value.
+/// A handle whose guards can be mapped: `&Mutex<T>`, `Arc<Mutex<T>>` or `Rc<Mutex<T>>`.
+///
+/// # Safety
+/// The mutex stays alive and in place until the value that [`erase`](Self::erase) returns is dropped, or, if that value is
+/// leaked, until the end of its lifetime. No `&mut` reference to the mutex is created until then.
+pub unsafe trait Erase: MutexHandle {
+    /// What a [`MappedGuard`] keeps of the handle, so that the mutex stays alive: the `Arc` or `Rc`, or only the lifetime of a
+    /// reference. Then the guard no longer names the type of the mutex's value.
     type Erased;
 
-    #[doc(hidden)]
+    /// Turns the handle into what the mapped guard keeps.
     fn erase(self) -> Self::Erased;
 }
 
-mod sealed {
-    pub trait Sealed {}
-}
-
-impl<T: ?Sized> sealed::Sealed for &Mutex<T> {}
-impl<'a, T: ?Sized> Erase for &'a Mutex<T> {
+// SAFETY: the mutex is borrowed for 'a.
+unsafe impl<'a, T: ?Sized> Erase for &'a Mutex<T> {
     type Erased = PhantomData<&'a ()>;
 
     #[inline]
@@ -137,10 +137,9 @@ impl<'a, T: ?Sized> Erase for &'a Mutex<T> {
     }
 }
 
+// SAFETY: the `Arc` itself is kept.
 #[cfg(feature = "alloc")]
-impl<T: ?Sized> sealed::Sealed for Arc<Mutex<T>> {}
-#[cfg(feature = "alloc")]
-impl<T: ?Sized> Erase for Arc<Mutex<T>> {
+unsafe impl<T: ?Sized> Erase for Arc<Mutex<T>> {
     type Erased = Self;
 
     #[inline]
@@ -149,10 +148,9 @@ impl<T: ?Sized> Erase for Arc<Mutex<T>> {
     }
 }
 
+// SAFETY: the `Rc` itself is kept.
 #[cfg(feature = "alloc")]
-impl<T: ?Sized> sealed::Sealed for Rc<Mutex<T>> {}
-#[cfg(feature = "alloc")]
-impl<T: ?Sized> Erase for Rc<Mutex<T>> {
+unsafe impl<T: ?Sized> Erase for Rc<Mutex<T>> {
     type Erased = Self;
 
     #[inline]
