@@ -182,7 +182,8 @@ fn long_programs_on_a_mutex_match_the_specification() {
 #[test]
 #[cfg(not(miri))]
 fn the_fuzz_corpus_matches_the_specification() {
-    let files: Vec<_> = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/programs")).unwrap().collect();
+    let files: Vec<_> =
+        fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/programs")).unwrap().collect();
     assert!(!files.is_empty());
     for file in files {
         let path = file.unwrap().path();
