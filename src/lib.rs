@@ -1,6 +1,46 @@
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(fairgate_loom))))]
-#![doc = include_str!("../README.md")]
+//! An asynchronous semaphore and a mutex that grant strictly in FIFO order, on any executor and for threads.
+//!
+//! # Quick start
+//! ```
+//! # futures_lite::future::block_on(async {
+//! use fairgate::Semaphore;
+//!
+//! static CONNECTIONS: Semaphore = Semaphore::new(3);
+//!
+//! async fn query() -> u32 {
+//!     let _permit = CONNECTIONS.acquire().await.expect("never closed");
+//!     42 // at most three tasks are here at once
+//! } // dropping the permit releases it
+//! assert_eq!(query().await, 42);
+//! # });
+//! ```
+//!
+//! # Choosing an API
+//!
+//! | need | use |
+//! |---|---|
+//! | one permit, or several at once | [`Semaphore::acquire`], [`Semaphore::acquire_many`] |
+//! | no waiting | [`Semaphore::try_acquire`], [`Semaphore::try_acquire_up_to`] |
+//! | all available permits, up to a maximum | [`AcquireFrom::up_to`] |
+//! | to fail instead of waiting in a long queue | [`AcquireFrom::bounded`] |
+//! | a permit that moves into a spawned task | `Semaphore::acquire_owned` |
+//! | a permit with an `Rc` or a pointer of your own | [`Semaphore::acquire_from`] |
+//! | to wait with a thread | `Semaphore::blocking_acquire` |
+//! | a time limit | [`with_timeout`], [`TimeoutExt`] |
+//! | to change the limit while permits are held | [`Semaphore::resize`], [`Semaphore::reduce_permits`] |
+//! | exclusive access to a value | [`Mutex`] |
+//! | `poll_ready` by hand | `PollSemaphore` |
+//!
+//! # Features
+//!
+//! * `std` (default): the blocking methods; threads that wait for the queue lock sleep.
+//! * `alloc` (with `std`): permits and guards that hold an `Arc` or `Rc`, and `PollSemaphore`.
+//! * `async-io`: `TimeoutExt::timeout(Duration)`.
+//! * `portable-atomic`: targets without compare-and-swap.
+//!
+//! Without features the crate needs no allocator and no operating system.
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
@@ -17,17 +57,22 @@ mod semaphore;
 mod sync;
 mod timeout;
 
+/// Pages about the crate.
 #[cfg(doc)]
-#[doc = include_str!("../docs/design.md")]
-pub mod design {}
-#[cfg(doc)]
-#[doc = include_str!("../docs/migrating.md")]
-pub mod migrating {}
+pub mod guide {
+    #[doc = include_str!("../docs/design.md")]
+    pub mod design {}
+    #[doc = include_str!("../docs/migrating.md")]
+    pub mod migrating {}
+}
 
 // The code in these pages is tested like that in the sources.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/lesson.md")]
 mod lesson {}
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 pub use error::{AcquireError, BoundedAcquireError, Elapsed, TryAcquireError, TryLockError};
 pub use handle::Handle;
