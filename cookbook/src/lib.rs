@@ -8,6 +8,17 @@ pub mod gradient;
 pub mod per_host;
 pub mod layer;
 pub mod shed;
+pub mod lanes;
+pub mod two_limits;
+pub mod oversized;
+pub mod warn;
+pub mod cost;
+pub mod readers;
+pub mod stream;
+pub mod rate;
+pub mod shutdown;
+pub mod blocking;
+pub mod places;
 
 #[cfg(test)]
 mod simulation;
