@@ -56,10 +56,7 @@ mod tests {
         let slots = Arc::new(Semaphore::new(3));
         let executor = LocalExecutor::new();
         let start = |_| {
-            assert!(
-                taken.get() - done.get() <= 3,
-                "an item was taken too early"
-            );
+            assert!(taken.get() - done.get() <= 3, "an item was taken too early");
             work(in_flight.clone(), done.clone())
         };
         block_on(executor.run(spawned(&executor, &slots, items, start)));

@@ -6,8 +6,10 @@ const MAX_LINES: usize = 40;
 
 /// The recipe in a source file: what is above its tests.
 fn recipe(name: &str) -> String {
-    let source = fs::read_to_string(format!("src/{name}.rs")).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let (recipe, _) = source.split_once("\n#[cfg(test)]\n").unwrap_or_else(|| panic!("{name} has no tests"));
+    let source =
+        fs::read_to_string(format!("src/{name}.rs")).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let (recipe, _) =
+        source.split_once("\n#[cfg(test)]\n").unwrap_or_else(|| panic!("{name} has no tests"));
     recipe.to_owned()
 }
 
@@ -20,7 +22,8 @@ fn blocks() -> Vec<(String, String)> {
     let page = page();
     let block = |part: &str| {
         let (code, after) = part.split_once("```\n").expect("the block ends");
-        let (_, name) = after.split_once("`cookbook/src/").expect("the source file is named below the block");
+        let (_, name) =
+            after.split_once("`cookbook/src/").expect("the source file is named below the block");
         let (name, _) = name.split_once(".rs`").unwrap();
         (code.to_owned(), name.to_owned())
     };
