@@ -1,6 +1,6 @@
 use fairgate::{Semaphore, SemaphorePermit, TryAcquireError};
 
-/// A budget whose permits are used up: of what was held, `cost` is spent, and the rest is released.
+/// Spends `cost` of the permits held, and releases the rest. The permits are a budget that something refills.
 pub fn spend(mut held: SemaphorePermit<'_>, cost: usize) {
     match held.split(cost) {
         Some(spent) => spent.forget(),

@@ -20,7 +20,7 @@ impl Gradient {
         Self { slots: Semaphore::new(limit), state: Mutex::new(state) }
     }
 
-    /// `clock` tells the time since a fixed moment, such as the start of the program.
+    /// `clock` returns the time since a fixed moment, such as the start of the program.
     pub async fn call<T>(&self, clock: impl Fn() -> Duration, request: impl Future<Output = T>) -> T {
         let _slot = self.slots.acquire().await.expect("never closed");
         let start = clock();

@@ -1,6 +1,7 @@
 use fairgate::{Semaphore, SemaphorePermit};
 
-/// Permits with an urgent lane. Between two grants to the normal lane there are at most `overtaking` to the urgent one.
+/// Permits with an urgent lane. A normal request at the front of its lane waits for at most `overtaking`
+/// urgent ones.
 pub struct Lanes {
     shared: Semaphore,
     urgent: Semaphore,

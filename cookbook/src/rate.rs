@@ -49,8 +49,8 @@ mod tests {
     use super::*;
     use crate::simulation::{Clock, InFlight, run_until_idle};
 
-    /// The bound: at most 3 requests are sent per period and at most 2 are in flight. A request that was refused holds
-    /// neither a slot nor a token while it sleeps.
+    /// The bound: at most 3 requests are sent per period and at most 2 are in flight. A request that was refused
+    /// releases its slot before it sleeps.
     #[test]
     fn both_limits_hold_with_retries() {
         let (clock, in_flight) = (Clock::default(), InFlight::default());

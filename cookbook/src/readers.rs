@@ -1,21 +1,22 @@
 use fairgate::{Semaphore, SemaphorePermit};
 
-const READERS: usize = 1000;
-
-/// Up to 1000 readers, or one writer.
-pub struct ReadersAndWriter(Semaphore);
+/// Many readers, or one writer.
+pub struct ReadersAndWriter {
+    max_readers: usize,
+    permits: Semaphore,
+}
 
 impl ReadersAndWriter {
-    pub const fn new() -> Self {
-        Self(Semaphore::new(READERS))
+    pub const fn new(max_readers: usize) -> Self {
+        Self { max_readers, permits: Semaphore::new(max_readers) }
     }
 
     pub async fn read(&self) -> SemaphorePermit<'_> {
-        self.0.acquire().await.expect("never closed")
+        self.permits.acquire().await.expect("never closed")
     }
 
     pub async fn write(&self) -> SemaphorePermit<'_> {
-        self.0.acquire_many(READERS).await.expect("never closed")
+        self.permits.acquire_many(self.max_readers).await.expect("never closed")
     }
 }
 
@@ -30,7 +31,7 @@ mod tests {
     /// The bound: a writer waits only for the readers before it, and later readers wait for at most one writer.
     #[test]
     fn a_writer_is_alone_and_is_not_starved_by_readers() {
-        let lock = ReadersAndWriter::new();
+        let lock = ReadersAndWriter::new(1000);
         let readers = [block_on(lock.read()), block_on(lock.read())];
         let mut writer = pin!(lock.write());
         assert!(block_on(poll_once(writer.as_mut())).is_none());

@@ -1,13 +1,12 @@
 use fairgate::Semaphore;
 
 /// Lets all requests complete that are queued or served now. When this returns, no permit is held, and all other requests
-/// fail.
+/// fail. Call it once.
 pub async fn shut_down(slots: &Semaphore, limit: usize) {
     // FIFO: every request that is already queued is granted first, and every later one waits behind this.
-    if let Ok(all) = slots.acquire_many(limit).await {
+    if let Ok(_all) = slots.acquire_many(limit).await {
         // Closed while all permits are held, so none of the later requests is granted.
         slots.close();
-        all.forget();
     }
 }
 

@@ -22,7 +22,7 @@ pub async fn spawned<I, F>(
     }
 }
 
-/// The work runs only while the stream is polled, and needs neither a task nor a semaphore.
+/// Needs no task and no semaphore. The work runs only while the stream is polled.
 pub fn buffered<I, F: Future>(
     limit: usize,
     items: impl Stream<Item = I>,

@@ -49,7 +49,7 @@ mod tests {
                 let request = async move {
                     let _permit = tenants.acquire(tenant).await;
                     order.borrow_mut().push(tenant);
-                    // The work. Meanwhile the tenant's next request goes through the turnstile.
+                    // During the work, the tenant's next request passes the turnstile.
                     for _ in 0..10 {
                         yield_now().await;
                     }
