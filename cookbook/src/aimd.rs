@@ -96,7 +96,8 @@ mod tests {
 
         capacity.set(6);
         (0..5).for_each(|_| round());
-        (accepted.set(0), refused.set(0));
+        accepted.set(0);
+        refused.set(0);
         for _ in 0..100 {
             assert!((4..=7).contains(&aimd.limit()), "{} for a capacity of 6", aimd.limit());
             round();
