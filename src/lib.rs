@@ -60,6 +60,10 @@ mod timeout;
 /// Pages about the crate.
 #[cfg(doc)]
 pub mod guide {
+    // Its code is tested in the package `fairgate-cookbook`, with the crates that it needs.
+    #[cfg(not(doctest))]
+    #[doc = include_str!("../docs/cookbook.md")]
+    pub mod cookbook {}
     #[doc = include_str!("../docs/design.md")]
     pub mod design {}
     #[doc = include_str!("../docs/migrating.md")]
