@@ -31,7 +31,8 @@
 //!   equal it, the outcome is there or about to be.
 //! * **N5 (shared)** After a node is enqueued, all accesses by the queue and by the owner go through shared references to
 //!   it. All of its fields are atomics or cells, so these references allow writes by other threads, and no write ends
-//!   another reference. No `&mut Node` and no `&mut Links` exists from then on; the links are initialized through a raw
+//!   another reference. No other unique reference to the node or its links exists from then on than those inside a `&mut` to its
+//!   future, which is `!Unpin` (N1); the links are initialized through a raw
 //!   pointer, because [`MaybeUninit::write`] returns a unique reference.
 //! * **N6 (peeked)** A thread that peeks (Q4) may read the `min`, `prev` and `next` of a node after it was claimed. If the state
 //!   says PEEKED when the queue is unlocked, the outcome is stored with the flag PEEKED; then the owner waits until
