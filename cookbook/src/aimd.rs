@@ -57,8 +57,8 @@ mod tests {
         }
     }
 
-    /// The bound: when the capacity of the service drops from 30 to 6, the limit is at most 7 after four rounds. From then
-    /// on it stays between two thirds of the capacity and the capacity plus one, and at most one request in five fails.
+    /// The bound: when the capacity of the service drops from 30 to 6, the limit is at most 7 after five rounds. From then
+    /// on it stays between 4 and 7, and at most one request in six fails.
     #[test]
     fn the_limit_follows_the_capacity_of_the_service() {
         let (clock, in_flight, capacity) = (Clock::default(), InFlight::default(), Cell::new(30));
