@@ -19,7 +19,10 @@ use crate::raw::RawSemaphore;
 
 /// A [`Handle`] to a [`Mutex`]. Implemented for all of them: `&Mutex<T>`, `Arc<Mutex<T>>`, `Rc<Mutex<T>>`, and handles of
 /// your own.
-pub trait MutexHandle: Handle {
+///
+/// # Safety
+/// `as_mutex` returns the mutex that the handle dereferences to, also after the handle was coerced to a supertype.
+pub unsafe trait MutexHandle: Handle {
     /// The type of the mutex's value.
     type Value: ?Sized;
 
@@ -27,7 +30,8 @@ pub trait MutexHandle: Handle {
     fn as_mutex(&self) -> &Mutex<Self::Value>;
 }
 
-impl<T: ?Sized, M: Handle<Target = Mutex<T>>> MutexHandle for M {
+// SAFETY: `Handle` promises that `deref` always returns the same mutex.
+unsafe impl<T: ?Sized, M: Handle<Target = Mutex<T>>> MutexHandle for M {
     type Value = T;
 
     #[inline]
@@ -117,7 +121,7 @@ impl<T: ?Sized> OwnedMutexGuard<T> {
 ///
 /// # Safety
 /// The mutex stays alive and in place until the value that [`erase`](Self::erase) returns is dropped, or, if that value is
-/// leaked, until the end of its lifetime. No `&mut` reference to the mutex is created until then.
+/// leaked, until the end of its lifetime. No `&mut` reference to the mutex is created until then. `erase` does not panic.
 pub unsafe trait Erase: MutexHandle {
     /// What a [`MappedGuard`] keeps of the handle, so that the mutex stays alive: the `Arc` or `Rc`, or only the lifetime of a
     /// reference. Then the guard no longer names the type of the mutex's value.

@@ -10,7 +10,7 @@
 //! | in the middle | the node before | the node behind | the same | the same |
 //! | at the back | the node before | the length of the queue | the same | the same |
 //! | alone in the queue | itself | 1, the length | the same | the same |
-//! | claimed | `CLAIMED` | the next claimed node | the permits granted to it | its task's |
+//! | claimed | `CLAIMED` | the next claimed node, unless it is the last one | the permits granted to it | its task's |
 //! | granted | 0, or PEEKED | unspecified | the permits granted to it | moved out |
 //! | failed | CLOSED, perhaps with PEEKED | unspecified | unspecified | moved out |
 //! | removed by its owner | unspecified | unspecified | unspecified | moved out |
@@ -77,7 +77,8 @@ pub(super) struct Links {
 }
 
 // What `prev` holds when the node is no longer queued: addresses at which there is no node. The outcome is
-// `State::outcome_flags` of the state with which the queue was unlocked.
+// `State::outcome_flags` of the state with which the queue was unlocked. (No target is supported that places data in its
+// first 16 bytes.)
 pub(super) const CLAIMED: *mut Node = ptr::without_provenance_mut(1);
 const GRANTED: *mut Node = ptr::null_mut();
 const LAST: usize = CLOSED | PEEKED;
@@ -153,7 +154,7 @@ impl Enqueued<'_> {
 
     #[inline]
     fn granted(self) -> Outcome {
-        // SAFETY: the outcome is stored, so the node is its owner's (N3), which is the caller.
+        // SAFETY: the outcome is stored, and no thread writes `amount` after that (N3).
         Outcome::Granted(self.0.amount.with(|amount| unsafe { *amount }))
     }
 

@@ -158,7 +158,7 @@ impl WaitQueue {
             if front.is_null() {
                 return (0, None);
             }
-            // SAFETY: the front was queued after PEEKED was set, so it and the back are not freed (Q4).
+            // SAFETY: the front was in the queue at some moment since PEEKED was set, so it and the back are not freed (Q4).
             unsafe {
                 // ORDERING: Acquire, with the Release in `claim_front`: if the front was claimed, the next round sees the
                 // node behind it. (That `prev` leads to the back was stored before the node became the front, and
@@ -172,7 +172,8 @@ impl WaitQueue {
     }
 }
 
-/// The queue lock. Unlocking takes a look at the front (F3), so there is no `Drop`: [`QueueGuard::unlock`] must be called.
+/// The queue lock. There is no `Drop`: the front must be examined before unlocking (F3), so callers use
+/// `RawSemaphore::unlock` or `claim_and_unlock`.
 #[must_use]
 pub(super) struct QueueGuard<'a> {
     queue: &'a WaitQueue,
@@ -441,7 +442,7 @@ unsafe fn set_next(node: *mut Node, next: *mut Node) {
     unsafe { node::links(node) }.next.set(next);
 }
 
-/// The back of the queue, by its front.
+/// The back of the queue, found through its front.
 ///
 /// # Safety
 /// See above; and the node is the front.
@@ -450,7 +451,7 @@ unsafe fn back(front: *mut Node) -> *mut Node {
     unsafe { prev(front) }
 }
 
-/// The length of the queue, by its back.
+/// The length of the queue, read from its back.
 ///
 /// # Safety
 /// See above; and the node is the back.
@@ -485,8 +486,8 @@ unsafe fn set_amount(node: *mut Node, n: usize) {
 /// # Safety
 /// The caller is the node's owner, and holds the lock of the queue in which it was enqueued.
 unsafe fn was_claimed(node: *mut Node) -> bool {
-    // SAFETY: guaranteed by the caller.
-    node::is_claimed_or_later(unsafe { prev(node) })
+    // SAFETY: the caller owns the node, so it is not freed; `prev` is an atomic.
+    node::is_claimed_or_later(unsafe { node::links(node) }.prev.load(Ordering::Relaxed))
 }
 
 /// Moves the waker out of a node. By a read, because the owner may be comparing it (N4).

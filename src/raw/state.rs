@@ -9,7 +9,7 @@
 //! ```
 //!
 //! * QUEUED: the queue is not empty, or is about to be. New requests must not take permits.
-//! * LOCKED: a thread edits the queue. Other threads may still add and take permits.
+//! * LOCKED: a thread edits the queue. Other threads may still add permits, but take none away.
 //! * PEEKED: a thread reads the queue without editing it. Until it has finished, no node is added to the queue or
 //!   removed by its owner; the front may still be granted its permits.
 //! * CLOSED: every acquire fails. Never cleared.
@@ -22,8 +22,9 @@ pub(super) const PEEKED: usize = 0b0100;
 pub(super) const CLOSED: usize = 0b1000;
 const SHIFT: u32 = 4;
 
-/// The most permits that may be available: the largest number that the signed field above the flags holds.
-pub(crate) const MAX_PERMITS: usize = usize::MAX >> (SHIFT + 1);
+/// The most permits that may be available: half of what the signed field above the flags holds, so that permits that are
+/// added without a check do not reach the sign bit.
+pub(crate) const MAX_PERMITS: usize = usize::MAX >> (SHIFT + 2);
 
 pub(crate) const TOO_MANY_PERMITS: &str = "a semaphore holds at most MAX_PERMITS permits";
 pub(crate) const DEFICIT_TOO_LARGE: &str = "a semaphore owes at most MAX_PERMITS permits";
@@ -150,9 +151,9 @@ impl State {
         }
     }
 
-    /// Whether `n` permits can be added to a word with no further check than this one, although other threads may
-    /// have added permits since it was read. To reach the limit, half of [`MAX_PERMITS`] would have to be released
-    /// in between, by more than 16,000 threads that are all between these two steps.
+    /// Whether `n` permits can be added with no further check than this one, although other threads may have added permits
+    /// since the state was read. If they have, there may then be more than [`MAX_PERMITS`]. To reach the sign bit it takes
+    /// more than 32,000 threads that are all between this check and their addition.
     #[inline]
     pub(crate) const fn can_add_unchecked(self, n: usize) -> bool {
         self.0 & QUEUED == 0 && n <= MAX_UNCHECKED && self.permits() <= (MAX_PERMITS / 2) as isize
@@ -283,6 +284,7 @@ const _: () = {
     assert!(state(-3, 0).available() == 0 && state(-3, 0).owed() == 3 && state(3, 0).owed() == 0);
     assert!(state(MAX - 1, 0).add(1).is_some());
     assert!(state(MAX, 0).add(1).is_none());
+    assert!(state(2 * MAX, 0).add(1).is_none() && state(2 * MAX, 0).available() == 2 * MAX_PERMITS);
     assert!(state(0, 0).add(MAX_PERMITS + 1).is_none());
     assert!(state(0, 0).add(usize::MAX).is_none());
     assert!(state(-1, 0).add(MAX_PERMITS).is_some()); // pays one owed permit

@@ -62,7 +62,8 @@ use crate::sync::const_fn;
 /// # Wakers
 /// Wakers are cloned, called and dropped without a lock, so a waker may call any method of the same semaphore. If a waker
 /// panics, no permit is lost, and the other wakers are called before the panic resumes. Without the feature `std` a
-/// second panic among them aborts the process, because no panic can be caught there.
+/// second panic among them aborts the process, because no panic can be caught there. A waker whose destructor panics while
+/// another one's panic unwinds aborts the process as well.
 ///
 /// A waker may drop a task that holds permits or waits for them, and that calls the next waker, and so on. Such a chain
 /// recurses: a stack of 2 MiB is enough for a chain of 500 tasks.
@@ -103,11 +104,12 @@ impl<H: Handle<Target = Semaphore>> RawHandle for H {
 
 /// Creating and inspecting.
 impl Semaphore {
-    /// The most permits that may be available, and the most that may be owed: `usize::MAX >> 5`.
+    /// The most permits that may be available, and the most that may be owed: `usize::MAX >> 6`.
     ///
     /// Permits that are held do not count, so with [`add_permits`](Self::add_permits) more than this can exist. A release
-    /// that would make more than `MAX_PERMITS` available panics, and its permits are lost. Of several releases at the same
-    /// time, each one panics or not as if they came one after the other.
+    /// that would make more than `MAX_PERMITS` available panics, and its permits are lost. A release that
+    /// fits is never refused. If permits are added at the same moment, a release may succeed although it exceeds the
+    /// limit, by no more than the permits that it releases.
     pub const MAX_PERMITS: usize = raw::MAX_PERMITS;
 
     const_fn! {

@@ -15,7 +15,7 @@ fn runtime() -> Runtime {
 #[test]
 fn the_maximum_is_smaller_than_in_tokio() {
     assert_eq!(tokio::sync::Semaphore::MAX_PERMITS, usize::MAX >> 3);
-    assert_eq!(fairgate::Semaphore::MAX_PERMITS, usize::MAX >> 5);
+    assert_eq!(fairgate::Semaphore::MAX_PERMITS, usize::MAX >> 6);
 }
 
 #[test]
