@@ -26,8 +26,8 @@ pub(crate) struct RawAcquire<H: RawHandle> {
     _pinned: PhantomPinned,
 }
 
-// SAFETY: through the future another thread reaches the handle, which is Send, and its node, whose fields other threads
-// access under the queue lock or as atomics (Q2, Q4).
+// SAFETY: through the future another thread reaches the handle, which is Send, and its node, which is accessed as
+// `WaitQueue` says (Q2, N3, N6).
 unsafe impl<H: RawHandle + Send> Send for RawAcquire<H> {}
 // SAFETY: a shared future gives access to the handle, which is Sync, and to the node's outcome, which is atomic. Everything
 // else takes `Pin<&mut _>`.

@@ -27,8 +27,7 @@
 //! * **F3** Whenever the queue is unlocked, the request at the front cannot complete with what the state holds, or a thread is
 //!   about to look at it again: a thread that has just added permits, or a thread with more requests to serve than fit
 //!   into one [`WakeList`]. *No lost wake-up.* Hence the queue is unlocked by [`RawSemaphore::unlock`] and
-//!   [`claim_and_unlock`]
-//!   only, and both look at the front first.
+//!   [`claim_and_unlock`] only, and both look at the front first.
 //! * **F4** Wakers are cloned, called and dropped with the queue unlocked, and after all outcomes of claimed requests have
 //!   been stored. *No deadlock with foreign code.*
 //! * **F5** The step that unlocks the queue takes the permits of the claimed requests out of the word. From then on they
@@ -245,7 +244,8 @@ impl RawSemaphore {
     /// Locks the queue for a thread that knows of permits in the state. Returns `None` if there is nothing to serve, or if
     /// another thread holds the lock and will (F6).
     fn try_lock_to_serve(&self) -> Option<QueueGuard<'_>> {
-        // ORDERING: Relaxed: this thread has changed the state after the permits were added, or seen them.
+        // ORDERING: Relaxed: the load returns this thread's own change of the state, or a later value. If that is unlocked
+        // and not empty, the CAS decides.
         let mut state = self.queue.state().load(Ordering::Relaxed);
         while state.is_queued() && !state.is_locked() {
             // ORDERING: Acquire is enough: the permits are in the state already.
@@ -264,7 +264,8 @@ impl RawSemaphore {
         if batch.claims.count() > 1 {
             return self.serve_many(batch);
         }
-        // Most often there is one request, or none. Then nothing is left to do if the waker panics.
+        // Most often there is one request, or none. Then the batch is not full, and nothing is left to do if the waker
+        // panics.
         if let Some(waker) = batch.claims.complete_next(&self.queue, batch.unlocked) {
             waker.wake();
         }

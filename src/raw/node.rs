@@ -23,17 +23,17 @@
 //! * **N2 (enqueued)** Only the owner writes `min`, and only until the node is in the queue. ENQUEUED is set once the
 //!   links are initialized.
 //! * **N3 (claimed)** The holder of the queue lock claims a node: it removes it from the front and stores `CLAIMED`.
-//!   From then on only the claiming thread accesses the node, except that the owner loads `prev` and compares wakers.
-//!   It does so up to its last access, the store of the outcome. After that the node is the owner's again.
-//! * **N4 (waker)** A queued or claimed node holds a waker. It is written only under the queue lock, and only by the
-//!   owner. When the waker is moved out its bytes stay. The owner may still compare them with another waker:
+//!   From then on only the claiming thread writes the node, up to its last access, the store of the outcome. Until then
+//!   the owner, and threads with a shared reference to the future, load `prev`; the owner compares wakers; and a thread
+//!   that peeks reads what N6 says. After that the node is the owner's again.
+//! * **N4 (waker)** A queued node holds a waker. A claimed node holds it until the claiming thread moves it out, just before
+//!   it stores the outcome. It is written only under the queue lock, and only by the owner. When it is moved out its bytes stay. The owner may still compare them with another waker:
 //!   the waker that they belonged to may have been dropped, but its vtable is `'static`, and if a new waker happens to
 //!   equal it, the outcome is there or about to be.
 //! * **N5 (shared)** After a node is enqueued, all accesses by the queue and by the owner go through shared references to
 //!   it. All of its fields are atomics or cells, so these references allow writes by other threads, and no write ends
-//!   another reference. No other unique reference to the node or its links exists from then on than those inside a `&mut` to its
-//!   future, which is `!Unpin` (N1); the links are initialized through a raw
-//!   pointer, because [`MaybeUninit::write`] returns a unique reference.
+//!   another reference. The only unique references that include the node are those to its future, which is `!Unpin` (N1).
+//!   The links are initialized through a raw pointer, because [`MaybeUninit::write`] returns a unique reference to them.
 //! * **N6 (peeked)** A thread that peeks (Q4) may read the `min`, `prev` and `next` of a node after it was claimed. If the state
 //!   says PEEKED when the queue is unlocked, the outcome is stored with the flag PEEKED; then the owner waits until
 //!   the state no longer says so before it frees the node.

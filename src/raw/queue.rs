@@ -37,7 +37,8 @@ pub(super) struct WaitQueue {
     backoff: Backoff,
 }
 
-// SAFETY: nodes are accessed under the queue lock (Q2) or through atomics (Q4), and wakers are Send and Sync.
+// SAFETY: a node is accessed under the queue lock (Q2), by the one thread that has claimed it (N3), through atomics, or by a
+// thread that peeks and reads what no other thread writes (N6). Wakers are Send and Sync.
 unsafe impl Send for WaitQueue {}
 // SAFETY: see above.
 unsafe impl Sync for WaitQueue {}

@@ -284,6 +284,7 @@ const _: () = {
     assert!(state(-3, 0).available() == 0 && state(-3, 0).owed() == 3 && state(3, 0).owed() == 0);
     assert!(state(MAX - 1, 0).add(1).is_some());
     assert!(state(MAX, 0).add(1).is_none());
+    assert!(state(MAX, 0).plus(MAX_UNCHECKED).permits() > MAX); // room for a release that was not checked
     assert!(state(2 * MAX, 0).add(1).is_none() && state(2 * MAX, 0).available() == 2 * MAX_PERMITS);
     assert!(state(0, 0).add(MAX_PERMITS + 1).is_none());
     assert!(state(0, 0).add(usize::MAX).is_none());

@@ -8,6 +8,8 @@ use core::task::Waker;
 
 use crate::sync::LOOM;
 
+const _: () = assert!(WakeList::CAPACITY >= 2);
+
 /// A list of at most [`CAPACITY`](Self::CAPACITY) wakers.
 pub(super) struct WakeList {
     slots: [MaybeUninit<Waker>; Self::CAPACITY],
@@ -17,6 +19,7 @@ pub(super) struct WakeList {
 
 impl WakeList {
     /// Small under loom, so that models get to the point where a second list is needed.
+    /// At least 2: a batch of one request is never full.
     pub(super) const CAPACITY: usize = if LOOM { 2 } else { 32 };
 
     #[inline]

@@ -184,6 +184,8 @@ impl Semaphore {
     /// The number of queued requests.
     ///
     /// It was right at some moment during the call. Calls no waker, but may wait for a thread that edits the queue.
+    /// While it reads the queue, requests that are queued, cancelled or completed wait for it; a tight loop of such calls
+    /// delays them.
     ///
     /// # Examples
     /// ```

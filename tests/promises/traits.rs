@@ -177,3 +177,22 @@ sizes! {
     TryAcquireError:                  1;
     Elapsed:                          0;
 }
+
+/// A future that holds a guard of a value with a trait object in it. (With the value's type as a second parameter of the
+/// guard, the compiler could not prove this future to be Send.)
+#[test]
+fn a_future_that_holds_a_guard_of_trait_objects_is_send() {
+    type Task = Box<dyn FnOnce(&str) + Send>;
+
+    async fn push(tasks: &Mutex<Vec<Task>>, task: Task) {
+        let mut tasks = tasks.lock().await;
+        std::future::ready(()).await;
+        tasks.push(task);
+    }
+    fn require_send<T: Send>(value: T) -> T {
+        value
+    }
+    let tasks = Mutex::new(Vec::new());
+    futures_lite::future::block_on(require_send(push(&tasks, Box::new(|_| ()))));
+    assert_eq!(tasks.into_inner().len(), 1);
+}
