@@ -174,7 +174,7 @@ impl RawSemaphore {
             let waker = cloned.take().unwrap_or_else(|| waker.clone());
             let Some(mut queue) = self.try_lock_to_enqueue(state) else {
                 cloned = Some(waker);
-                self.queue.wait_for_state(State::is_editable);
+                self.queue.wait_for_editable();
                 continue;
             };
             if max_waiters.is_some_and(|max| queue.len() >= max) {

@@ -75,6 +75,13 @@ impl WaitQueue {
         }
     }
 
+    /// Waits until the queue may be locked to add a node.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn wait_for_editable(&self) {
+        self.wait_for_state(State::is_editable);
+    }
+
     /// Waits until a claimed node has its outcome and may be freed, and returns the outcome.
     pub(super) fn wait_for_outcome(&self, node: Enqueued<'_>) -> Outcome {
         let mut round = 0;
@@ -397,7 +404,10 @@ impl Claims {
         let outcome = ptr::without_provenance_mut(unlocked.outcome_flags());
         // SAFETY: the node is claimed by this thread, and not freed before its outcome is stored (N1, N3).
         let waker = unsafe {
-            self.first = next(node);
+            // The last claimed node leads nowhere.
+            if self.count > 0 {
+                self.first = next(node);
+            }
             let waker = take_waker(node);
             // ORDERING: Release, with the Acquire in `Enqueued::stored_outcome`. The last access to the node (N3).
             node::links(node).prev.store(outcome, Ordering::Release);
