@@ -85,7 +85,7 @@ impl Signal {
         // A permit is often released within a microsecond. The order of the requests does not change by this: the thread
         // that releases the permit grants it.
         // ORDERING: Relaxed: `take_wake` follows.
-        thread::spin_until(|| self.is_woken.load(Ordering::Relaxed));
+        thread::wait_briefly(0, || self.is_woken.load(Ordering::Relaxed));
         let mut has_parked = false;
         while !self.take_wake() {
             match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {

@@ -8,6 +8,8 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 
 use super::{Guard, Mutex, MutexHandle};
+#[cfg(feature = "std")]
+use crate::blocking::block_on;
 use crate::raw::{Progress, RawAcquire, RawHandle, RawSemaphore};
 
 /// The future of [`Mutex::lock_from`]: waits for the lock of the mutex that the handle `M` leads to.
@@ -53,6 +55,16 @@ impl<M: MutexHandle> LockFrom<M> {
     #[inline]
     pub(super) const fn new(handle: M) -> Self {
         Self { raw: RawAcquire::new(ToRaw(handle), 1) }
+    }
+
+    /// Blocks the current thread until the lock is granted.
+    #[cfg(feature = "std")]
+    pub(super) fn block(self) -> Guard<M> {
+        match self.raw.acquire_soon() {
+            // SAFETY: the guard holds the permit that was just acquired.
+            Ok((ToRaw(handle), _)) => unsafe { Guard::new(handle) },
+            Err(raw) => block_on(Self { raw }),
+        }
     }
 
     /// Whether the lock was granted and no poll has returned it yet. If this stays `true`, the task no longer polls the

@@ -149,6 +149,9 @@ impl<T: ?Sized> Mutex<T> {
     /// Waits for the lock, blocking the current thread. Threads and tasks wait in the same queue. In a task this blocks the
     /// executor's thread.
     ///
+    /// # Fairness
+    /// As for [`Semaphore::blocking_acquire`](crate::Semaphore::blocking_acquire).
+    ///
     /// # Examples
     /// ```
     /// let count = fairgate::Mutex::new(0);
@@ -161,7 +164,7 @@ impl<T: ?Sized> Mutex<T> {
     #[cfg(feature = "std")]
     #[doc(alias = "lock_blocking")]
     pub fn blocking_lock(&self) -> MutexGuard<'_, T> {
-        crate::blocking::block_on(self.lock())
+        self.lock().block()
     }
 
     /// Like [`lock`](Self::lock), with a guard that keeps any [`Handle`] to the mutex: an `Rc` for tasks that stay on one
@@ -244,7 +247,7 @@ impl<T: ?Sized> Mutex<T> {
     #[cfg(feature = "std")]
     #[doc(alias = "lock_arc_blocking")]
     pub fn blocking_lock_owned(self: Arc<Self>) -> OwnedMutexGuard<T> {
-        crate::blocking::block_on(self.lock_owned())
+        self.lock_owned().block()
     }
 }
 

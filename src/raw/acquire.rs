@@ -71,6 +71,16 @@ impl<H: RawHandle> RawAcquire<H> {
         (take_handle(&mut self.handle), self.node.min())
     }
 
+    /// Acquires without enqueueing, for a thread that blocks otherwise; returns the parts. The future was not polled yet.
+    #[cfg(feature = "std")]
+    #[inline]
+    pub(crate) fn acquire_soon(self) -> Result<(H, usize), Self> {
+        match &self.handle {
+            Some(handle) if handle.as_raw().acquire_soon(self.node.min()) => Ok(self.into_parts()),
+            _ => Err(self),
+        }
+    }
+
     pub(crate) fn progress(&self) -> Progress {
         match (&self.handle, self.node.enqueued()) {
             (None, _) => Progress::Completed,

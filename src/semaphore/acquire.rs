@@ -8,6 +8,8 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 
 use super::{Permit, Semaphore};
+#[cfg(feature = "std")]
+use crate::blocking::block_on;
 use crate::error::{AcquireError, BoundedAcquireError};
 use crate::handle::Handle;
 use crate::raw::{Progress, RawAcquire, Rejected};
@@ -47,6 +49,15 @@ impl<H: Handle<Target = Semaphore>> AcquireFrom<H> {
     pub(super) const fn new(handle: H, n: usize) -> Self {
         assert_can_be_met(n);
         Self { raw: RawAcquire::new(handle, n) }
+    }
+
+    /// Blocks the current thread until the permits are granted.
+    #[cfg(feature = "std")]
+    pub(super) fn block(self) -> Result<Permit<H>, AcquireError> {
+        match self.raw.acquire_soon() {
+            Ok((handle, n)) => Ok(Permit::new(handle, n)),
+            Err(raw) => block_on(Self { raw }),
+        }
     }
 
     /// Limits the length of the queue: if the request must wait, and `max_waiters` requests are already queued, it fails at

@@ -21,8 +21,6 @@ pub use self::permit::{Permit, SemaphorePermit};
 #[cfg(feature = "alloc")]
 pub use self::poll::PollSemaphore;
 #[cfg(feature = "std")]
-use crate::blocking::block_on;
-#[cfg(feature = "std")]
 use crate::error::AcquireError;
 use crate::error::TryAcquireError;
 use crate::handle::Handle;
@@ -477,7 +475,12 @@ impl Semaphore {
     /// [`acquire().blocking_timeout(limit)`](crate::TimeoutExt::blocking_timeout).
     ///
     /// In a task this blocks the executor's thread. If the permits are held by tasks that run only on that thread, it
-    /// deadlocks. Each thread allocates a waker in its first call, and nothing after that.
+    /// deadlocks. Each thread allocates a waker when it waits for the first time, and nothing after that.
+    ///
+    /// # Fairness
+    /// No queued request is overtaken. As long as none is queued, the thread first tries for a few microseconds to acquire
+    /// the permit without the queue, which costs less than to park the thread and to wake it. So of two threads that call
+    /// at nearly the same time, the later one may be first.
     ///
     /// # Errors
     /// Like [`acquire`](Self::acquire).
@@ -493,7 +496,7 @@ impl Semaphore {
     /// ```
     #[doc(alias = "acquire_blocking")]
     pub fn blocking_acquire(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
-        block_on(self.acquire())
+        self.acquire().block()
     }
 
     /// Like [`acquire_many`](Self::acquire_many), blocking the current thread.
@@ -505,7 +508,7 @@ impl Semaphore {
     /// Like [`acquire_many`](Self::acquire_many).
     #[track_caller]
     pub fn blocking_acquire_many(&self, n: usize) -> Result<SemaphorePermit<'_>, AcquireError> {
-        block_on(self.acquire_many(n))
+        self.acquire_many(n).block()
     }
 
     /// Like [`acquire_owned`](Self::acquire_owned), blocking the current thread.
@@ -514,7 +517,7 @@ impl Semaphore {
     /// Like [`acquire`](Self::acquire).
     #[doc(alias = "acquire_arc_blocking")]
     pub fn blocking_acquire_owned(self: Arc<Self>) -> Result<OwnedSemaphorePermit, AcquireError> {
-        block_on(self.acquire_owned())
+        self.acquire_owned().block()
     }
 
     /// Like [`acquire_many_owned`](Self::acquire_many_owned), blocking the current thread.
@@ -529,7 +532,7 @@ impl Semaphore {
         self: Arc<Self>,
         n: usize,
     ) -> Result<OwnedSemaphorePermit, AcquireError> {
-        block_on(self.acquire_many_owned(n))
+        self.acquire_many_owned(n).block()
     }
 }
 

@@ -15,17 +15,20 @@ pub(crate) mod thread {
     pub(crate) use std::thread::{Thread, current, park, park_timeout};
     pub(crate) use std::thread_local;
 
-    /// Spins until `is_done` returns `true`, but for no longer than parking a thread and waking it takes.
-    pub(crate) fn spin_until(is_done: impl Fn() -> bool) {
-        for _ in 0..SPINS {
+    /// Waits until `is_done` returns `true`, but no longer than parking a thread and waking it takes: spins, then yields `yields`
+    /// times to threads that have no core.
+    pub(crate) fn wait_briefly(yields: u32, mut is_done: impl FnMut() -> bool) {
+        for round in 0..super::SPIN_ROUNDS + yields {
             if is_done() {
                 return;
             }
-            core::hint::spin_loop();
+            if round < super::SPIN_ROUNDS {
+                super::spin(round);
+            } else {
+                std::thread::yield_now();
+            }
         }
     }
-
-    const SPINS: u32 = 1000;
 }
 
 /// [`core::cell::UnsafeCell`] with loom's interface, which lets loom check each access.
@@ -104,7 +107,7 @@ impl Backoff {
     pub(crate) fn wait(&self, round: u32, _is_blocked: impl FnOnce() -> bool) {
         match round % (SPIN_ROUNDS + 1) {
             SPIN_ROUNDS => rest(),
-            spin => (0..1 << spin).for_each(|_| core::hint::spin_loop()),
+            round => spin(round),
         }
     }
 
@@ -116,6 +119,11 @@ impl Backoff {
 /// About a microsecond in all: the other thread needs less, unless it has been descheduled.
 const SPIN_ROUNDS: u32 = 6;
 
+/// Twice as long as in the round before.
+fn spin(round: u32) {
+    (0..1 << round).for_each(|_| core::hint::spin_loop());
+}
+
 /// Sleeps as briefly as the system allows. Yielding instead would not let a thread of lower priority run, and a thread that
 /// spins or yields for long uses up its time slice and then waits for many others.
 #[cfg(feature = "std")]
@@ -125,7 +133,7 @@ fn rest() {
 
 #[cfg(not(feature = "std"))]
 fn rest() {
-    (0..1 << SPIN_ROUNDS).for_each(|_| core::hint::spin_loop());
+    spin(SPIN_ROUNDS);
 }
 
 #[cfg(all(test, feature = "std", target_os = "linux"))]

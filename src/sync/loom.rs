@@ -199,6 +199,6 @@ pub(crate) mod thread {
         loom::thread::yield_now();
     }
 
-    /// Loom would try every number of spins: does not spin.
-    pub(crate) fn spin_until(_is_done: impl Fn() -> bool) {}
+    /// Loom would try every number of rounds: does not wait.
+    pub(crate) fn wait_briefly(_yields: u32, _is_done: impl FnMut() -> bool) {}
 }

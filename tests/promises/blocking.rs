@@ -13,7 +13,7 @@ use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use fairgate::{Acquire, Mutex, Semaphore, TimeoutExt};
-use futures_lite::future::{block_on, yield_now};
+use futures_lite::future::{block_on, poll_once, yield_now};
 use tokio::runtime;
 
 use crate::common::source::{NewSource, SemaphoreSource, SyncSource, for_each_source};
@@ -57,6 +57,30 @@ fn blocked_threads_and_tasks_share_one_queue<S: SemaphoreSource + SyncSource>() 
     // Two waiters that are granted together record themselves in any order.
     order.chunks_mut(4).for_each(|four| four[..2].sort_unstable());
     assert_eq!(order, [0, 1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(source.counts(), (2, 0));
+}
+
+/// P03: a thread that is about to block took the permit that a queued request waits for.
+fn a_blocking_acquire_does_not_overtake_a_queued_request<S: SemaphoreSource + SyncSource>() {
+    let source = S::with_permits(1);
+    let mut large = Box::pin(source.acquire(Request::Exactly(2)));
+    assert!(block_on(poll_once(large.as_mut())).is_none());
+    let is_acquired = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let _permit = source.blocking_acquire().unwrap();
+            is_acquired.store(true, SeqCst);
+        });
+        while source.waiters() < 2 && !is_acquired.load(SeqCst) {
+            thread::yield_now();
+        }
+        assert!(!is_acquired.load(SeqCst), "the thread has overtaken the queued request");
+        source.add(1);
+        let permits = block_on(large).unwrap();
+        assert!(!is_acquired.load(SeqCst), "the queued request has its permits, and the thread is next");
+        drop(permits);
+    });
+    assert!(is_acquired.into_inner());
     assert_eq!(source.counts(), (2, 0));
 }
 
@@ -533,6 +557,7 @@ for_each_source! {
         a_blocking_timeout_of_zero_acquires_what_is_available;
     semaphores:
         blocked_threads_and_tasks_share_one_queue,
+        a_blocking_acquire_does_not_overtake_a_queued_request,
         a_blocking_timeout_that_races_with_a_grant_counts_the_permit_once,
         a_spurious_unpark_does_not_end_a_blocking_acquire,
 }
