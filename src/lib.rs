@@ -57,23 +57,44 @@ mod semaphore;
 mod sync;
 mod timeout;
 
-/// Pages about the crate.
 #[cfg(doc)]
 pub mod guide {
+    //! Pages about the crate, which are also in the folder `docs/` of the repository.
+    //!
+    //! * [`lesson`]: what a semaphore is good for, with programs to run. For readers who never used one.
+    //! * [`migrating`]: from tokio, async-lock or Python's asyncio.
+    //! * [`cookbook`]: policies built from the semaphore, each with a tested bound.
+    //! * [`performance`]: measurements beside other crates, and what FIFO order costs.
+    //! * [`targets`]: targets and executors, interrupt handlers and priorities.
+    //! * [`pitfalls`]: faults of other semaphores, and the tests that show that this crate does not have them.
+    //! * [`design`]: how the semaphore works.
+
+    // A link name that is defined twice leads to the first definition. A page defines its links at its end, for readers of
+    // the repository. The definitions that are included before the page are for these docs: modules, and pictures as data
+    // URLs. They are left out of the doc tests, whose names then say the line of the page.
+
     // Its code is tested in the package `fairgate-cookbook`, with the crates that it needs.
     #[cfg(not(doctest))]
     #[doc = include_str!("../docs/cookbook.md")]
     pub mod cookbook {}
     #[doc = include_str!("../docs/design.md")]
     pub mod design {}
+    #[cfg_attr(not(doctest), doc = "[performance]: performance")]
+    #[cfg_attr(not(doctest), doc = include_str!("../docs/pictures/embedded.md"))]
+    #[doc = include_str!("../docs/lesson.md")]
+    pub mod lesson {}
     #[doc = include_str!("../docs/migrating.md")]
     pub mod migrating {}
+    #[doc = include_str!("../docs/pictures/embedded.md")]
+    #[doc = include_str!("../docs/performance.md")]
+    pub mod performance {}
+    #[doc = include_str!("../docs/pitfalls.md")]
+    pub mod pitfalls {}
+    #[doc = include_str!("../docs/targets.md")]
+    pub mod targets {}
 }
 
-// The code in these pages is tested like that in the sources.
-#[cfg(doctest)]
-#[doc = include_str!("../docs/lesson.md")]
-mod lesson {}
+// The code in the README is tested like that in the sources.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}
