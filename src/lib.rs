@@ -17,6 +17,8 @@
 //! # });
 //! ```
 //!
+//! [`Semaphore`] documents the order, cancel safety, memory ordering, and what wakers may do.
+//!
 //! # Choosing an API
 //!
 //! | need | use |
@@ -25,17 +27,23 @@
 //! | no waiting | [`Semaphore::try_acquire`], [`Semaphore::try_acquire_up_to`] |
 //! | all available permits, up to a maximum | [`AcquireFrom::up_to`] |
 //! | to fail instead of waiting in a long queue | [`AcquireFrom::bounded`] |
-//! | a permit that moves into a spawned task | `Semaphore::acquire_owned` |
+#![cfg_attr(feature = "alloc", doc = "| a permit for a spawned task | [`Semaphore::acquire_owned`] |")]
 //! | a permit with an `Rc` or a pointer of your own | [`Semaphore::acquire_from`] |
-//! | to wait with a thread | `Semaphore::blocking_acquire` |
+#![cfg_attr(feature = "std", doc = "| to block a thread | [`Semaphore::blocking_acquire`] |")]
 //! | a time limit | [`with_timeout`], [`TimeoutExt`] |
 //! | to change the limit while permits are held | [`Semaphore::resize`], [`Semaphore::reduce_permits`] |
 //! | exclusive access to a value | [`Mutex`] |
-//! | `poll_ready` by hand | `PollSemaphore` |
+#![cfg_attr(feature = "alloc", doc = "| a request in `poll_ready` | [`PollSemaphore`] |")]
+//!
+//! # Guide
+//!
+//! The module [`guide`] has a lesson for readers who never used a semaphore, pages for migrating from other crates, a
+//! cookbook of policies, and pages on performance, targets and the design.
 //!
 //! # Features
 //!
-//! * `std` (default): the blocking methods; threads that wait for the queue lock sleep.
+//! * `std` (default): the blocking methods. A thread that waits for the queue lock sleeps; without `std` it spins, which
+//!   restricts [interrupt handlers and priorities](guide::targets#interrupt-handlers-and-priorities).
 //! * `alloc` (with `std`): permits and guards that hold an `Arc` or `Rc`, and `PollSemaphore`.
 //! * `async-io`: `TimeoutExt::timeout(Duration)`.
 //! * `portable-atomic`: targets without compare-and-swap.
