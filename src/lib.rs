@@ -85,6 +85,7 @@ pub mod guide {
     #[cfg(not(doctest))]
     #[doc = include_str!("../docs/cookbook.md")]
     pub mod cookbook {}
+    #[cfg_attr(not(doctest), doc = "[lesson]: lesson\n[performance]: performance")]
     #[doc = include_str!("../docs/design.md")]
     pub mod design {}
     #[cfg_attr(not(doctest), doc = "[performance]: performance")]
