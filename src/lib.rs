@@ -37,8 +37,8 @@
 //!
 //! # Guide
 //!
-//! The module [`guide`] has a lesson for readers who never used a semaphore, pages for migrating from other crates, a
-//! cookbook of policies, and pages on performance, targets and the design.
+//! The module [`guide`] has a lesson about semaphores, a page on migrating from other crates, a cookbook of policies,
+//! and pages on performance, targets, pitfalls and the design.
 //!
 //! # Features
 //!
@@ -69,7 +69,7 @@ mod timeout;
 pub mod guide {
     //! Pages about the crate, which are also in the folder `docs/` of the repository.
     //!
-    //! * [`lesson`]: what a semaphore is good for, with programs to run. For readers who never used one.
+    //! * [`lesson`]: what a semaphore is good for, from the start, with programs to run.
     //! * [`migrating`]: from tokio, async-lock or Python's asyncio.
     //! * [`cookbook`]: policies built from the semaphore, each with a tested bound.
     //! * [`performance`]: measurements beside other crates, and what FIFO order costs.
@@ -79,7 +79,7 @@ pub mod guide {
 
     // A link name that is defined twice leads to the first definition. A page defines its links at its end, for readers of
     // the repository. The definitions that are included before the page are for these docs: modules, and pictures as data
-    // URLs. They are left out of the doc tests, whose names then say the line of the page.
+    // URLs. The doc tests leave them out, so that the name of a test contains the line number on the page.
 
     // Its code is tested in the package `fairgate-cookbook`, with the crates that it needs.
     #[cfg(not(doctest))]
