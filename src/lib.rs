@@ -17,6 +17,8 @@
 //! # });
 //! ```
 //!
+//! [`Semaphore`] documents the order, cancel safety, memory ordering, and what wakers may do.
+//!
 //! # Choosing an API
 //!
 //! | need | use |
@@ -25,17 +27,23 @@
 //! | no waiting | [`Semaphore::try_acquire`], [`Semaphore::try_acquire_up_to`] |
 //! | all available permits, up to a maximum | [`AcquireFrom::up_to`] |
 //! | to fail instead of waiting in a long queue | [`AcquireFrom::bounded`] |
-//! | a permit that moves into a spawned task | `Semaphore::acquire_owned` |
+#![cfg_attr(feature = "alloc", doc = "| a permit for a spawned task | [`Semaphore::acquire_owned`] |")]
 //! | a permit with an `Rc` or a pointer of your own | [`Semaphore::acquire_from`] |
-//! | to wait with a thread | `Semaphore::blocking_acquire` |
+#![cfg_attr(feature = "std", doc = "| to block a thread | [`Semaphore::blocking_acquire`] |")]
 //! | a time limit | [`with_timeout`], [`TimeoutExt`] |
 //! | to change the limit while permits are held | [`Semaphore::resize`], [`Semaphore::reduce_permits`] |
 //! | exclusive access to a value | [`Mutex`] |
-//! | `poll_ready` by hand | `PollSemaphore` |
+#![cfg_attr(feature = "alloc", doc = "| a request in `poll_ready` | [`PollSemaphore`] |")]
+//!
+//! # Guide
+//!
+//! The module [`guide`] has a lesson about semaphores, a page on migrating from other crates, a cookbook of policies,
+//! and pages on performance, targets, pitfalls and the design.
 //!
 //! # Features
 //!
-//! * `std` (default): the blocking methods; threads that wait for the queue lock sleep.
+//! * `std` (default): the blocking methods. A thread that waits for the queue lock sleeps; without `std` it spins, which
+//!   restricts [interrupt handlers and priorities](guide::targets#interrupt-handlers-and-priorities).
 //! * `alloc` (with `std`): permits and guards that hold an `Arc` or `Rc`, and `PollSemaphore`.
 //! * `async-io`: `TimeoutExt::timeout(Duration)`.
 //! * `portable-atomic`: targets without compare-and-swap.
@@ -57,23 +65,45 @@ mod semaphore;
 mod sync;
 mod timeout;
 
-/// Pages about the crate.
 #[cfg(doc)]
 pub mod guide {
+    //! Pages about the crate, which are also in the folder `docs/` of the repository.
+    //!
+    //! * [`lesson`]: what a semaphore is good for, from the start, with programs to run.
+    //! * [`migrating`]: from tokio, async-lock or Python's asyncio.
+    //! * [`cookbook`]: policies built from the semaphore, each with a tested bound.
+    //! * [`performance`]: measurements beside other crates, and what FIFO order costs.
+    //! * [`targets`]: targets and executors, interrupt handlers and priorities.
+    //! * [`pitfalls`]: faults of other semaphores, and the tests that show that this crate does not have them.
+    //! * [`design`]: how the semaphore works.
+
+    // A link name that is defined twice leads to the first definition. A page defines its links at its end, for readers of
+    // the repository. The definitions that are included before the page are for these docs: modules, and pictures as data
+    // URLs. The doc tests leave them out, so that the name of a test contains the line number on the page.
+
     // Its code is tested in the package `fairgate-cookbook`, with the crates that it needs.
     #[cfg(not(doctest))]
     #[doc = include_str!("../docs/cookbook.md")]
     pub mod cookbook {}
+    #[cfg_attr(not(doctest), doc = "[lesson]: lesson\n[performance]: performance")]
     #[doc = include_str!("../docs/design.md")]
     pub mod design {}
+    #[cfg_attr(not(doctest), doc = "[performance]: performance")]
+    #[cfg_attr(not(doctest), doc = include_str!("../docs/pictures/embedded.md"))]
+    #[doc = include_str!("../docs/lesson.md")]
+    pub mod lesson {}
     #[doc = include_str!("../docs/migrating.md")]
     pub mod migrating {}
+    #[doc = include_str!("../docs/pictures/embedded.md")]
+    #[doc = include_str!("../docs/performance.md")]
+    pub mod performance {}
+    #[doc = include_str!("../docs/pitfalls.md")]
+    pub mod pitfalls {}
+    #[doc = include_str!("../docs/targets.md")]
+    pub mod targets {}
 }
 
-// The code in these pages is tested like that in the sources.
-#[cfg(doctest)]
-#[doc = include_str!("../docs/lesson.md")]
-mod lesson {}
+// The code in the README is tested like that in the sources.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 mod readme {}

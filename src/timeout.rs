@@ -12,10 +12,16 @@ use crate::error::Elapsed;
 
 /// Runs `future` until `deadline` completes. The deadline is any future: a timer of your executor, or a shutdown signal.
 ///
-/// **The future comes first, the deadline second.** `tokio::time::timeout` and `embassy_time::with_timeout` have the
-/// opposite order, with a duration first. If both arguments are futures, swapped arguments compile: then the call
-/// returns the *timer's* output, or [`Elapsed`] as soon as the work is done.
+/// # Arguments
+/// 1. `future`: the work, or the wait for a permit. Anything that `.await` accepts.
+/// 2. `deadline`: a future that completes when the time is up, such as `smol::Timer::after(duration)`,
+///    `tokio::time::sleep(duration)` or `embassy_time::Timer::after(duration)`. Its output is dropped.
 ///
+/// **The future comes first, the deadline second.** `tokio::time::timeout` and `embassy_time::with_timeout` have the
+/// opposite order, with a duration first. A duration in either place does not compile. **Two futures in the wrong order
+/// do: then the call returns [`Elapsed`] when the work is done, and the timer's output when the time is up.**
+///
+/// # Which of the two wins
 /// The future is polled before the deadline. So if both are ready, the result wins, and a deadline that is ready from the
 /// start still lets a future complete that is ready at once. If the deadline completes first, the future is dropped
 /// *before* [`Elapsed`] is returned: an expired adapter that is still alive is not queued and holds no permit.
@@ -61,32 +67,35 @@ use crate::error::Elapsed;
 #[doc(alias = "wait_for")]
 #[doc(alias = "timeout")]
 #[doc(alias = "timeout_at")]
-pub fn with_timeout<F, D>(future: F, deadline: D) -> WithTimeout<F::IntoFuture, D::IntoFuture>
+pub fn with_timeout<F, D>(future: F, deadline: D) -> WithTimeout<F::IntoFuture, D>
 where
     F: IntoFuture,
     D: Deadline,
 {
-    WithTimeout { future: Some(future.into_future()), deadline: deadline.into_future() }
+    WithTimeout { future: Some(future.into_future()), deadline }
 }
 
-/// A future that ends another one when it completes. Implemented for everything that can be turned into a future.
+/// A future that ends another one when it completes. Implemented for every future.
+// A trait of its own for the sake of its message. The bound is `Future`, not `IntoFuture`: for a type that is neither, the
+// compiler names the innermost bound that fails, which would be that of the standard library.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a deadline: it cannot be turned into a future",
-    label = "the second argument must be a future, such as a timer",
+    message = "`{Self}` is not a deadline: a deadline is a future",
+    label = "the deadline must be a future, such as a timer",
     note = "pass a timer of your executor, for example `smol::Timer::after(duration)` or `tokio::time::sleep(duration)`",
     note = "with the feature `async-io`, `future.timeout(duration)` needs no timer"
 )]
-pub trait Deadline: IntoFuture {}
+pub trait Deadline: Future {}
 
 #[diagnostic::do_not_recommend]
-impl<D: IntoFuture> Deadline for D {}
+impl<D: Future> Deadline for D {}
 
 /// [`with_timeout`] and its variants as methods of every future.
 ///
-/// `embassy_time` has a trait with a method `with_timeout`, too, which takes a duration. Where both traits are imported, the
-/// call is ambiguous: import only one of them, or call the function [`with_timeout`].
+/// **Not together with `embassy_time::WithTimeout`**, a trait with a method of the same name that takes a duration. Where both
+/// traits are imported, `future.with_timeout(..)` does not compile: the error is E0034, "multiple applicable items in scope".
+/// Import one of them only, or call the function: `fairgate::with_timeout(future, embassy_time::Timer::after(duration))`.
 pub trait TimeoutExt: Future + Sized {
-    /// [`with_timeout`] as a method.
+    /// [`with_timeout`] as a method: `self` is the future that is limited, and `deadline` the future that ends it.
     ///
     /// # Examples
     /// ```
@@ -98,7 +107,7 @@ pub trait TimeoutExt: Future + Sized {
     /// assert!(pending::<()>().with_timeout(ready(())).await.is_err());
     /// # });
     /// ```
-    fn with_timeout<D: Deadline>(self, deadline: D) -> WithTimeout<Self, D::IntoFuture> {
+    fn with_timeout<D: Deadline>(self, deadline: D) -> WithTimeout<Self, D> {
         with_timeout(self, deadline)
     }
 
@@ -170,7 +179,7 @@ pub struct WithTimeout<F, D> {
     deadline: D,
 }
 
-impl<F: Future, D: Future> Future for WithTimeout<F, D> {
+impl<F: Future, D: Deadline> Future for WithTimeout<F, D> {
     type Output = Result<F::Output, Elapsed>;
 
     #[inline]

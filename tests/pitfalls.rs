@@ -1,4 +1,4 @@
-//! `docs/pitfalls.md` names tests that exist, and tests cite rows that exist.
+//! `docs/pitfalls.md` names tests that exist, and tests cite items that exist.
 #![cfg(not(miri))]
 
 use std::collections::BTreeSet;
@@ -19,6 +19,11 @@ fn source(name: &str) -> PathBuf {
     repository(if name.contains('/') { name.into() } else { Path::new("tests/promises").join(name) })
 }
 
+/// The items of the page, from the digits of their numbers to the next item or section.
+fn items(page: &str) -> impl Iterator<Item = &str> {
+    page.split("\n* **P").skip(1).map(|item| item.split("\n## ").next().unwrap())
+}
+
 /// The words that look like `P01`.
 fn numbers(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric());
@@ -29,23 +34,22 @@ fn numbers(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_page_has_one_row_for_each_number() {
+fn the_page_has_one_item_for_each_number() {
     let page = page();
-    let mut rows: Vec<_> =
-        page.lines().filter_map(|line| line.strip_prefix("| P")).map(|row| &row[..2]).collect();
-    rows.sort_unstable();
+    let mut numbers: Vec<_> = items(&page).map(|item| &item[..2]).collect();
+    numbers.sort_unstable();
     let expected: Vec<_> = (1..=33).map(|number| format!("{number:02}")).collect();
-    assert_eq!(rows, expected);
+    assert_eq!(numbers, expected);
 }
 
 #[test]
 fn every_file_and_test_that_the_page_names_exists() {
     let page = page();
     let mut tests = 0;
-    for row in page.lines().filter(|line| line.starts_with("| P")) {
-        let cell = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
+    for item in items(&page) {
+        let (_, named) = item.split_once("* *Tests:*").unwrap_or_else(|| panic!("no tests: {item}"));
         let mut file = None;
-        for name in cell.split('`').skip(1).step_by(2) {
+        for name in named.split('`').skip(1).step_by(2) {
             if name.contains('.') {
                 file = Some(
                     fs::read_to_string(source(name)).unwrap_or_else(|error| panic!("{name}: {error}")),
@@ -57,17 +61,17 @@ fn every_file_and_test_that_the_page_names_exists() {
                 tests += 1;
             }
         }
-        assert!(file.is_some(), "no file in the row: {row}");
+        assert!(file.is_some(), "no file: {item}");
     }
     assert!(tests > 60, "{tests} tests are named");
 }
 
 #[test]
-fn tests_cite_rows_that_exist() {
-    let rows = numbers(&page());
+fn tests_cite_items_that_exist() {
+    let items = numbers(&page());
     for file in fs::read_dir(repository("tests/promises")).unwrap() {
         let path = file.unwrap().path();
         let cited = numbers(&fs::read_to_string(&path).unwrap());
-        assert!(cited.is_subset(&rows), "{}: {:?}", path.display(), &cited - &rows);
+        assert!(cited.is_subset(&items), "{}: {:?}", path.display(), &cited - &items);
     }
 }

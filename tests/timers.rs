@@ -264,9 +264,9 @@ fn adapters_nest_and_the_first_deadline_to_expire_decides() {
     assert_eq!(semaphore.waiters(), 0);
 }
 
-/// The deadline and the future may be any `IntoFuture`, also one of a boxed future.
+/// The future may be any `IntoFuture`. The deadline has to be a future, which may be boxed.
 #[test]
-fn any_into_future_is_a_deadline() {
+fn the_future_may_be_any_into_future() {
     struct IntoReady;
 
     impl IntoFuture for IntoReady {
@@ -278,6 +278,6 @@ fn any_into_future_is_a_deadline() {
         }
     }
 
-    assert!(block_on(with_timeout(pending::<()>(), IntoReady)).is_err());
+    assert!(block_on(with_timeout(pending::<()>(), IntoReady.into_future())).is_err());
     assert!(block_on(with_timeout(IntoReady, pending::<()>())).is_ok());
 }

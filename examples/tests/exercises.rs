@@ -1,7 +1,7 @@
 //! The solutions to the exercises in docs/lesson.md.
 
 use std::cell::Cell;
-use std::future::{IntoFuture, pending, ready};
+use std::future::{pending, ready};
 use std::pin::pin;
 
 use fairgate::{BoundedAcquireError, Semaphore, SemaphorePermit, TryAcquireError, with_timeout};
@@ -25,7 +25,7 @@ fn exercise_1_which_is_next() {
     assert_eq!(granted, [0, 0, 1, 2, 3]);
 }
 
-async fn acquire_within(semaphore: &Semaphore, limit: impl IntoFuture) -> Option<SemaphorePermit<'_>> {
+async fn acquire_within(semaphore: &Semaphore, limit: impl Future) -> Option<SemaphorePermit<'_>> {
     with_timeout(semaphore.acquire(), limit).await.ok()?.ok()
 }
 

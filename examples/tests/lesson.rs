@@ -50,7 +50,9 @@ fn every_example_and_picture_is_in_the_lesson() {
             lesson.contains(&format!("cargo run --example {example}")),
             "{example} is not in the lesson"
         );
-        assert!(lesson.contains(&format!("(pictures/{example}.svg)")), "{example} has no picture");
+        for part in [format!("][{example}]\n"), format!("\n[{example}]: pictures/{example}.svg\n")] {
+            assert!(lesson.contains(&part), "{example} has no picture: {part:?} is missing");
+        }
     }
     let heading = |line: &str| {
         Some(line.strip_prefix("## ")?.to_lowercase().replace(' ', "-").replace([':', ',', '?'], ""))
