@@ -28,7 +28,7 @@ mod tests {
 
     use super::*;
 
-    /// The bound: a writer waits only for the readers before it, and later readers wait for at most one writer.
+    /// The bound: a writer waits only for the readers and writers before it.
     #[test]
     fn a_writer_is_alone_and_is_not_starved_by_readers() {
         let lock = ReadersAndWriter::new(1000);
