@@ -39,7 +39,8 @@ pub struct LockFrom<M: MutexHandle> {
 /// A handle to a mutex, used as a handle to the semaphore of the mutex.
 struct ToRaw<M>(M);
 
-impl<M: MutexHandle> RawHandle for ToRaw<M> {
+// SAFETY: `Handle` and `MutexHandle` promise the same of the mutex that contains the `RawSemaphore`.
+unsafe impl<M: MutexHandle> RawHandle for ToRaw<M> {
     #[inline]
     fn as_raw(&self) -> &RawSemaphore {
         &self.0.as_mutex().raw

@@ -97,7 +97,9 @@ pub struct Semaphore {
     raw: RawSemaphore,
 }
 
-impl<H: Handle<Target = Semaphore>> RawHandle for H {
+// SAFETY: `Handle` promises the same of the semaphore that contains the `RawSemaphore`.
+#[allow(unsafe_code)]
+unsafe impl<H: Handle<Target = Semaphore>> RawHandle for H {
     #[inline]
     fn as_raw(&self) -> &RawSemaphore {
         &self.raw
