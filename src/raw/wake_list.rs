@@ -8,7 +8,6 @@ use core::task::Waker;
 
 use crate::sync::LOOM;
 
-
 const _: () = assert!(WakeList::CAPACITY >= 2);
 
 /// A list of at most [`CAPACITY`](Self::CAPACITY) wakers.
