@@ -30,7 +30,7 @@
 //!   grants leave the word (F5). So a request that finds QUEUED set is behind another request whose grant is not visible
 //!   yet.
 //! * **F3** Whenever the queue is unlocked, the request at the front cannot complete with the permits in the word, or a thread
-//!   is about to examine the front: one that has just added permits, or one that has more requests to serve than fit into
+//!   is about to examine the front: a thread that has just added permits, or one with more requests to serve than fit into
 //!   one [`WakeList`]. *No lost wake-up.* Only [`RawSemaphore::unlock`] and [`claim_and_unlock`] unlock the queue, and both
 //!   examine the front first.
 //! * **F4** Wakers are cloned, called and dropped by a thread that does not hold the queue lock and has stored the outcomes
