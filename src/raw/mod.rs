@@ -80,8 +80,9 @@ pub(crate) unsafe trait RawHandle {
     fn as_raw(&self) -> &RawSemaphore;
 }
 
-/// How often a thread yields before it enqueues its request and blocks. Measured with more threads than cores: without it
-/// the threads take the core of the one that has the permit, and each release has to wake a parked thread.
+/// How often a thread yields before it enqueues its request and blocks. Measured with more threads than cores: without the
+/// yields, waiting threads occupy the core that the holder of the permit needs, and each release has to wake a parked
+/// thread.
 #[cfg(feature = "std")]
 const YIELDS: u32 = 16;
 
@@ -126,9 +127,9 @@ impl RawSemaphore {
         }
     }
 
-    /// Takes `n` permits if they become available within a few microseconds, in which no request is queued. For threads that
-    /// are about to block: most often this costs less than parking the thread and waking it.
-    // FAIRNESS: no queued request is overtaken (F1). The thread itself is not queued yet, so another one may be faster.
+    /// Takes `n` permits if they become available within a few microseconds and no request is queued before that. For threads
+    /// that are about to block: this usually costs less than to park the thread and to wake it.
+    // FAIRNESS: no queued request is overtaken (F1). This thread is not queued yet, so another request may be granted first.
     #[cfg(feature = "std")]
     #[inline]
     pub(crate) fn acquire_soon(&self, n: usize) -> bool {
