@@ -25,8 +25,8 @@
 //! * **N3 (claimed)** The lock holder claims a node: it removes the node from the front and stores `CLAIMED`. From then on
 //!   only the claiming thread writes the node, until its last access, which is the store of the outcome. Before that store,
 //!   other threads only read: the owner, and threads with a shared reference to the future, load `prev`; the owner compares
-//!   wakers (N4); and a thread that peeks reads the fields of N6. After that store, only the owner accesses the node, and
-//!   the threads of N6.
+//!   wakers (N4); and a thread that peeks reads the fields of N6. After that store, the owner has the node to itself, except
+//!   that threads with a shared reference to the future, and the threads of N6, may read it.
 //! * **N4 (waker)** A queued node holds a waker. A claimed node holds it until the claiming thread moves it out, just before
 //!   it stores the outcome. Only the owner writes the field, and only under the queue lock. Moving the waker out copies its
 //!   bytes and leaves them in place, so the owner may still compare them with another waker. It reads two pointers and
