@@ -61,8 +61,9 @@ use crate::sync::const_fn;
 /// # Wakers
 /// Wakers are cloned, called and dropped without a lock, so a waker may call any method of the same semaphore. If a waker
 /// panics, no permit is lost, and the other wakers are called before the panic resumes. Without the feature `std` a
-/// second panic among them aborts the process, because no panic can be caught there. A waker whose destructor panics while
-/// another one's panic unwinds aborts the process as well.
+/// second panic among them aborts the process, because no panic can be caught there. As everywhere in Rust, a panic out of a
+/// destructor that runs because of another panic aborts the process: so does a waker that panics while it is called by a
+/// permit that is dropped during unwinding, and a waker whose own destructor panics then.
 ///
 /// A waker may drop a task that holds permits or waits for them, and that calls the next waker, and so on. Such a chain
 /// recurses: a stack of 2 MiB is enough for a chain of 500 tasks.
