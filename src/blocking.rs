@@ -45,8 +45,8 @@ fn block_until<F: Future>(future: F, deadline: Option<Instant>) -> Option<F::Out
         has_parked |= signal.wait_until(deadline);
     };
     if has_parked {
-        // Parking may have consumed an unpark token that was meant for other code on this thread, such as an outer `block_on`.
-        // An additional token only causes a spurious wake-up.
+        // Parking may have consumed an unpark token that was meant for other code on this thread, such as an outer
+        // `block_on`. An additional token only causes a spurious wake-up.
         signal.thread.unpark();
     }
     signal.keep_for_next_call();

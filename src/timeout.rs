@@ -91,9 +91,10 @@ impl<D: Future> Deadline for D {}
 
 /// [`with_timeout`] and its variants as methods of every future.
 ///
-/// **Do not import `embassy_time::WithTimeout` together with this trait**: its method of the same name takes a duration. Where
-/// both traits are imported, `future.with_timeout(..)` does not compile: the error is E0034, "multiple applicable items in scope".
-/// Import one of them only, or call the function: `fairgate::with_timeout(future, embassy_time::Timer::after(duration))`.
+/// **Do not import `embassy_time::WithTimeout` together with this trait**: its method of the same name takes a
+/// duration. Where both traits are imported, `future.with_timeout(..)` does not compile: the error is E0034, "multiple
+/// applicable items in scope". Import one of them only, or call the function:
+/// `fairgate::with_timeout(future, embassy_time::Timer::after(duration))`.
 pub trait TimeoutExt: Future + Sized {
     /// [`with_timeout`] as a method: `self` is the future that is limited, and `deadline` the future that ends it.
     ///

@@ -274,8 +274,8 @@ impl<T> From<T> for Mutex<T> {
     }
 }
 
-/// Shows the value, or `<locked>`. Formatting locks the mutex with [`try_lock`](Mutex::try_lock). Unlocking it afterwards may
-/// call the waker of a request that was queued in between.
+/// Shows the value, or `<locked>`. Formatting locks the mutex with [`try_lock`](Mutex::try_lock). Unlocking it
+/// afterwards may call the waker of a request that was queued in between.
 impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Mutex");

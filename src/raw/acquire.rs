@@ -193,8 +193,8 @@ impl RawSemaphore {
                 self.unlock(queue);
                 return Poll::Ready(Err(Rejected::QueueFull));
             }
-            // SAFETY: the node is new, this thread polls its future, and dropping the future removes the node or waits for its
-            // outcome (A2).
+            // SAFETY: the node is new, this thread polls its future, and dropping the future removes the node or waits
+            // for its outcome (A2).
             let enqueued = unsafe { queue.push_back(node, request.max, waker) };
             self.unlock(queue);
             return self.poll_outcome(enqueued);
@@ -230,8 +230,8 @@ impl RawSemaphore {
         }
     }
 
-    /// Gives a queued node another waker. If the node was claimed, the claiming thread calls the old waker, so this waits for
-    /// the outcome and returns it.
+    /// Gives a queued node another waker. If the node was claimed, the claiming thread calls the old waker, so this
+    /// waits for the outcome and returns it.
     ///
     /// # Safety
     /// The node was enqueued in the queue of this semaphore, and the caller is its owner.
@@ -242,7 +242,8 @@ impl RawSemaphore {
         enqueued: Enqueued<'_>,
         waker: &Waker,
     ) -> Poll<Result<usize, Rejected>> {
-        // Cloning is foreign code, so the waker is cloned before the queue is locked (F4). If that panics, nothing has changed.
+        // Cloning is foreign code, so the waker is cloned before the queue is locked (F4). If that panics, nothing has
+        // changed.
         let waker = waker.clone();
         if let Some(mut queue) = self.queue.lock() {
             // SAFETY: guaranteed by the caller.
@@ -251,7 +252,8 @@ impl RawSemaphore {
             if replaced.is_ok() {
                 return self.poll_outcome(enqueued);
             }
-            // `replaced` holds the waker that is not needed. Dropping it is foreign code, so the queue is unlocked first (F4).
+            // `replaced` holds the waker that is not needed. Dropping it is foreign code, so the queue is unlocked
+            // first (F4).
         }
         self.finish((self.queue.wait_for_outcome(enqueued), false))
     }

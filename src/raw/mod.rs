@@ -2,10 +2,11 @@
 //! The algorithm of the semaphore. [`Semaphore`](crate::Semaphore) and [`Mutex`](crate::Mutex) are thin layers on top of
 //! [`RawSemaphore`]; nothing in this folder knows them.
 //!
-//! Why not an atomic counter and a list of wakers? A release would then wake a task, which has to compete for the permit
-//! with all other tasks: the order is lost, and if the task that was woken is cancelled, the wake-up may be lost, too. Here a
-//! release *grants* permits to the request at the front of the queue, and the request owns them before its task runs. The
-//! price is a protocol between threads that edit the queue and threads that only change the number of permits.
+//! Why not an atomic counter and a list of wakers? A release would then wake a task, which has to compete for the
+//! permit with all other tasks: the order is lost, and if the task that was woken is cancelled, the wake-up may be
+//! lost, too. Here a release *grants* permits to the request at the front of the queue, and the request owns them
+//! before its task runs. The price is a protocol between threads that edit the queue and threads that only change the
+//! number of permits.
 //!
 //! The number of permits is in the state word, together with four flags (`state.rs`). The queue is a list of nodes
 //! (`queue.rs`). A request goes through these states:
@@ -29,10 +30,10 @@
 //!   the step that locks the queue, and clears it in the step that unlocks an empty one, in which the permits of the last
 //!   grants leave the word (F5). So a request that finds QUEUED set is behind another request whose grant is not visible
 //!   yet.
-//! * **F3** Whenever the queue is unlocked, the request at the front cannot complete with the permits in the word, or a thread
-//!   is about to examine the front: a thread that has just added permits, or one with more requests to serve than fit into
-//!   one [`WakeList`]. *No lost wake-up.* Only [`RawSemaphore::unlock`] and [`claim_and_unlock`] unlock the queue, and both
-//!   examine the front first.
+//! * **F3** Whenever the queue is unlocked, the request at the front cannot complete with the permits in the word, or a
+//!   thread is about to examine the front: a thread that has just added permits, or one with more requests to serve
+//!   than fit into one [`WakeList`]. *No lost wake-up.* Only [`RawSemaphore::unlock`] and [`claim_and_unlock`] unlock
+//!   the queue, and both examine the front first.
 //! * **F4** Wakers are cloned, called and dropped by a thread that does not hold the queue lock and has stored the outcomes
 //!   of all requests that it has claimed. *No deadlock with foreign code.*
 //! * **F5** The step that unlocks the queue takes the permits of the claimed requests out of the word. From then on the
@@ -73,8 +74,8 @@ impl RefUnwindSafe for RawSemaphore {}
 /// A handle to a [`RawSemaphore`].
 ///
 /// # Safety
-/// `as_raw` does not panic and returns the same semaphore in every call, which stays alive and in place as long as the handle
-/// is used. ([`Handle`](crate::Handle) promises that, and each raw handle is or contains one.)
+/// `as_raw` does not panic and returns the same semaphore in every call, which stays alive and in place as long as the
+/// handle is used. ([`Handle`](crate::Handle) promises that, and each raw handle is or contains one.)
 #[allow(unsafe_code)]
 pub(crate) unsafe trait RawHandle {
     fn as_raw(&self) -> &RawSemaphore;
@@ -127,8 +128,8 @@ impl RawSemaphore {
         }
     }
 
-    /// Takes `n` permits if they become available within a few microseconds and no request is queued before that. For threads
-    /// that are about to block: this usually costs less than to park the thread and to wake it.
+    /// Takes `n` permits if they become available within a few microseconds and no request is queued before that. For
+    /// threads that are about to block: this usually costs less than to park the thread and to wake it.
     // FAIRNESS: no queued request is overtaken (F1). This thread is not queued yet, so another request may be granted first.
     #[cfg(feature = "std")]
     #[inline]
@@ -294,7 +295,8 @@ impl RawSemaphore {
         // state again.
         let mut state = self.queue.state().load(Ordering::Relaxed);
         while state.is_queued() && !state.is_locked() {
-            // ORDERING: Acquire, see `try_lock`. No Release: this step publishes nothing, the permits are in the word already.
+            // ORDERING: Acquire, see `try_lock`. No Release: this step publishes nothing, the permits are in the word
+            // already.
             match self.queue.try_lock(state, state, Ordering::Acquire) {
                 Ok(queue) => return Some(queue),
                 Err(actual) => state = actual,
@@ -303,8 +305,8 @@ impl RawSemaphore {
         None
     }
 
-    /// Claims the requests at the front for which there are permits, unlocks the queue, stores their outcomes and calls their
-    /// wakers, in this order.
+    /// Claims the requests at the front for which there are permits, unlocks the queue, stores their outcomes and calls
+    /// their wakers, in this order.
     #[inline(never)]
     fn serve(&self, queue: QueueGuard<'_>) {
         let mut batch = claim_and_unlock(queue);

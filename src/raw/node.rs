@@ -38,9 +38,9 @@
 //!   reference, and the reference through which an outcome is stored may still exist when the owner frees the node. The
 //!   only unique references that include the node are those to its future, which is `!Unpin` (N1). The links are
 //!   initialized through a raw pointer, because [`MaybeUninit::write`] returns a unique reference to them.
-//! * **N6 (peeked)** A thread that peeks (Q4) may read the `min`, `prev` and `next` of a node after it was claimed. If PEEKED
-//!   is set when the queue is unlocked, the outcome is stored with the flag PEEKED. Then the owner waits until PEEKED is
-//!   clear in the state word before it frees the node.
+//! * **N6 (peeked)** A thread that peeks (Q4) may read the `min`, `prev` and `next` of a node after it was claimed. If
+//!   PEEKED is set when the queue is unlocked, the outcome is stored with the flag PEEKED. Then the owner waits until
+//!   PEEKED is clear in the state word before it frees the node.
 
 use core::cell::{self, Cell};
 use core::marker::PhantomData;

@@ -167,8 +167,8 @@ impl WaitQueue {
             if front.is_null() {
                 return (0, None);
             }
-            // SAFETY: the front was in the queue at some moment since PEEKED was set, and so was the back to which its `prev`
-            // points if it is not claimed. So both are not freed (Q4).
+            // SAFETY: the front was in the queue at some moment since PEEKED was set, and so was the back to which its
+            // `prev` points if it is not claimed. So both are not freed (Q4).
             unsafe {
                 // ORDERING: Acquire, with the Release in `claim_front`: if the front was claimed, the next round sees the
                 // node behind it. (The pointer to the back was stored in `prev` before the node became the front, and
@@ -329,9 +329,9 @@ impl<'a> QueueGuard<'a> {
         let is_empty = self.queue.front.get().is_null();
         let new = self.state.minus(spent).unlock(is_empty);
         // ORDERING: Release, with the Acquire in `try_lock`, `wait_for_state` and `peek`: the queue is as this thread
-        // leaves it.
-        // Acquire on failure, with the Release in `RawSemaphore::release` and `update`: a request that is granted the permits
-        // that were added since, or fails, sees what was written before. And with the Release in `peek`: see there.
+        // leaves it. Acquire on failure, with the Release in `RawSemaphore::release` and `update`: a request that is
+        // granted the permits that were added since, or fails, sees what was written before. And with the Release in
+        // `peek`: see there.
         let unlocked =
             self.queue.state.compare_exchange(self.state, new, Ordering::Release, Ordering::Acquire);
         match unlocked {
@@ -421,8 +421,8 @@ impl Claims {
     }
 }
 
-// Accessors of the links, by what they hold. A node is not freed while it is queued or claimed (N1), its links are initialized
-// (N2), and no thread but the lock holder (Q2) or the claiming thread (N3) writes them.
+// Accessors of the links, by what they hold. A node is not freed while it is queued or claimed (N1), its links are
+// initialized (N2), and no thread but the lock holder (Q2) or the claiming thread (N3) writes them.
 //
 // ORDERING: Relaxed: the queue lock orders the accesses of its holders, and a claimed node is accessed by one thread. Owners
 // and threads that peek load `prev` without the lock; they pair with the stores in `claim_front` and

@@ -8,7 +8,8 @@
 //!        └────────────────────────────────────┴────────┴────────┴────────┴────────┘
 //! ```
 //!
-//! * QUEUED: the queue is not empty, or a thread that may add a node holds the queue lock. New requests must not take permits.
+//! * QUEUED: the queue is not empty, or a thread that may add a node holds the queue lock. New requests must not take
+//!   permits.
 //! * LOCKED: the queue lock. A thread edits the queue. Other threads may still add permits, but take none away.
 //! * PEEKED: a thread reads the queue without the queue lock. Until it has finished, no node is added to the queue, and none
 //!   is removed by its owner; the front may still be granted its permits.
@@ -153,9 +154,9 @@ impl State {
         }
     }
 
-    /// Whether `n` permits may be added with `fetch_add`, although other threads may add permits between this check and the
-    /// addition. There may then be more than [`MAX_PERMITS`]. To reach the sign bit, more than 32,000 threads must be between
-    /// their check and their addition at the same time.
+    /// Whether `n` permits may be added with `fetch_add`, although other threads may add permits between this check and
+    /// the addition. There may then be more than [`MAX_PERMITS`]. To reach the sign bit, more than 32,000 threads must
+    /// be between their check and their addition at the same time.
     #[inline]
     pub(crate) const fn can_add_unchecked(self, n: usize) -> bool {
         self.0 & QUEUED == 0 && n <= MAX_UNCHECKED && self.permits() <= (MAX_PERMITS / 2) as isize

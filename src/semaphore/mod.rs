@@ -75,9 +75,9 @@ use crate::sync::const_fn;
 /// # Interrupt and signal handlers
 /// In an interrupt handler call only [`try_acquire`](Self::try_acquire) and its variants,
 /// [`add_permits`](Self::add_permits), [`close`](Self::close), [`available_permits`](Self::available_permits),
-/// [`permits_owed`](Self::permits_owed) and [`is_closed`](Self::is_closed), or drop a permit. All other operations may wait
-/// for the thread that was interrupted. A release there calls the wakers of the requests that it grants, so the wakers of the
-/// executor must permit that. In a signal handler call none of these methods.
+/// [`permits_owed`](Self::permits_owed) and [`is_closed`](Self::is_closed), or drop a permit. All other operations may
+/// wait for the thread that was interrupted. A release there calls the wakers of the requests that it grants, so the
+/// wakers of the executor must permit that. In a signal handler call none of these methods.
 ///
 /// # Examples
 /// ```

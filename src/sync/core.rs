@@ -15,8 +15,8 @@ pub(crate) mod thread {
     pub(crate) use std::thread::{Thread, current, park, park_timeout};
     pub(crate) use std::thread_local;
 
-    /// Waits until `is_done` returns `true`, but no longer than parking a thread and waking it takes: spins, then yields `yields`
-    /// times to threads that have no core.
+    /// Waits until `is_done` returns `true`, but no longer than parking a thread and waking it takes: spins, then
+    /// yields `yields` times to threads that have no core.
     pub(crate) fn wait_briefly(yields: u32, mut is_done: impl FnMut() -> bool) {
         for round in 0..super::SPIN_ROUNDS + yields {
             if is_done() {
@@ -51,8 +51,8 @@ impl<T> UnsafeCell<T> {
     }
 }
 
-/// A pointer of the queue or of a node, which only the holder of the queue lock writes, and which a thread that peeks reads at
-/// the same time.
+/// A pointer of the queue or of a node, which only the holder of the queue lock writes, and which a thread that peeks
+/// reads at the same time.
 #[derive(Debug)]
 pub(crate) struct SharedPtr<T>(AtomicPtr<T>);
 
@@ -64,7 +64,8 @@ impl<T> SharedPtr<T> {
     /// Reads the pointer. The caller holds the queue lock, or has claimed the node that the pointer belongs to.
     #[inline]
     pub(crate) fn get(&self) -> *mut T {
-        // ORDERING: Relaxed: the queue lock orders the accesses of its holders, and a claimed node is accessed by one thread.
+        // ORDERING: Relaxed: the queue lock orders the accesses of its holders, and a claimed node is accessed by one
+        // thread.
         self.0.load(Ordering::Relaxed)
     }
 
@@ -93,8 +94,8 @@ pub(crate) fn peeking<R>(read: impl FnOnce() -> R) -> R {
     read()
 }
 
-/// How a thread waits until another thread unlocks the queue, finishes reading it, or stores an outcome. The other thread is a
-/// few steps away from that, and runs no foreign code before it.
+/// How a thread waits until another thread unlocks the queue, finishes reading it, or stores an outcome. The other
+/// thread is a few steps away from that, and runs no foreign code before it.
 #[derive(Debug)]
 pub(crate) struct Backoff;
 
