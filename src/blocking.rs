@@ -21,9 +21,9 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// `block_on` with a timeout.
+/// `block_on` with a timeout: returns `None` if the future has not completed after `limit`.
 pub(crate) fn block_on_timeout<F: Future>(future: F, limit: Duration) -> Option<F::Output> {
-    // A deadline too late for an `Instant` is none.
+    // If the deadline is too late for an `Instant`, there is no deadline.
     block_until(future, Instant::now().checked_add(limit))
 }
 
@@ -45,8 +45,8 @@ fn block_until<F: Future>(future: F, deadline: Option<Instant>) -> Option<F::Out
         has_parked |= signal.wait_until(deadline);
     };
     if has_parked {
-        // Parking may have consumed a token that was meant for code that runs on this thread outside of this call, such as
-        // another `block_on`. A token too many does no harm.
+        // Parking may have consumed an unpark token that was meant for other code on this thread, such as an outer
+        // `block_on`. An additional token only causes a spurious wake-up.
         signal.thread.unpark();
     }
     signal.keep_for_next_call();
@@ -82,8 +82,8 @@ impl Signal {
 
     /// Waits until the waker is called, or until the deadline. Returns whether the thread has parked.
     fn wait_until(&self, deadline: Option<Instant>) -> bool {
-        // A permit is often released within a microsecond. The order of the requests does not change by this: the thread
-        // that releases the permit grants it.
+        // A permit is often released within a microsecond. Spinning does not change the order of the requests, because the
+        // thread that releases the permit grants it.
         // ORDERING: Relaxed: `take_wake` follows.
         thread::wait_briefly(0, || self.is_woken.load(Ordering::Relaxed));
         let mut has_parked = false;
@@ -98,7 +98,7 @@ impl Signal {
         has_parked
     }
 
-    /// Whether the waker was called since the last time.
+    /// Whether the waker was called since the last call of this function.
     fn take_wake(&self) -> bool {
         // ORDERING: Acquire, with the Release in `wake_by_ref`: the next poll sees the outcome that was stored before the
         // wake-up that is consumed here.

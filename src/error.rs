@@ -49,7 +49,7 @@ pub enum TryAcquireError {
 pub enum BoundedAcquireError {
     /// The semaphore is closed.
     Closed,
-    /// The request would have had to wait, and the queue was as long as the request allows.
+    /// The queue is full: the request has to wait, and `max_waiters` or more requests are queued.
     QueueFull,
 }
 

@@ -1,6 +1,6 @@
 #![no_std]
 #![cfg_attr(docsrs, feature(doc_cfg), doc(auto_cfg(hide(fairgate_loom))))]
-//! An asynchronous semaphore and a mutex that grant strictly in FIFO order, on any executor and for threads.
+//! An asynchronous semaphore and mutex with strict FIFO order, for tasks on any executor and for threads.
 //!
 //! # Quick start
 //! ```

@@ -1,4 +1,4 @@
-//! A time limit from any timer: the future is polled first, then the deadline.
+//! Time limits with any timer: the future is polled first, then the deadline.
 //!
 //! * **T1 (pinned)** `future` and `deadline` are not moved once the adapter is pinned. They are dropped in place.
 
@@ -34,18 +34,18 @@ use crate::error::Elapsed;
 /// | the deadline is ready from the start | the output if the future is ready at once, otherwise [`Elapsed`] |
 /// | the deadline never completes | as without a deadline |
 /// | the adapter is dropped | future and deadline are dropped; a permit that was granted goes to the next request |
-/// | the adapter expires and is kept | nothing is queued or held |
+/// | the adapter expires and stays alive | no request is queued, no permit is held |
 ///
 /// Avoid one limit for both the wait for a permit and the work done with it. Under load the requests that have waited
 /// longest are then cut short in the middle of their work. Limit the wait alone, or the work alone while the permit is
 /// held ([sqlx#3132](https://github.com/launchbadge/sqlx/issues/3132)).
 ///
 /// # Cancel safety
-/// Dropping the adapter drops the future and the deadline. What the future loses when it is dropped, it loses at the deadline,
-/// too. The futures of this crate lose nothing.
+/// Dropping the adapter drops the future and the deadline. Reaching the deadline drops the future, so it has the same effect
+/// on the future as cancelling it. The futures of this crate are cancel safe.
 ///
 /// # Errors
-/// [`Elapsed`] if the deadline completes before the future.
+/// Completes with [`Elapsed`] if the deadline completes before the future.
 ///
 /// # Panics
 /// The adapter panics if it is polled after completion. If the future or the deadline panics, the future is dropped before
@@ -75,9 +75,9 @@ where
     WithTimeout { future: Some(future.into_future()), deadline }
 }
 
-/// A future that ends another one when it completes. Implemented for every future.
-// A trait of its own for the sake of its message. The bound is `Future`, not `IntoFuture`: for a type that is neither, the
-// compiler names the innermost bound that fails, which would be that of the standard library.
+/// A deadline: a future whose completion ends another future. Implemented for every future.
+// A separate trait, for its error message. The bound is `Future`, not `IntoFuture`: for a type that is neither, the compiler
+// names the innermost bound that fails, which would be that of the standard library.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a deadline: a deadline is a future",
     label = "the deadline must be a future, such as a timer",
@@ -91,11 +91,15 @@ impl<D: Future> Deadline for D {}
 
 /// [`with_timeout`] and its variants as methods of every future.
 ///
-/// **Not together with `embassy_time::WithTimeout`**, a trait with a method of the same name that takes a duration. Where both
-/// traits are imported, `future.with_timeout(..)` does not compile: the error is E0034, "multiple applicable items in scope".
-/// Import one of them only, or call the function: `fairgate::with_timeout(future, embassy_time::Timer::after(duration))`.
+/// **Do not import `embassy_time::WithTimeout` together with this trait**: its method of the same name takes a
+/// duration. Where both traits are imported, `future.with_timeout(..)` does not compile: the error is E0034, "multiple
+/// applicable items in scope". Import one of them only, or call the function:
+/// `fairgate::with_timeout(future, embassy_time::Timer::after(duration))`.
 pub trait TimeoutExt: Future + Sized {
     /// [`with_timeout`] as a method: `self` is the future that is limited, and `deadline` the future that ends it.
+    ///
+    /// # Errors
+    /// The future completes with [`Elapsed`] if the deadline completes first.
     ///
     /// # Examples
     /// ```
@@ -111,11 +115,11 @@ pub trait TimeoutExt: Future + Sized {
         with_timeout(self, deadline)
     }
 
-    /// Runs the future on the current thread, blocking it, for at most `limit`. A future of this crate waits in the same
-    /// queue as those of tasks, and is no longer queued when this returns.
+    /// Blocks the current thread until the future completes, for at most `limit`. The future is dropped before this
+    /// returns, so a request is no longer queued then.
     ///
     /// # Errors
-    /// [`Elapsed`] if the future has not completed after `limit`.
+    /// Returns [`Elapsed`] if the future has not completed after `limit`.
     ///
     /// # Examples
     /// ```
@@ -131,7 +135,11 @@ pub trait TimeoutExt: Future + Sized {
         crate::blocking::block_on_timeout(self, limit).ok_or(Elapsed(()))
     }
 
-    /// [`with_timeout`] with a timer of the crate `async-io`, which works on any executor.
+    /// Runs the future for at most `limit`: [`with_timeout`] with a timer of the crate `async-io`, which works on any
+    /// executor.
+    ///
+    /// # Errors
+    /// The future completes with [`Elapsed`] if it has not completed after `limit`.
     ///
     /// # Examples
     /// ```
@@ -148,7 +156,7 @@ pub trait TimeoutExt: Future + Sized {
         with_timeout(self, async_io::Timer::after(limit))
     }
 
-    /// Never compiles. It is here for its error message.
+    /// A call never compiles: this method exists for its error message.
     #[cfg(not(feature = "async-io"))]
     #[doc(hidden)]
     fn timeout(self, _limit: Duration) -> WithTimeout<Self, core::future::Pending<()>>
@@ -201,13 +209,13 @@ impl<F: Future, D: Deadline> Future for WithTimeout<F, D> {
                 }
             },
         };
-        // The future is dropped before the caller learns of the result, so that it is no longer queued then.
+        // The future is dropped before the result is returned, so that it is no longer queued then.
         drop(guard);
         Poll::Ready(output)
     }
 }
 
-/// Drops the future in place, also if it or the deadline panics.
+/// Drops the future in place when it is dropped, also if the future or the deadline panics.
 struct DropFuture<'a, F>(Pin<&'a mut Option<F>>);
 
 impl<F> Drop for DropFuture<'_, F> {

@@ -1,9 +1,9 @@
-//! The guards: access to a mutex's value, or to a part of it, while its permit is held.
+//! The guards: access to a mutex's value, or to a component of it, while its permit is held.
 //!
 //! * **G1 (held)** A guard holds the permit of its mutex until it is dropped or turned into another guard. So it has
 //!   exclusive access to the value (M1).
 //! * **G2 (alive)** The value of a mapped guard, and the mutex that it unlocks, are borrowed for the lifetime in `K`, or
-//!   kept alive by `K`, which is dropped last.
+//!   kept alive by `K`, which is dropped after the mutex has been unlocked. [`Erase`] promises that.
 
 #[cfg(feature = "alloc")]
 use alloc::{rc::Rc, sync::Arc};
@@ -40,10 +40,10 @@ unsafe impl<T: ?Sized, M: Handle<Target = Mutex<T>>> MutexHandle for M {
     }
 }
 
-/// Exclusive access to the value of the mutex that the handle `M` leads to: an RAII guard, dropping it unlocks the mutex.
+/// An RAII guard: exclusive access to the value of the mutex to which the handle `M` points. Dropping it unlocks the mutex.
 ///
-/// It may be held across an `.await`, and dropped on another thread. Methods that could shadow one of the value are
-/// associated functions: `MutexGuard::map(guard, ...)`.
+/// It may be held across an `.await`, and dropped on another thread. Its methods are associated functions, so that they do
+/// not shadow methods of the value: `MutexGuard::map(guard, ...)`.
 ///
 /// # Examples
 /// ```
@@ -57,8 +57,8 @@ unsafe impl<T: ?Sized, M: Handle<Target = Mutex<T>>> MutexHandle for M {
 #[must_use = "the mutex is unlocked when its guard is dropped"]
 pub struct Guard<M: MutexHandle> {
     handle: M,
-    /// Makes the guard neither Send nor Sync: both are implemented below. (It is invariant in the type of the value because
-    /// of its handle.)
+    /// Disables the automatic Send and Sync, which are implemented below. Invariance in the type of the value comes from
+    /// the handle.
     _not_send: PhantomData<*mut ()>,
 }
 
@@ -70,12 +70,13 @@ pub type MutexGuard<'a, T> = Guard<&'a Mutex<T>>;
 #[doc(alias = "MutexGuardArc")]
 pub type OwnedMutexGuard<T> = Guard<Arc<Mutex<T>>>;
 
-// SAFETY: the guard consists of its handle and a `&mut T`.
+// SAFETY: to send the guard is to send its handle, which is Send, and a `&mut T`, which is Send because `T` is.
 unsafe impl<T: ?Sized + Send, M: Handle<Target = Mutex<T>> + Send> Send for Guard<M> {}
-// SAFETY: a shared guard gives access to a `&T`, and to a `&Mutex<T>` that outlives it, through which another thread may
-// move the `T` out.
+// SAFETY: a shared guard gives access to a `&T`, so `T` must be Sync, and to a `&Mutex<T>` that outlives it, through which
+// another thread may move the `T` out, so `T` must be Send.
 unsafe impl<T: ?Sized + Send + Sync> Sync for Guard<&Mutex<T>> {}
-// SAFETY: a shared guard gives access to a `&T`, and to an `Arc` whose clone may drop the `T` on another thread.
+// SAFETY: a shared guard gives access to a `&T`, so `T` must be Sync, and to an `Arc` whose clone may drop the `T` on
+// another thread, so `T` must be Send.
 #[cfg(feature = "alloc")]
 unsafe impl<T: ?Sized + Send + Sync> Sync for Guard<Arc<Mutex<T>>> {}
 
@@ -87,7 +88,7 @@ impl<M: MutexHandle> Guard<M> {
         Self { handle, _not_send: PhantomData }
     }
 
-    /// The handle to the mutex: the reference, the `Arc`, or a pointer of your own.
+    /// Returns the handle to the mutex: the reference, the `Arc`, or a pointer of your own.
     pub const fn handle(this: &Self) -> &M {
         &this.handle
     }
@@ -95,13 +96,13 @@ impl<M: MutexHandle> Guard<M> {
     /// Turns the guard into its handle, without unlocking the mutex.
     fn into_handle(self) -> M {
         let this = ManuallyDrop::new(self);
-        // SAFETY: the guard is not dropped, so the field is moved out once.
+        // SAFETY: the guard is not dropped, so the handle is not dropped twice.
         unsafe { ptr::read(&this.handle) }
     }
 }
 
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
-    /// The mutex of this guard.
+    /// Returns the mutex of the guard.
     #[doc(alias = "source")]
     pub fn mutex(this: &Self) -> &'a Mutex<T> {
         this.handle
@@ -110,24 +111,25 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
 
 #[cfg(feature = "alloc")]
 impl<T: ?Sized> OwnedMutexGuard<T> {
-    /// The mutex of this guard.
+    /// Returns the mutex of the guard.
     #[doc(alias = "source")]
     pub fn mutex(this: &Self) -> &Arc<Mutex<T>> {
         &this.handle
     }
 }
 
-/// A handle whose guards can be mapped: `&Mutex<T>`, `Arc<Mutex<T>>` or `Rc<Mutex<T>>`.
+/// A handle whose guards can be mapped with [`Guard::map`]: `&Mutex<T>`, `Arc<Mutex<T>>` or `Rc<Mutex<T>>`.
 ///
 /// # Safety
 /// The mutex stays alive and in place until the value that [`erase`](Self::erase) returns is dropped, or, if that value is
 /// leaked, until the end of its lifetime. No `&mut` reference to the mutex is created until then. `erase` does not panic.
 pub unsafe trait Erase: MutexHandle {
-    /// What a [`MappedGuard`] keeps of the handle, so that the mutex stays alive: the `Arc` or `Rc`, or only the lifetime of a
-    /// reference. Then the guard no longer names the type of the mutex's value.
+    /// The part of the handle that a [`MappedGuard`] keeps, so that the mutex stays alive: the `Arc` or `Rc` itself, or only
+    /// the lifetime of a reference. With a lifetime, the type of the mapped guard does not name the type of the mutex's
+    /// value.
     type Erased;
 
-    /// Turns the handle into what the mapped guard keeps.
+    /// Turns the handle into the part that the mapped guard keeps.
     fn erase(self) -> Self::Erased;
 }
 
@@ -164,8 +166,10 @@ unsafe impl<T: ?Sized> Erase for Rc<Mutex<T>> {
 }
 
 impl<T: ?Sized, M: Handle<Target = Mutex<T>> + Erase> Guard<M> {
-    /// Turns the guard into one of a part of the value. Dropping that one unlocks the mutex. If `f` panics, the mutex is
-    /// unlocked.
+    /// Turns the guard into a guard of a component of the value. Dropping the new guard unlocks the mutex.
+    ///
+    /// # Panics
+    /// Panics if `f` panics. The mutex is then unlocked.
     ///
     /// # Examples
     /// ```
@@ -185,7 +189,7 @@ impl<T: ?Sized, M: Handle<Target = Mutex<T>> + Erase> Guard<M> {
         this.with_value(value)
     }
 
-    /// Turns the guard into one of a part of the value, if there is such a part.
+    /// Turns the guard into a guard of a component of the value, if `f` returns one. Otherwise like [`map`](Self::map).
     ///
     /// # Errors
     /// Returns the guard if `f` returns `None`.
@@ -210,7 +214,7 @@ impl<T: ?Sized, M: Handle<Target = Mutex<T>> + Erase> Guard<M> {
         }
     }
 
-    /// The mapped guard with access to a part of the value.
+    /// Turns the guard into a mapped guard of a component of its value.
     fn with_value<U: ?Sized>(self, value: NonNull<U>) -> MappedGuard<M::Erased, U> {
         let raw = NonNull::from(&self.handle.raw);
         MappedGuard { raw, value, kept: self.into_handle().erase(), _value: PhantomData }
@@ -222,7 +226,7 @@ impl<T: ?Sized, M: Handle<Target = Mutex<T>>> Deref for Guard<M> {
 
     #[inline]
     fn deref(&self) -> &T {
-        // SAFETY: the guard has access to the value (G1).
+        // SAFETY: the guard has exclusive access to the value (G1), and is itself borrowed.
         unsafe { &*self.handle.value.get() }
     }
 }
@@ -242,9 +246,9 @@ impl<M: MutexHandle> Drop for Guard<M> {
     }
 }
 
-/// Exclusive access to a part of a mutex's value: an RAII guard, dropping it unlocks the mutex.
+/// An RAII guard: exclusive access to a component of a mutex's value. Dropping it unlocks the mutex.
 ///
-/// It is made by [`Guard::map`]. `K` is what it keeps of the first guard's handle, see [`Erase::Erased`].
+/// It is created by [`Guard::map`]. `K` is the part of the first guard's handle that it keeps, see [`Erase::Erased`].
 ///
 /// # Examples
 /// ```
@@ -264,28 +268,31 @@ pub struct MappedGuard<K, U: ?Sized> {
     raw: NonNull<RawSemaphore>,
     value: NonNull<U>,
     kept: K,
-    /// Makes the guard invariant in `U`, and neither Send nor Sync: both are implemented below.
+    /// Makes the guard invariant in `U`, and disables the automatic Send and Sync, which are implemented below.
     _value: PhantomData<*mut U>,
 }
 
-/// The guard of a part of a borrowed mutex's value.
+/// The guard of a component of a borrowed mutex's value.
 pub type MappedMutexGuard<'a, U> = MappedGuard<PhantomData<&'a ()>, U>;
 
-/// The guard of a part of the value of a mutex in an `Arc`.
+/// The guard of a component of the value of a mutex in an `Arc`.
 #[cfg(feature = "alloc")]
 pub type OwnedMappedMutexGuard<T, U = T> = MappedGuard<Arc<Mutex<T>>, U>;
 
-// SAFETY: the guard consists of a reference to a semaphore, which is Sync, a `&mut U`, and what it keeps.
+// SAFETY: to send the guard is to send a reference to a semaphore, which is Sync, a `&mut U`, which is Send because `U` is,
+// and the kept part of the handle, which is Send.
 unsafe impl<K: Send, U: ?Sized + Send> Send for MappedGuard<K, U> {}
-// SAFETY: a shared guard gives access to a `&U`, and to nothing else of the mutex.
+// SAFETY: a shared guard gives access to a `&U`, and to no other part of the mutex.
 unsafe impl<U: ?Sized + Sync> Sync for MappedGuard<PhantomData<&()>, U> {}
-// SAFETY: a shared guard gives access to a `&U`, and to an `Arc` whose clone may drop the `T` on another thread.
+// SAFETY: a shared guard gives access to a `&U`, so `U` must be Sync, and to an `Arc`, as for `Guard`.
 #[cfg(feature = "alloc")]
 unsafe impl<T: ?Sized + Send + Sync, U: ?Sized + Sync> Sync for MappedGuard<Arc<Mutex<T>>, U> {}
 
 impl<K, U: ?Sized> MappedGuard<K, U> {
-    /// Turns the guard into one of a part of its part. Dropping that one unlocks the mutex. If `f` panics, the mutex is
-    /// unlocked.
+    /// Turns the guard into a guard of a component of its value. Dropping the new guard unlocks the mutex.
+    ///
+    /// # Panics
+    /// Panics if `f` panics. The mutex is then unlocked.
     pub fn map<V, F>(mut this: Self, f: F) -> MappedGuard<K, V>
     where
         V: ?Sized,
@@ -295,7 +302,7 @@ impl<K, U: ?Sized> MappedGuard<K, U> {
         this.with_value(value)
     }
 
-    /// Turns the guard into one of a part of its part, if there is such a part.
+    /// Turns the guard into a guard of a component of its value, if `f` returns one. Otherwise like [`map`](Self::map).
     ///
     /// # Errors
     /// Returns the guard if `f` returns `None`.
@@ -310,10 +317,10 @@ impl<K, U: ?Sized> MappedGuard<K, U> {
         }
     }
 
-    /// The same guard with access to a part of its value.
+    /// Turns the guard into a guard of a component of its value.
     fn with_value<V: ?Sized>(self, value: NonNull<V>) -> MappedGuard<K, V> {
         let this = ManuallyDrop::new(self);
-        // SAFETY: the guard is not dropped, so the field is moved out once.
+        // SAFETY: the guard is not dropped, so this part of the handle is not dropped twice.
         let kept = unsafe { ptr::read(&this.kept) };
         MappedGuard { raw: this.raw, value, kept, _value: PhantomData }
     }
@@ -321,7 +328,7 @@ impl<K, U: ?Sized> MappedGuard<K, U> {
 
 #[cfg(feature = "alloc")]
 impl<T: ?Sized, U: ?Sized> OwnedMappedMutexGuard<T, U> {
-    /// The mutex of this guard.
+    /// Returns the mutex of the guard.
     pub fn mutex(this: &Self) -> &Arc<Mutex<T>> {
         &this.kept
     }
@@ -332,7 +339,7 @@ impl<K, U: ?Sized> Deref for MappedGuard<K, U> {
 
     #[inline]
     fn deref(&self) -> &U {
-        // SAFETY: the guard has access to the value (G1), which is alive (G2).
+        // SAFETY: the guard has exclusive access to the value (G1), which is alive (G2), and is itself borrowed.
         unsafe { self.value.as_ref() }
     }
 }

@@ -12,7 +12,10 @@ use super::{Guard, Mutex, MutexHandle};
 use crate::blocking::block_on;
 use crate::raw::{Progress, RawAcquire, RawHandle, RawSemaphore};
 
-/// The future of [`Mutex::lock_from`]: waits for the lock of the mutex that the handle `M` leads to.
+/// The future of [`Mutex::lock_from`]: waits for the lock of the mutex to which the handle `M` points.
+///
+/// # Panics
+/// Panics if it is polled after completion.
 ///
 /// # Examples
 /// ```
@@ -33,10 +36,11 @@ pub struct LockFrom<M: MutexHandle> {
     raw: RawAcquire<ToRaw<M>>,
 }
 
-/// A handle to a mutex as one to its semaphore.
+/// A handle to a mutex, used as a handle to the semaphore of the mutex.
 struct ToRaw<M>(M);
 
-impl<M: MutexHandle> RawHandle for ToRaw<M> {
+// SAFETY: `Handle` and `MutexHandle` promise the same of the mutex that contains the `RawSemaphore`.
+unsafe impl<M: MutexHandle> RawHandle for ToRaw<M> {
     #[inline]
     fn as_raw(&self) -> &RawSemaphore {
         &self.0.as_mutex().raw
@@ -61,14 +65,16 @@ impl<M: MutexHandle> LockFrom<M> {
     #[cfg(feature = "std")]
     pub(super) fn block(self) -> Guard<M> {
         match self.raw.acquire_soon() {
-            // SAFETY: the guard holds the permit that was just acquired.
+            // SAFETY: the permit was just acquired, and is passed on to the guard.
             Ok((ToRaw(handle), _)) => unsafe { Guard::new(handle) },
             Err(raw) => block_on(Self { raw }),
         }
     }
 
-    /// Whether the lock was granted and no poll has returned it yet. If this stays `true`, the task no longer polls the
-    /// future, and all requests behind it wait: a *futurelock*.
+    /// Returns `true` if the lock was granted to the request, and no poll has returned the guard yet.
+    ///
+    /// If this stays `true`, the task no longer polls the future, and so holds a lock that all requests behind it wait
+    /// for: a *futurelock*.
     pub fn is_granted(&self) -> bool {
         self.raw.progress() == Progress::Granted
     }
@@ -79,10 +85,10 @@ impl<M: MutexHandle> Future for LockFrom<M> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Guard<M>> {
-        // SAFETY: the `RawAcquire` is pinned with this future, and never moved out.
+        // SAFETY: the `RawAcquire` is pinned with this future, and not moved out once it was polled.
         let raw = unsafe { self.map_unchecked_mut(|this| &mut this.raw) };
         match raw.poll(cx, 1, None) {
-            // SAFETY: the guard holds the permit that was just acquired.
+            // SAFETY: the permit was just acquired, and is passed on to the guard.
             Poll::Ready(Ok((ToRaw(handle), _))) => Poll::Ready(unsafe { Guard::new(handle) }),
             Poll::Ready(Err(_)) => unreachable!("a mutex is never closed"),
             Poll::Pending => Poll::Pending,

@@ -1,4 +1,5 @@
-//! The mutex: a [`RawSemaphore`] of one permit around a value. Holding the permit means exclusive access to the value:
+//! The mutex: a [`RawSemaphore`] of one permit around a value. Holding the permit means exclusive access to the value. With
+//! the public types, it works like this:
 //!
 //! ```
 //! # futures_lite::future::block_on(async {
@@ -12,8 +13,8 @@
 //! # Ok::<(), fairgate::AcquireError>(()) }).unwrap();
 //! ```
 //!
-//! * **M1 (exclusive)** The semaphore has one permit, and only this folder uses it: no permit is added, and none is split.
-//!   So at most one guard exists, and it has exclusive access to the value.
+//! * **M1 (exclusive)** The semaphore has one permit, and only this folder uses it: no permit is added, and the permit is
+//!   released once per guard. So at most one guard exists, and it has exclusive access to the value.
 
 mod guard;
 mod lock;
@@ -36,19 +37,20 @@ use crate::sync::const_fn;
 
 /// An asynchronous mutex that is locked strictly in the order of the requests.
 ///
-/// It is a [`Semaphore`](crate::Semaphore) of one permit around a value. What is said there about order, cancellation,
-/// memory ordering and wakers holds here, too. The guard may be held across an `.await`.
+/// It is a [`Semaphore`](crate::Semaphore) of one permit around a value. The sections on fairness, cancel safety, memory
+/// ordering, wakers, and interrupt and signal handlers in its documentation apply to the mutex as well. The guard may be
+/// held across an `.await`.
 ///
 /// There is no poisoning: if a task panics while it holds the guard, the mutex is unlocked, and the next task finds the
 /// value as the panic left it.
 ///
 /// # Fairness
 /// Requests that have to wait get the lock in the order of their first poll that returned `Pending`. While requests are
-/// queued, no other one gets it, not even that of a task that has just unlocked the mutex.
+/// queued, no new request gets it, not even one of the task that has just unlocked the mutex.
 ///
 /// # When not to use this
 /// If nothing is awaited while the mutex is locked, a `std::sync::Mutex` is the better choice: it never hands the lock to
-/// a task that is not running.
+/// a task that is not running yet.
 ///
 /// # Examples
 /// ```
@@ -67,9 +69,10 @@ pub struct Mutex<T: ?Sized> {
     value: UnsafeCell<T>,
 }
 
-// SAFETY: one thread at a time has access to the value (M1).
+// SAFETY: the mutex consists of a semaphore, which is Send, and the value.
 unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
-// SAFETY: see above.
+// SAFETY: a shared mutex gives one thread at a time access to the value (M1). That may move it to this thread, so the value
+// must be Send; Sync is not necessary.
 unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
 
 impl<T> Mutex<T> {
@@ -88,14 +91,14 @@ impl<T> Mutex<T> {
     }
 
     const_fn! {
-        /// The same as [`new`](Self::new), under the name it has in tokio.
+        /// Like [`new`](Self::new). This is the name of the `const` constructor in tokio.
         #[must_use]
         pub const fn const_new(value: T) -> Self {
             Self::new(value)
         }
     }
 
-    /// Returns the value.
+    /// Consumes the mutex and returns the value.
     ///
     /// # Examples
     /// ```
@@ -108,6 +111,9 @@ impl<T> Mutex<T> {
 
 impl<T: ?Sized> Mutex<T> {
     /// Waits for the lock.
+    ///
+    /// # Fairness
+    /// The request is queued by the first poll that has to wait. A future that was never polled has no place in the queue.
     ///
     /// # Cancel safety
     /// Dropping the future removes the request from the queue. A lock that was granted to it goes to the next request.
@@ -128,10 +134,12 @@ impl<T: ?Sized> Mutex<T> {
         LockFrom::new(self)
     }
 
-    /// Locks the mutex if that is possible without waiting. Fails only if the mutex is locked or another request is queued.
+    /// Locks the mutex if that is possible without waiting.
+    ///
+    /// It never fails spuriously, and never waits for another thread.
     ///
     /// # Errors
-    /// [`TryLockError`] if the mutex is locked or another request is queued.
+    /// Returns [`TryLockError`] if the mutex is locked or another request is queued.
     ///
     /// # Examples
     /// ```
@@ -146,8 +154,11 @@ impl<T: ?Sized> Mutex<T> {
         Self::try_lock_from(self)
     }
 
-    /// Waits for the lock, blocking the current thread. Threads and tasks wait in the same queue. In a task this blocks the
-    /// executor's thread.
+    /// Like [`lock`](Self::lock), blocking the current thread until the lock is granted. Threads and tasks wait in the same
+    /// queue. With a time limit: [`lock().blocking_timeout(limit)`](crate::TimeoutExt::blocking_timeout).
+    ///
+    /// In a task, this blocks the executor's thread, and deadlocks if the guard is held by a task that runs only on that
+    /// thread.
     ///
     /// # Fairness
     /// As for [`Semaphore::blocking_acquire`](crate::Semaphore::blocking_acquire).
@@ -167,7 +178,7 @@ impl<T: ?Sized> Mutex<T> {
         self.lock().block()
     }
 
-    /// Like [`lock`](Self::lock), with a guard that keeps any [`Handle`] to the mutex: an `Rc` for tasks that stay on one
+    /// Like [`lock`](Self::lock), with a guard that holds any [`Handle`] to the mutex: an `Rc` for tasks that stay on one
     /// thread, or a smart pointer of your own.
     ///
     /// # Examples
@@ -186,20 +197,20 @@ impl<T: ?Sized> Mutex<T> {
         LockFrom::new(handle)
     }
 
-    /// Like [`try_lock`](Self::try_lock), with a guard that keeps any [`Handle`] to the mutex.
+    /// Like [`try_lock`](Self::try_lock), with a guard that holds any [`Handle`] to the mutex.
     ///
     /// # Errors
     /// Like [`try_lock`](Self::try_lock).
     #[inline]
     pub fn try_lock_from<M: Handle<Target = Self>>(handle: M) -> Result<Guard<M>, TryLockError> {
         if handle.raw.try_acquire_fast(1) || handle.raw.try_acquire(Request::exactly(1)).is_ok() {
-            // SAFETY: the guard holds the permit that was just acquired.
+            // SAFETY: the permit was just acquired, and is passed on to the guard.
             return Ok(unsafe { Guard::new(handle) });
         }
         Err(TryLockError(()))
     }
 
-    /// A mutable reference to the value. The mutex need not be locked: `&mut self` proves exclusive access.
+    /// Returns a mutable reference to the value. This does not lock the mutex: `&mut self` proves exclusive access.
     ///
     /// # Examples
     /// ```
@@ -263,8 +274,8 @@ impl<T> From<T> for Mutex<T> {
     }
 }
 
-/// Shows the value, or `<locked>`. Formatting locks the mutex with [`try_lock`](Mutex::try_lock), so it unlocks it
-/// afterwards, and that may call the waker of a request that was queued in between.
+/// Shows the value, or `<locked>`. Formatting locks the mutex with [`try_lock`](Mutex::try_lock). Unlocking it
+/// afterwards may call the waker of a request that was queued in between.
 impl<T: ?Sized + fmt::Debug> fmt::Debug for Mutex<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_struct("Mutex");

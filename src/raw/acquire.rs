@@ -2,11 +2,11 @@
 //! The future behind all waiting futures of the crate. Poll and drop, each from top to bottom: the fast path, then one cold
 //! function.
 //!
-//! * **A1 (same queue)** If the node was enqueued, then in the queue of the semaphore that `handle` leads to.
-//!   [`RawHandle`] promises that this is always the same one.
+//! * **A1 (same queue)** A node that was enqueued is in the queue of the semaphore to which `handle` points. [`RawHandle`]
+//!   promises that this is the same semaphore in every call.
 //! * **A2 (unfinished)** While `handle` is `Some` and the node was enqueued, the node is queued, claimed, or has an outcome
-//!   that no poll has returned. Then dropping the future must take care of it. Once the future has completed,
-//!   `handle` is `None`.
+//!   that no poll has returned. Dropping the future then removes the node, or waits for its outcome and releases the
+//!   permits. Once the future has completed, `handle` is `None`.
 
 use core::marker::PhantomPinned;
 use core::mem;
@@ -26,8 +26,8 @@ pub(crate) struct RawAcquire<H: RawHandle> {
     _pinned: PhantomPinned,
 }
 
-// SAFETY: through the future another thread reaches the handle, which is Send, and its node, which is accessed as
-// `WaitQueue` says (Q2, N3, N6).
+// SAFETY: the thread to which the future is sent accesses the handle, which is Send, and as the new owner the node, which
+// other threads access as well: what each of them may access is in Q2, N3 and N6.
 unsafe impl<H: RawHandle + Send> Send for RawAcquire<H> {}
 // SAFETY: a shared future gives access to the handle, which is Sync, and to the node's outcome, which is atomic. Everything
 // else takes `Pin<&mut _>`.
@@ -44,10 +44,10 @@ pub(crate) enum Rejected {
     QueueFull,
 }
 
-/// How far a request has come.
+/// The progress of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Progress {
-    /// No poll has had to wait.
+    /// No poll has returned `Pending`.
     New,
     Queued,
     Granted,
@@ -61,12 +61,12 @@ impl<H: RawHandle> RawAcquire<H> {
         Self { handle: Some(handle), node: Node::new(min), _pinned: PhantomPinned }
     }
 
-    /// The permits the request needs.
+    /// The permits that the request needs.
     pub(crate) fn min(&self) -> usize {
         self.node.min()
     }
 
-    /// The parts of a future that was not polled yet.
+    /// The parts of a future that was not polled yet. (A future that was polled is pinned, so it cannot be passed by value.)
     pub(crate) fn into_parts(mut self) -> (H, usize) {
         (take_handle(&mut self.handle), self.node.min())
     }
@@ -93,8 +93,9 @@ impl<H: RawHandle> RawAcquire<H> {
         }
     }
 
-    /// Ready with the handle and the number of permits, which the caller then owns. The request takes up to `max` permits, and
-    /// fails if it would have to wait and `max_waiters` are queued. Both arguments are the same in every poll.
+    /// Completes with the handle and the number of permits, which the caller then owns and releases. The request takes up to
+    /// `max` permits, and fails if it has to wait and `max_waiters` or more requests are queued. Both arguments are the same
+    /// in every poll.
     #[inline]
     pub(crate) fn poll(
         self: Pin<&mut Self>,
@@ -102,7 +103,7 @@ impl<H: RawHandle> RawAcquire<H> {
         max: usize,
         max_waiters: Option<usize>,
     ) -> Poll<Result<(H, usize), Rejected>> {
-        // SAFETY: the node is not moved. The handle may be (A1).
+        // SAFETY: the node is not moved. The handle is not pinned, so it may be moved.
         let this = unsafe { self.get_unchecked_mut() };
         let Some(handle) = &this.handle else { polled_after_completion() };
         let (semaphore, request) = (handle.as_raw(), Request { min: this.node.min(), max });
@@ -155,7 +156,7 @@ fn polled_after_completion() -> ! {
 }
 
 impl RawSemaphore {
-    /// The first poll, if the fast path has failed: takes permits after all, fails, or enqueues the node.
+    /// The first poll after the fast path has failed: takes the permits, fails, or enqueues the node.
     #[cold]
     #[inline(never)]
     fn poll_new(
@@ -180,7 +181,8 @@ impl RawSemaphore {
                 }
                 Err(Unavailable::MustWait(state)) => state,
             };
-            // Cloning is foreign code, so it comes before the lock (F4). Locking fails if the state has changed since.
+            // Cloning is foreign code, so the waker is cloned before the queue is locked (F4). If the state changes in
+            // between, locking fails and the loop starts again.
             let waker = cloned.take().unwrap_or_else(|| waker.clone());
             let Some(mut queue) = self.try_lock_to_enqueue(state) else {
                 cloned = Some(waker);
@@ -191,7 +193,8 @@ impl RawSemaphore {
                 self.unlock(queue);
                 return Poll::Ready(Err(Rejected::QueueFull));
             }
-            // SAFETY: the node is new, and dropping the future removes it or waits for its outcome (A2).
+            // SAFETY: the node is new, this thread polls its future, and dropping the future removes the node or waits
+            // for its outcome (A2).
             let enqueued = unsafe { queue.push_back(node, request.max, waker) };
             self.unlock(queue);
             return self.poll_outcome(enqueued);
@@ -203,7 +206,7 @@ impl RawSemaphore {
         if !state.is_editable() {
             return None;
         }
-        // ORDERING: Acquire is enough: the state holds nothing that this thread has written.
+        // ORDERING: Acquire, see `try_lock`. No Release: this step publishes nothing.
         self.queue.try_lock(state, state, Ordering::Acquire).ok()
     }
 
@@ -227,8 +230,8 @@ impl RawSemaphore {
         }
     }
 
-    /// Gives a queued node another waker. If the node was claimed, the claiming thread calls the old waker; then waits for
-    /// the outcome.
+    /// Gives a queued node another waker. If the node was claimed, the claiming thread calls the old waker, so this
+    /// waits for the outcome and returns it.
     ///
     /// # Safety
     /// The node was enqueued in the queue of this semaphore, and the caller is its owner.
@@ -239,7 +242,8 @@ impl RawSemaphore {
         enqueued: Enqueued<'_>,
         waker: &Waker,
     ) -> Poll<Result<usize, Rejected>> {
-        // Cloning is foreign code, so it comes before the lock (F4). If it panics, nothing has changed.
+        // Cloning is foreign code, so the waker is cloned before the queue is locked (F4). If that panics, nothing has
+        // changed.
         let waker = waker.clone();
         if let Some(mut queue) = self.queue.lock() {
             // SAFETY: guaranteed by the caller.
@@ -248,7 +252,8 @@ impl RawSemaphore {
             if replaced.is_ok() {
                 return self.poll_outcome(enqueued);
             }
-            // The waker that is not needed is foreign code, too: it is dropped after the unlock (F4).
+            // `replaced` holds the waker that is not needed. Dropping it is foreign code, so the queue is unlocked
+            // first (F4).
         }
         self.finish((self.queue.wait_for_outcome(enqueued), false))
     }
@@ -284,7 +289,7 @@ impl RawSemaphore {
             if let Some(mut queue) = self.queue.lock() {
                 // SAFETY: guaranteed by the caller.
                 if let Some(_waker) = unsafe { queue.remove(node) } {
-                    // The waker is dropped after the unlock (F4).
+                    // The waker is dropped after the queue is unlocked (F4).
                     return self.unlock(queue);
                 }
                 let claimed = Claimed { semaphore: self, enqueued };
@@ -303,7 +308,7 @@ impl RawSemaphore {
     }
 }
 
-/// Permits of a request whose waker is dropped. If that panics, the permits are released.
+/// Releases the permits of a request if dropping its waker panics.
 struct Acquired<'a> {
     semaphore: &'a RawSemaphore,
     n: usize,
@@ -315,8 +320,8 @@ impl Drop for Acquired<'_> {
     }
 }
 
-/// A claimed node whose future is dropped while other wakers are called. If one of them panics, the node still gets its
-/// outcome before it is freed.
+/// Waits for the outcome of a claimed node whose future is dropped, and releases its permits, if a waker of another request
+/// panics.
 struct Claimed<'a> {
     semaphore: &'a RawSemaphore,
     enqueued: Enqueued<'a>,

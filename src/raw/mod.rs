@@ -2,17 +2,17 @@
 //! The algorithm of the semaphore. [`Semaphore`](crate::Semaphore) and [`Mutex`](crate::Mutex) are thin layers on top of
 //! [`RawSemaphore`]; nothing in this folder knows them.
 //!
-//! A semaphore could be built from an atomic counter and an event that waiters listen to. A release would then wake a
-//! task that has to compete for the permit with all others: the order is lost, and a task that is woken and
-//! cancelled may take the wake-up with it. Here a release *grants* permits to the request at the front of the queue, and
-//! the request owns them before its task runs. The price is the queue, and a protocol between threads that edit it and
-//! threads that only change the number of permits.
+//! Why not an atomic counter and a list of wakers? A release would then wake a task, which has to compete for the
+//! permit with all other tasks: the order is lost, and if the task that was woken is cancelled, the wake-up may be
+//! lost, too. Here a release *grants* permits to the request at the front of the queue, and the request owns them
+//! before its task runs. The price is a protocol between threads that edit the queue and threads that only change the
+//! number of permits.
 //!
-//! The state word has the permits and the flags of `state.rs`, the queue is that of `queue.rs`. A request goes through
-//! these states:
+//! The number of permits is in the state word, together with four flags (`state.rs`). The queue is a list of nodes
+//! (`queue.rs`). A request goes through these states:
 //!
 //! ```text
-//!            must wait                front of the queue, permits released
+//!            must wait        at the front, enough permits      outcome stored
 //!    new ───────────────▶ queued ──────────────▶ claimed ──────────────▶ granted
 //!     │                     │                                              │
 //!     │ permits available   │ cancelled                                    ├─ polled ───▶ completed
@@ -20,22 +20,29 @@
 //!  completed             removed                                           └─ cancelled ▶ released
 //! ```
 //!
+//! If the semaphore is closed, the request at the front is claimed as well, and its outcome is a failure instead of a grant.
+//! A request that is cancelled while it is claimed waits for its outcome first.
+//!
+//! *Foreign code* is code outside the crate: that of wakers. The *lock holder* is the thread that has set LOCKED.
+//!
 //! * **F1** While QUEUED is set, only the request at the front gets permits. *Fairness.*
-//! * **F2** While the queue is unlocked, QUEUED is set exactly if the queue is not empty. The lock holder sets QUEUED as it
-//!   locks the queue, and clears it as it unlocks an empty one, in the same step as the permits of the last grants
-//!   leave the word. So a request that finds QUEUED set is behind another request, which has not seen its grant.
-//! * **F3** Whenever the queue is unlocked, the request at the front cannot complete with what the state holds, or a thread is
-//!   about to look at it again: a thread that has just added permits, or a thread with more requests to serve than fit
-//!   into one [`WakeList`]. *No lost wake-up.* Hence the queue is unlocked by [`RawSemaphore::unlock`] and
-//!   [`claim_and_unlock`] only, and both look at the front first.
-//! * **F4** Wakers are cloned, called and dropped with the queue unlocked, and after all outcomes of claimed requests have
-//!   been stored. *No deadlock with foreign code.*
-//! * **F5** The step that unlocks the queue takes the permits of the claimed requests out of the word. From then on they
-//!   belong to these requests, which learn of it next. If the semaphore was closed before that step, they fail, and the
-//!   permits stay. *Conservation.*
-//! * **F6** A thread that adds permits or closes the semaphore while the queue is locked leaves the rest to the lock holder:
-//!   its attempt to unlock fails, because the state has changed, and it looks at the front again. *A release never
-//!   waits.* Permits are taken away only while the queue is unlocked, so that those of claimed requests stay.
+//! * **F2** While the queue is unlocked, QUEUED is set if and only if the queue is not empty. The lock holder sets QUEUED in
+//!   the step that locks the queue, and clears it in the step that unlocks an empty one, in which the permits of the last
+//!   grants leave the word (F5). So a request that finds QUEUED set is behind another request whose grant is not visible
+//!   yet.
+//! * **F3** Whenever the queue is unlocked, the request at the front cannot complete with the permits in the word, or a
+//!   thread is about to examine the front: a thread that has just added permits, or one with more requests to serve
+//!   than fit into one [`WakeList`]. *No lost wake-up.* Only [`RawSemaphore::unlock`] and [`claim_and_unlock`] unlock
+//!   the queue, and both examine the front first.
+//! * **F4** Wakers are cloned, called and dropped by a thread that does not hold the queue lock and has stored the outcomes
+//!   of all requests that it has claimed. *No deadlock with foreign code.*
+//! * **F5** The step that unlocks the queue takes the permits of the claimed requests out of the word. From then on the
+//!   requests own these permits, and their outcomes are stored next. If the semaphore was closed before that step, the
+//!   requests fail, and the permits stay in the word. *Conservation.*
+//! * **F6** A thread that adds permits or closes the semaphore while the queue is locked does not wait: the lock holder's
+//!   attempt to unlock fails, because the state has changed, and the lock holder examines the front again. *A release never
+//!   waits.* Permits are taken away, other than by F5, only while the queue is unlocked. So the permits of claimed requests
+//!   are still in the word when it is unlocked.
 
 mod acquire;
 mod node;
@@ -54,7 +61,8 @@ use self::wake_list::WakeList;
 use crate::sync::thread;
 use crate::sync::{Ordering, const_fn, contain_panic};
 
-/// A semaphore without documentation for users, and without a way to misuse it from outside the crate.
+/// The semaphore under [`Semaphore`](crate::Semaphore) and [`Mutex`](crate::Mutex). It counts permits, but has no type for
+/// a held permit: the caller releases what it acquires.
 pub(crate) struct RawSemaphore {
     queue: WaitQueue,
 }
@@ -63,14 +71,19 @@ pub(crate) struct RawSemaphore {
 impl UnwindSafe for RawSemaphore {}
 impl RefUnwindSafe for RawSemaphore {}
 
-/// A handle to a [`RawSemaphore`]: always to the same one, which stays alive and in place as long as the handle is used.
-/// (That is what [`Handle`](crate::Handle) promises, and all handles are made from one.)
-pub(crate) trait RawHandle {
+/// A handle to a [`RawSemaphore`].
+///
+/// # Safety
+/// `as_raw` does not panic and returns the same semaphore in every call, which stays alive and in place as long as the
+/// handle is used. ([`Handle`](crate::Handle) promises that, and each raw handle is or contains one.)
+#[allow(unsafe_code)]
+pub(crate) unsafe trait RawHandle {
     fn as_raw(&self) -> &RawSemaphore;
 }
 
-/// How often a thread yields before it enqueues its request and blocks. Measured with more threads than cores: without it
-/// the threads take the core of the one that has the permit, and each release has to wake a parked thread.
+/// How often a thread yields before it enqueues its request and blocks. Measured with more threads than cores: without the
+/// yields, waiting threads occupy the core that the holder of the permit needs, and each release has to wake a parked
+/// thread.
 #[cfg(feature = "std")]
 const YIELDS: u32 = 16;
 
@@ -79,7 +92,7 @@ const YIELDS: u32 = 16;
 pub(crate) enum Unavailable {
     /// The semaphore is closed.
     Closed,
-    /// Too few permits are available, or another request is queued. The state said so.
+    /// Too few permits are available, or another request is queued, in this state.
     MustWait(State),
 }
 
@@ -93,21 +106,21 @@ impl RawSemaphore {
     /// The state at this moment.
     #[inline]
     pub(crate) fn state(&self) -> State {
-        // ORDERING: Acquire, with the Release of the threads that released the permits in the state: a thread that finds
-        // all permits available sees what their holders wrote. And with the Release in `update`: a thread that
-        // finds the semaphore closed sees what was written before `close`.
+        // ORDERING: Acquire, with the Release in `release` and `update`: a thread that finds all permits available sees
+        // what their holders wrote, and a thread that finds the semaphore closed sees what was written before `close`.
         self.queue.state().load(Ordering::Acquire)
     }
 
-    /// The number of queued requests, and the permits that the first of them needs. Calls no foreign code.
+    /// The number of queued requests, and the permits that the front needs. Calls no foreign code.
     pub(crate) fn peek(&self) -> (usize, Option<usize>) {
         self.queue.peek()
     }
 
-    /// Takes `n` permits if they are available and no request is queued: the fast path. May fail spuriously.
+    /// Takes `n` permits if they are available and no request is queued: the fast path. Makes one attempt, so it fails
+    /// spuriously if another thread changes the state.
     #[inline]
     pub(crate) fn try_acquire_fast(&self, n: usize) -> bool {
-        // ORDERING: Relaxed: the CAS decides.
+        // ORDERING: Relaxed: the CAS compares the state again.
         let state = self.queue.state().load(Ordering::Relaxed);
         match state.try_take(n) {
             Some(new) => self.take(state, new),
@@ -115,9 +128,9 @@ impl RawSemaphore {
         }
     }
 
-    /// Takes `n` permits if they become available within a few microseconds, in which no request is queued. For threads that
-    /// are about to block: most often this costs less than parking the thread and waking it.
-    // FAIRNESS: no queued request is overtaken (F1). The thread itself is not queued yet, so another one may be faster.
+    /// Takes `n` permits if they become available within a few microseconds and no request is queued before that. For
+    /// threads that are about to block: this usually costs less than to park the thread and to wake it.
+    // FAIRNESS: no queued request is overtaken (F1). This thread is not queued yet, so another request may be granted first.
     #[cfg(feature = "std")]
     #[inline]
     pub(crate) fn acquire_soon(&self, n: usize) -> bool {
@@ -137,13 +150,15 @@ impl RawSemaphore {
         is_acquired
     }
 
-    /// Takes the permits of a request if they are available and no request is queued; returns how many.
+    /// Takes the permits of a request if they are available and no request is queued; returns how many. The path of a
+    /// caller that does not wait, after the fast path has failed: out of line, so that callers stay small.
     #[cold]
     #[inline(never)]
     pub(crate) fn try_acquire(&self, request: Request) -> Result<usize, Unavailable> {
         self.take_share(request)
     }
 
+    /// The same, for inlining into `poll_new`.
     #[inline]
     fn take_share(&self, request: Request) -> Result<usize, Unavailable> {
         loop {
@@ -160,27 +175,28 @@ impl RawSemaphore {
         }
     }
 
-    /// Changes the state to `new`, which has fewer permits.
+    /// Changes the state to `new`, which has fewer permits. Returns `false` if the state is no longer `state`.
     #[inline]
     fn take(&self, state: State, new: State) -> bool {
-        // ORDERING: Acquire, with the Release of the threads that released these permits. That the state was loaded with
-        // Acquire would not be enough: it may have changed and changed back since.
-        // Relaxed on failure: the caller looks again or gives up.
+        // ORDERING: Acquire, with the Release in `release` and `update`: the thread sees what was written before these
+        // permits were released. An Acquire load of `state` is not enough: the word may have changed and changed back
+        // since. Relaxed on failure: the caller loads the state again or fails.
         self.queue.state().compare_exchange(state, new, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     /// Releases `n` permits that were acquired. May call wakers.
     ///
     /// # Panics
-    /// If there would be more than [`MAX_PERMITS`].
+    /// Panics if there would be more than [`MAX_PERMITS`]. (Concurrent releases may exceed it, see
+    /// [`State::can_add_unchecked`].)
     #[inline]
     pub(crate) fn release(&self, n: usize) {
-        // ORDERING: Relaxed: a hint; `fetch_add` returns the state that counts.
+        // ORDERING: Relaxed: only a hint, `fetch_add` returns the state that decides.
         if !self.queue.state().load(Ordering::Relaxed).can_add_unchecked(n) {
             return self.release_slow(n);
         }
-        // ORDERING: Release, with the Acquire of the threads that take these permits: in `take`, in `WaitQueue::try_lock`, or
-        // in a failed `QueueGuard::unlock`.
+        // ORDERING: Release, with the Acquire in `take`, in `WaitQueue::try_lock`, in a failed `QueueGuard::unlock`, and in
+        // `state`: threads that take or see these permits see what their holder wrote.
         if self.queue.state().fetch_add(n, Ordering::Release).is_queued() {
             self.serve_if_unlocked();
         }
@@ -206,15 +222,15 @@ impl RawSemaphore {
     /// Changes the state. If the queue is unlocked and not empty, locks it in the same step and serves it; if it is locked,
     /// its holder serves the waiters (F6). Returns `false` if `new` returns `None`.
     fn update(&self, new: impl Fn(State) -> Option<State>) -> bool {
-        // ORDERING: Relaxed: the CAS decides.
+        // ORDERING: Relaxed: the CAS compares the state again.
         let mut state = self.queue.state().load(Ordering::Relaxed);
         while let Some(new) = new(state) {
             let result = if state.is_queued() && !state.is_locked() {
-                // ORDERING: Release as well, as below.
+                // ORDERING: AcqRel: Acquire to lock (see `try_lock`), Release as below.
                 self.queue.try_lock(state, new, Ordering::AcqRel).map(|queue| self.serve(queue))
             } else {
-                // ORDERING: Release, with the Acquire of the threads that take these permits, as in `release`, or find the
-                // semaphore closed. Relaxed on failure: the loop looks again.
+                // ORDERING: Release, with the same Acquires as in `release`: threads that take these permits or find the
+                // semaphore closed see what was written before. Relaxed on failure: the loop retries.
                 self.queue.state().compare_exchange(state, new, Ordering::Release, Ordering::Relaxed)
             };
             match result {
@@ -225,20 +241,21 @@ impl RawSemaphore {
         false
     }
 
-    /// Takes up to `n` available permits away; returns how many. Waits for the lock holder.
+    /// Takes up to `n` available permits away; returns how many. Waits until the queue is unlocked (F6).
     pub(crate) fn forget(&self, n: usize) -> usize {
         loop {
             let state = self.queue.wait_for_state(|state| !state.is_locked());
             let forgotten = n.min(state.available());
-            // A thread that takes the last permit away may act as if it held it: the ordering is that of an acquire.
+            // A caller that takes the last permit away may access what the permit guards, so `take` is used for its
+            // ordering.
             if forgotten == 0 || self.take(state, state.minus(forgotten)) {
                 return forgotten;
             }
         }
     }
 
-    /// Takes `n` permits away, into a deficit if necessary. Waits for the lock holder. Returns `false`, and changes nothing, if
-    /// the deficit would be too large.
+    /// Takes `n` permits away, into a deficit if necessary. Waits until the queue is unlocked (F6). Returns `false`, and
+    /// changes nothing, if the deficit would be too large.
     pub(crate) fn reduce(&self, n: usize) -> bool {
         loop {
             let state = self.queue.wait_for_state(|state| !state.is_locked());
@@ -249,7 +266,8 @@ impl RawSemaphore {
         }
     }
 
-    /// Unlocks the queue. Serves the front first if it can complete, which is rare.
+    /// Unlocks the queue after a node was enqueued, removed or given another waker. If the front can complete, which is
+    /// rare, serves the queue instead (F3).
     #[inline]
     fn unlock(&self, queue: QueueGuard<'_>) {
         let none = Claims::new();
@@ -270,14 +288,15 @@ impl RawSemaphore {
         }
     }
 
-    /// Locks the queue for a thread that knows of permits in the state. Returns `None` if there is nothing to serve, or if
-    /// another thread holds the lock and will (F6).
+    /// Locks the queue for a thread that has added permits, or has more requests to serve. Returns `None` if no request is
+    /// queued, or if another thread holds the lock: that one serves the queue (F6).
     fn try_lock_to_serve(&self) -> Option<QueueGuard<'_>> {
-        // ORDERING: Relaxed: the load returns this thread's own change of the state, or a later value. If that is unlocked
-        // and not empty, the CAS decides.
+        // ORDERING: Relaxed: the load returns this thread's own change of the state or a later one, and the CAS compares the
+        // state again.
         let mut state = self.queue.state().load(Ordering::Relaxed);
         while state.is_queued() && !state.is_locked() {
-            // ORDERING: Acquire is enough: the permits are in the state already.
+            // ORDERING: Acquire, see `try_lock`. No Release: this step publishes nothing, the permits are in the word
+            // already.
             match self.queue.try_lock(state, state, Ordering::Acquire) {
                 Ok(queue) => return Some(queue),
                 Err(actual) => state = actual,
@@ -286,20 +305,21 @@ impl RawSemaphore {
         None
     }
 
-    /// Completes the requests at the front for which there are permits, unlocks the queue and calls their wakers.
+    /// Claims the requests at the front for which there are permits, unlocks the queue, stores their outcomes and calls
+    /// their wakers, in this order.
     #[inline(never)]
     fn serve(&self, queue: QueueGuard<'_>) {
         let mut batch = claim_and_unlock(queue);
         if batch.claims.count() > 1 {
             return self.serve_many(batch);
         }
-        // Most often there is one request, or none. Then the batch is not full, and nothing is left to do if the waker
-        // panics.
+        // The usual case: one request or none. The batch is not full, so nothing is left to do if the waker panics.
         if let Some(waker) = batch.claims.complete_next(&self.queue, batch.unlocked) {
             waker.wake();
         }
     }
 
+    /// The rest of `serve` for more than one request.
     #[cold]
     #[inline(never)]
     fn serve_many(&self, batch: Batch) {
@@ -332,7 +352,8 @@ fn claim_and_unlock(mut queue: QueueGuard<'_>) -> Batch {
     }
 }
 
-/// A thread that serves several requests. Dropping it finishes the work, also if a waker panics.
+/// The work of a thread that serves several requests. If a waker panics, dropping it finishes the work before the panic
+/// resumes.
 struct Serving<'a> {
     semaphore: &'a RawSemaphore,
     wakers: WakeList,
@@ -348,7 +369,7 @@ impl Serving<'_> {
         }
     }
 
-    /// Calls the wakers, and serves the rest of the queue if one batch was not enough.
+    /// Calls the wakers, then serves the rest of the queue if the last batch was full.
     fn finish(&mut self) {
         loop {
             self.wakers.wake_all();
@@ -365,7 +386,7 @@ impl Serving<'_> {
 impl Drop for Serving<'_> {
     #[inline]
     fn drop(&mut self) {
-        // Not empty only if a waker has panicked. The others are called before the panic resumes.
+        // There is work left only if a waker has panicked.
         while self.is_unfinished || !self.wakers.is_empty() {
             contain_panic(|| self.finish());
         }

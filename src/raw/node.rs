@@ -1,7 +1,7 @@
 #![allow(unsafe_code)]
 //! A waiter's node: its request, its links and its waker. It lives inside the waiting future.
 //!
-//! The links hold different things at different times:
+//! The fields of a node hold different values at different times:
 //!
 //! | a node that is... | `prev` | `next` | `amount` | `waker` |
 //! |---|---|---|---|---|
@@ -10,38 +10,41 @@
 //! | in the middle | the node before | the node behind | the same | the same |
 //! | at the back | the node before | the length of the queue | the same | the same |
 //! | alone in the queue | itself | 1, the length | the same | the same |
-//! | claimed | `CLAIMED` | the next claimed node, unless it is the last one | the permits granted to it | its task's |
+//! | claimed | `CLAIMED` | the next claimed node; unspecified in the last one | the permits granted to it | its task's |
 //! | granted | 0, or PEEKED | unspecified | the permits granted to it | moved out |
 //! | failed | CLOSED, perhaps with PEEKED | unspecified | unspecified | moved out |
 //! | removed by its owner | unspecified | unspecified | unspecified | moved out |
 //!
 //! Invariants. The *owner* of a node is the thread that polls or drops its future.
 //!
-//! * **N1 (pinned)** A queued or claimed node neither moves nor is freed. Its future is pinned, and removes the node
+//! * **N1 (pinned)** A queued or claimed node is not moved or freed. Its future is pinned, and removes the node
 //!   or waits for its outcome when it is dropped. (Other threads access memory that the owner holds as
 //!   `Pin<&mut _>`. That is sound because the future is `!Unpin`, as it is for every intrusive future.)
-//! * **N2 (enqueued)** Only the owner writes `min`, and only until the node is in the queue. ENQUEUED is set once the
-//!   links are initialized.
-//! * **N3 (claimed)** The holder of the queue lock claims a node: it removes it from the front and stores `CLAIMED`.
-//!   From then on only the claiming thread writes the node, up to its last access, the store of the outcome. Until then
-//!   the owner, and threads with a shared reference to the future, load `prev`; the owner compares wakers; and a thread
-//!   that peeks reads what N6 says. After that the node is the owner's again.
+//! * **N2 (enqueued)** Only the owner writes `min`, and only before the node is in the queue. ENQUEUED is set if and only
+//!   if the links are initialized.
+//! * **N3 (claimed)** The lock holder claims a node: it removes the node from the front and stores `CLAIMED`. From then on
+//!   only the claiming thread writes the node, until its last access, which is the store of the outcome. Before that store,
+//!   other threads only read: the owner, and threads with a shared reference to the future, load `prev`; the owner compares
+//!   wakers (N4); and a thread that peeks reads the fields of N6. After that store, the owner has the node to itself, except
+//!   that threads with a shared reference to the future, and the threads of N6, may read it.
 //! * **N4 (waker)** A queued node holds a waker. A claimed node holds it until the claiming thread moves it out, just before
-//!   it stores the outcome. It is written only under the queue lock, and only by the owner. When it is moved out its bytes stay. The owner may still compare them with another waker:
-//!   the waker that they belonged to may have been dropped, but its vtable is `'static`, and if a new waker happens to
-//!   equal it, the outcome is there or about to be.
+//!   it stores the outcome. Only the owner writes the field, and only under the queue lock. Moving the waker out copies its
+//!   bytes and leaves them in place, so the owner may still compare them with another waker. It reads two pointers and
+//!   follows none, so the old waker may have been dropped. No wake-up is lost if both are equal: the claiming thread calls
+//!   the old waker after it has stored the outcome. If that call happens before the poll, the poll has loaded the outcome
+//!   first. If not, both are wakers of the same task, and the call leads to another poll.
 //! * **N5 (shared)** After a node is enqueued, all accesses by the queue and by the owner go through shared references to
-//!   it. All of its fields are atomics or cells, so these references allow writes by other threads, and no write ends
-//!   another reference. The only unique references that include the node are those to its future, which is `!Unpin` (N1).
-//!   The links are initialized through a raw pointer, because [`MaybeUninit::write`] returns a unique reference to them.
-//! * **N6 (peeked)** A thread that peeks (Q4) may read the `min`, `prev` and `next` of a node after it was claimed. If the state
-//!   says PEEKED when the queue is unlocked, the outcome is stored with the flag PEEKED; then the owner waits until
-//!   the state no longer says so before it frees the node.
+//!   it. All of its fields are atomics or cells, so these references allow writes by other threads, no write ends another
+//!   reference, and the reference through which an outcome is stored may still exist when the owner frees the node. The
+//!   only unique references that include the node are those to its future, which is `!Unpin` (N1). The links are
+//!   initialized through a raw pointer, because [`MaybeUninit::write`] returns a unique reference to them.
+//! * **N6 (peeked)** A thread that peeks (Q4) may read the `min`, `prev` and `next` of a node after it was claimed. If
+//!   PEEKED is set when the queue is unlocked, the outcome is stored with the flag PEEKED. Then the owner waits until
+//!   PEEKED is clear in the state word before it frees the node.
 
 use core::cell::{self, Cell};
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
-use core::ops::Deref;
 use core::pin::Pin;
 use core::ptr::{self, NonNull};
 use core::task::Waker;
@@ -51,7 +54,7 @@ use crate::sync::{AtomicPtr, LOOM, Ordering, SharedPtr, UnsafeCell};
 
 /// A waiter's node. The links stay uninitialized until it is enqueued: the fast path does not pay for the stores.
 pub(crate) struct Node {
-    /// The permits the request needs, and the flag [`ENQUEUED`].
+    /// The permits that the request needs, and the flag [`ENQUEUED`].
     min: Cell<usize>,
     links: cell::UnsafeCell<MaybeUninit<Links>>,
 }
@@ -59,7 +62,7 @@ pub(crate) struct Node {
 /// The node has been in a queue.
 const ENQUEUED: usize = 1 << (usize::BITS - 1);
 
-/// What a queued request comes to.
+/// The outcome of a queued request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// The request owns this many permits, whatever happens to the semaphore afterwards.
@@ -68,7 +71,7 @@ pub(crate) enum Outcome {
     Closed,
 }
 
-/// See the table at the top of the file.
+/// The fields of a node that was enqueued, see the table at the top of the file.
 pub(super) struct Links {
     pub(super) prev: AtomicPtr<Node>,
     pub(super) next: SharedPtr<Node>,
@@ -76,14 +79,14 @@ pub(super) struct Links {
     pub(super) waker: UnsafeCell<MaybeUninit<Waker>>,
 }
 
-// What `prev` holds when the node is no longer queued: addresses at which there is no node. The outcome is
-// `State::outcome_flags` of the state with which the queue was unlocked. (No target is supported that places data in its
-// first 16 bytes.)
+// The values of `prev` in a node that is no longer queued: addresses at which there is no node. An outcome is
+// `State::outcome_flags` of the state with which the queue was unlocked. (Targets that place data in the first 16 bytes of
+// memory are not supported.)
 pub(super) const CLAIMED: *mut Node = ptr::without_provenance_mut(1);
 const GRANTED: *mut Node = ptr::null_mut();
 const LAST: usize = CLOSED | PEEKED;
 
-/// Whether `prev` says that the node is no longer queued.
+/// Whether this is the `prev` of a node that is no longer queued: it is claimed, or has an outcome.
 #[inline]
 pub(super) fn is_claimed_or_later(prev: *mut Node) -> bool {
     prev.addr() <= LAST
@@ -94,7 +97,7 @@ impl Node {
         Self { min: Cell::new(min), links: cell::UnsafeCell::new(MaybeUninit::uninit()) }
     }
 
-    /// The permits the request needs.
+    /// The permits that the request needs.
     #[inline]
     pub(crate) fn min(&self) -> usize {
         self.min.get() & !ENQUEUED
@@ -110,8 +113,8 @@ impl Node {
         Some(Enqueued(unsafe { (*self.links.get()).assume_init_ref() }))
     }
 
-    /// Marks the end of the node's life for loom, which does not track memory: an access that no other thread may be
-    /// concurrent with (N3).
+    /// Tells loom that the node is freed, because loom does not track memory: an access to each field that no access of
+    /// another thread may be concurrent with (N3, N6).
     #[inline]
     pub(crate) fn check_unshared(&self) {
         if !LOOM {
@@ -136,11 +139,11 @@ impl Enqueued<'_> {
         Some(self.stored_outcome()?.0)
     }
 
-    /// The outcome, and whether it was stored while a thread peeked (N6).
+    /// The outcome, and whether the queue was unlocked while a thread peeked (N6).
     #[inline]
     pub(super) fn stored_outcome(self) -> Option<(Outcome, bool)> {
-        // ORDERING: Acquire, with the Release in `Claims::complete_next`: the granted request sees what the thread wrote that
-        // released its permits, and its owner may free the node.
+        // ORDERING: Acquire, with the Release in `Claims::complete_next`: the granted request sees what was written before
+        // its permits were released, and the owner may free the node, because the claiming thread has accessed it.
         let prev = self.0.prev.load(Ordering::Acquire);
         if prev == GRANTED {
             return Some((self.granted(), false));
@@ -154,26 +157,27 @@ impl Enqueued<'_> {
 
     #[inline]
     fn granted(self) -> Outcome {
-        // SAFETY: the outcome is stored, and no thread writes `amount` after that (N3).
+        // SAFETY: the outcome was loaded, and no thread writes `amount` after the outcome is stored (N3).
         Outcome::Granted(self.0.amount.with(|amount| unsafe { *amount }))
     }
 
     /// Whether the node holds a waker of the same task as `waker`.
     #[inline]
     pub(crate) fn will_wake(self, waker: &Waker) -> bool {
-        // SAFETY: the waker was initialized, its bytes are still there, and only the owner writes them (N4).
+        // SAFETY: the bytes of a waker are in the field, and only the owner writes it (N4).
         self.0.waker.with(|own| unsafe { (*own).assume_init_ref().will_wake(waker) })
     }
 
-    /// Whether the node is claimed and has no outcome yet. Never stale, also under loom; orders nothing.
+    /// Whether the node is claimed and has no outcome yet. Never stale, also under loom.
     pub(super) fn is_claimed_now(self) -> bool {
-        // A compare-and-swap that fails, because loom lets one that succeeds overlook a later store.
-        // ORDERING: Relaxed: the caller goes on to load the outcome.
+        // A compare-and-swap that fails if the node is claimed. After one that succeeds, loom lets this thread overlook a
+        // later store.
+        // ORDERING: Relaxed: the caller loads the outcome next.
         self.0.prev.compare_exchange(GRANTED, GRANTED, Ordering::Relaxed, Ordering::Relaxed) == Err(CLAIMED)
     }
 }
 
-/// A pinned node, as its owner hands it to the queue.
+/// A pointer to a pinned node, which its owner passes to the queue.
 #[derive(Clone, Copy)]
 pub(crate) struct PinnedNode<'a>(NonNull<Node>, PhantomData<Pin<&'a Node>>);
 
@@ -195,24 +199,14 @@ impl<'a> PinnedNode<'a> {
     /// The node is new, the caller is its owner and holds the lock of the queue that the links are about.
     #[inline]
     pub(super) unsafe fn enqueue(self, links: Links) -> Enqueued<'a> {
-        // SAFETY: the node is borrowed for 'a. It is new, so no other thread accesses it. The write goes through the
-        // raw pointer, so it creates no unique reference (N5).
+        // SAFETY: the node is borrowed for 'a. It is new, so no other thread accesses it. The links are written through a
+        // raw pointer, so there is no unique reference to them (N5), and are initialized when ENQUEUED is set (N2).
         unsafe {
             let node = self.0.as_ref();
             node.links.get().cast::<Links>().write(links);
             node.min.set(node.min.get() | ENQUEUED);
             Enqueued((*node.links.get()).assume_init_ref())
         }
-    }
-}
-
-impl Deref for PinnedNode<'_> {
-    type Target = Node;
-
-    #[inline]
-    fn deref(&self) -> &Node {
-        // SAFETY: made from a reference that is still borrowed.
-        unsafe { self.0.as_ref() }
     }
 }
 
@@ -226,7 +220,7 @@ pub(super) unsafe fn links<'a>(node: *mut Node) -> &'a Links {
     unsafe { (*(*node).links.get()).assume_init_ref() }
 }
 
-/// The permits that the node at this address needs.
+/// The permits that the request of the node at this address needs.
 ///
 /// # Safety
 /// The node was enqueued, and is not freed during the call.

@@ -2,10 +2,10 @@
 //! The queue of waiters: a doubly linked list of nodes that live inside their own futures. No other file follows a
 //! pointer to a node.
 //!
-//! A `VecDeque` would allocate, and removing a waiter from its middle would mean a search. The usual list has two
-//! pointers, to the front and to the back. In it the front's `prev` and the back's `next` are unused; here the first
-//! leads to the back and the second counts the queue. So a semaphore needs one pointer, and appending, removing and
-//! counting each take a few steps, however long the queue is.
+//! Why not a `VecDeque`, or the usual list? A `VecDeque` would allocate, and removing a waiter from its middle would mean a
+//! search. The usual list needs pointers to the front and to the back, and does not use the front's `prev` and the back's
+//! `next`. Here the front's `prev` points to the back, and the back's `next` is the length of the queue. So a semaphore
+//! needs one pointer, and appending, removing and counting each take a few steps, however long the queue is.
 //!
 //! ```text
 //!   queue ──▶ front ◀──prev── node ◀──prev── back
@@ -13,14 +13,14 @@
 //!               └──────────────prev──────────▶─┘
 //! ```
 //!
-//! * **Q1 (alive)** The pointers in the queue and in its nodes lead to nodes that are queued and pinned (N1).
-//! * **Q2 (exclusive)** These pointers, and the links of queued nodes, are written only through [`QueueGuard`], of which
-//!   there is one at a time: it exists while the state says LOCKED.
-//! * **Q3 (linked)** `a.next` is `b` exactly if `b.prev` is `a`, except at the ends: the front's `prev` is the back, the
+//! * **Q1 (alive)** The pointers in the queue and in its nodes point to nodes that are queued and pinned (N1).
+//! * **Q2 (exclusive)** These pointers, and the links of queued nodes, are written only through [`QueueGuard`]. There is
+//!   at most one guard: it exists while LOCKED is set.
+//! * **Q3 (linked)** `a.next` is `b` if and only if `b.prev` is `a`, except at the ends: the front's `prev` is the back, the
 //!   back's `next` is the length.
-//! * **Q4 (peeked)** While the state says PEEKED, nodes are only removed from the front, by claiming them, and their
-//!   owners do not free them (N6). So the thread that set PEEKED may read the nodes without the lock, and the back stays
-//!   the back.
+//! * **Q4 (peeked)** While PEEKED is set, no node is added, nodes are removed only from the front, by claiming them, and
+//!   their owners do not free them (N6). So the thread that set PEEKED, which *peeks*, may read the nodes without the lock,
+//!   and the node at the back stays the same until the queue is empty.
 
 use core::mem::{self, MaybeUninit};
 use core::ptr;
@@ -37,8 +37,9 @@ pub(super) struct WaitQueue {
     backoff: Backoff,
 }
 
-// SAFETY: a node is accessed under the queue lock (Q2), by the one thread that has claimed it (N3), through atomics, or by a
-// thread that peeks and reads what no other thread writes (N6). Wakers are Send and Sync.
+// SAFETY: through the queue, nodes of other threads are accessed: under the queue lock (Q2), by the one thread that has
+// claimed the node (N3), or by a thread that peeks (N6), which reads atomics and `min`, which is no longer written (N2).
+// Wakers are Send and Sync.
 unsafe impl Send for WaitQueue {}
 // SAFETY: see above.
 unsafe impl Sync for WaitQueue {}
@@ -63,9 +64,8 @@ impl WaitQueue {
     pub(super) fn wait_for_state(&self, is_ready: impl Fn(State) -> bool) -> State {
         let mut round = 0;
         loop {
-            // ORDERING: Acquire, with the Release in `QueueGuard::unlock`: a thread that no longer finds its node in
-            // the queue sees that it was claimed; with the Release in `peek`: a thread that frees a node does so after
-            // the last read of it; and with the Release that set CLOSED.
+            // ORDERING: Acquire, with the Release in `QueueGuard::unlock`: an owner that finds the queue empty sees that
+            // its node was claimed; and with the Release in `peek`: an owner frees its node after the last read of it.
             let state = self.state.load(Ordering::Acquire);
             if is_ready(state) {
                 return state;
@@ -114,9 +114,9 @@ impl WaitQueue {
         debug_assert!(!current.is_locked());
         let state = new.lock();
         // ORDERING: the caller chooses the success ordering. At least Acquire, with the Release in `QueueGuard::unlock`: the
-        // queue is as the last lock holder left it; and with the Release of the threads that released the permits in
-        // the word: a request that is granted them sees what these threads wrote.
-        // Relaxed on failure: the caller looks again.
+        // queue is as the last lock holder left it; and with the Release in `RawSemaphore::release` and `update`: a
+        // request that is granted the permits in the word, or fails, sees what was written before.
+        // Relaxed on failure: the caller retries.
         self.state.compare_exchange(current, state, order, Ordering::Relaxed)?;
         Ok(QueueGuard { queue: self, state })
     }
@@ -129,7 +129,7 @@ impl WaitQueue {
             if !state.is_queued() {
                 return None;
             }
-            // ORDERING: Acquire is enough: the state holds nothing that this thread has written.
+            // ORDERING: Acquire, see `try_lock`. No Release: this step publishes nothing.
             if let Ok(guard) = self.try_lock(state, state, Ordering::Acquire) {
                 return Some(guard);
             }
@@ -145,7 +145,7 @@ impl WaitQueue {
                 return (0, None);
             }
             // ORDERING: Acquire, with the Release in `QueueGuard::unlock`: the queue is as the last lock holder left it.
-            // Relaxed on failure: looks again.
+            // Relaxed on failure: the loop retries.
             let peeked =
                 self.state.compare_exchange(state, state.peek(), Ordering::Acquire, Ordering::Relaxed);
             if peeked.is_ok() {
@@ -153,7 +153,8 @@ impl WaitQueue {
             }
         }
         let seen = sync::peeking(|| self.read_ends());
-        // ORDERING: Release, with the Acquire in `wait_for_state`: nodes are freed after they were read.
+        // ORDERING: Release, with the Acquire in `wait_for_state`, or in a failed `QueueGuard::unlock` or `try_lock` of the
+        // thread that claims the node: nodes are freed after they were read.
         self.state.end_peek(Ordering::Release);
         self.backoff.notify();
         seen
@@ -166,10 +167,11 @@ impl WaitQueue {
             if front.is_null() {
                 return (0, None);
             }
-            // SAFETY: the front was in the queue at some moment since PEEKED was set, so it and the back are not freed (Q4).
+            // SAFETY: the front was in the queue at some moment since PEEKED was set, and so was the back to which its
+            // `prev` points if it is not claimed. So both are not freed (Q4).
             unsafe {
                 // ORDERING: Acquire, with the Release in `claim_front`: if the front was claimed, the next round sees the
-                // node behind it. (That `prev` leads to the back was stored before the node became the front, and
+                // node behind it. (The pointer to the back was stored in `prev` before the node became the front, and
                 // `front` was read with Acquire.)
                 let back = node::links(front).prev.load(Ordering::Acquire);
                 if !node::is_claimed_or_later(back) {
@@ -180,8 +182,8 @@ impl WaitQueue {
     }
 }
 
-/// The queue lock. There is no `Drop`: the front must be examined before unlocking (F3), so callers use
-/// `RawSemaphore::unlock` or `claim_and_unlock`.
+/// The queue lock, and the state as it was last seen by this thread. The guard has no `Drop`: the front must be examined
+/// before the queue is unlocked (F3), so callers use `RawSemaphore::unlock` or `claim_and_unlock`.
 #[must_use]
 pub(super) struct QueueGuard<'a> {
     queue: &'a WaitQueue,
@@ -318,8 +320,8 @@ impl<'a> QueueGuard<'a> {
         }
     }
 
-    /// Unlocks the queue in the same step as the permits of `claims` leave the state (F5). If the state has changed,
-    /// returns the lock with the state as it is now. Returns the state at the moment of unlocking.
+    /// Unlocks the queue in the same step as the permits of `claims` leave the word (F5). Returns the state after this step,
+    /// or, as an error, the lock with the new state if the state has changed.
     #[inline]
     pub(super) fn unlock(mut self, claims: &Claims) -> Result<State, Self> {
         // A semaphore that was closed before this step grants nothing more (F5).
@@ -327,9 +329,9 @@ impl<'a> QueueGuard<'a> {
         let is_empty = self.queue.front.get().is_null();
         let new = self.state.minus(spent).unlock(is_empty);
         // ORDERING: Release, with the Acquire in `try_lock`, `wait_for_state` and `peek`: the queue is as this thread
-        // leaves it.
-        // Acquire on failure, with the Release of the threads that released permits or closed the semaphore in the
-        // meantime: a request that is granted these permits, or fails, sees what these threads wrote.
+        // leaves it. Acquire on failure, with the Release in `RawSemaphore::release` and `update`: a request that is
+        // granted the permits that were added since, or fails, sees what was written before. And with the Release in
+        // `peek`: see there.
         let unlocked =
             self.queue.state.compare_exchange(self.state, new, Ordering::Release, Ordering::Acquire);
         match unlocked {
@@ -344,7 +346,7 @@ impl<'a> QueueGuard<'a> {
         }
     }
 
-    /// Takes a node out of the list for its owner (Q3). No thread peeks.
+    /// Removes a node from the list for its owner, and keeps Q3. No thread peeks (Q4).
     ///
     /// # Safety
     /// The node is in the queue.
@@ -402,7 +404,8 @@ impl Claims {
         self.count = self.count.checked_sub(1)?;
         let node = self.first;
         let outcome = ptr::without_provenance_mut(unlocked.outcome_flags());
-        // SAFETY: the node is claimed by this thread, and not freed before its outcome is stored (N1, N3).
+        // SAFETY: the node is claimed by this thread, and not freed before its outcome is stored (N1, N3). Then it may be
+        // freed, although the reference to `prev` still exists (N5).
         let waker = unsafe {
             // The last claimed node leads nowhere.
             if self.count > 0 {
@@ -418,45 +421,45 @@ impl Claims {
     }
 }
 
-// Accessors of the links, by what they hold.
+// Accessors of the links, by what they hold. A node is not freed while it is queued or claimed (N1), its links are
+// initialized (N2), and no thread but the lock holder (Q2) or the claiming thread (N3) writes them.
 //
-// # Safety, of each
-// The node is in a queue whose lock the caller holds (Q2), or it is claimed by the caller (N3). So it is not freed (N1), its
-// links are initialized (N2), and no other thread writes them. `prev` is an atomic because owners and peeking threads
-// load it without the lock; under the lock, Relaxed is enough.
+// ORDERING: Relaxed: the queue lock orders the accesses of its holders, and a claimed node is accessed by one thread. Owners
+// and threads that peek load `prev` without the lock; they pair with the stores in `claim_front` and
+// `Claims::complete_next`.
 
 /// # Safety
-/// See above.
+/// The node is in a queue whose lock the caller holds, or it is claimed by the caller.
 unsafe fn prev(node: *mut Node) -> *mut Node {
-    // SAFETY: guaranteed by the caller.
+    // SAFETY: guaranteed by the caller (N1, N2).
     unsafe { node::links(node) }.prev.load(Ordering::Relaxed)
 }
 
 /// # Safety
-/// See above.
+/// The node is in a queue whose lock the caller holds, or it is claimed by the caller.
 unsafe fn set_prev(node: *mut Node, prev: *mut Node) {
-    // SAFETY: guaranteed by the caller.
+    // SAFETY: guaranteed by the caller (N1, N2).
     unsafe { node::links(node) }.prev.store(prev, Ordering::Relaxed);
 }
 
 /// # Safety
-/// See above.
+/// The node is in a queue whose lock the caller holds, or it is claimed by the caller.
 unsafe fn next(node: *mut Node) -> *mut Node {
-    // SAFETY: guaranteed by the caller.
+    // SAFETY: guaranteed by the caller (N1, N2).
     unsafe { node::links(node) }.next.get()
 }
 
 /// # Safety
-/// See above.
+/// The node is in a queue whose lock the caller holds, or it is claimed by the caller.
 unsafe fn set_next(node: *mut Node, next: *mut Node) {
-    // SAFETY: guaranteed by the caller.
+    // SAFETY: guaranteed by the caller (N1, N2).
     unsafe { node::links(node) }.next.set(next);
 }
 
 /// The back of the queue, found through its front.
 ///
 /// # Safety
-/// See above; and the node is the front.
+/// The node is the front of a queue whose lock the caller holds.
 unsafe fn back(front: *mut Node) -> *mut Node {
     // SAFETY: guaranteed by the caller.
     unsafe { prev(front) }
@@ -465,47 +468,49 @@ unsafe fn back(front: *mut Node) -> *mut Node {
 /// The length of the queue, read from its back.
 ///
 /// # Safety
-/// See above; and the node is the back.
+/// The node is the back of a queue whose lock the caller holds.
 unsafe fn length(back: *mut Node) -> usize {
     // SAFETY: guaranteed by the caller.
     unsafe { next(back) }.addr()
 }
 
 /// # Safety
-/// See above; and the node is the back.
+/// The node is the back of a queue whose lock the caller holds.
 unsafe fn set_length(back: *mut Node, length: usize) {
     // SAFETY: guaranteed by the caller.
     unsafe { set_next(back, ptr::without_provenance_mut(length)) };
 }
 
 /// # Safety
-/// See above.
+/// The node is in a queue whose lock the caller holds, or it is claimed by the caller.
 unsafe fn amount(node: *mut Node) -> usize {
-    // SAFETY: guaranteed by the caller.
+    // SAFETY: guaranteed by the caller (N1, N2).
     unsafe { node::links(node).amount.with(|amount| *amount) }
 }
 
 /// # Safety
-/// See above.
+/// The node is in a queue whose lock the caller holds, or it is claimed by the caller.
 unsafe fn set_amount(node: *mut Node, n: usize) {
-    // SAFETY: guaranteed by the caller.
+    // SAFETY: guaranteed by the caller (N1, N2).
     unsafe { node::links(node).amount.with_mut(|amount| *amount = n) }
 }
 
-/// Whether a node was claimed. It may have its outcome by now.
+/// Whether a node was claimed. It may have an outcome already.
 ///
 /// # Safety
 /// The caller is the node's owner, and holds the lock of the queue in which it was enqueued.
 unsafe fn was_claimed(node: *mut Node) -> bool {
-    // SAFETY: the caller owns the node, so it is not freed; `prev` is an atomic.
+    // SAFETY: the caller owns the node, so it is not freed, and its links are initialized (N2).
+    // ORDERING: Relaxed: a node is claimed under the lock that the caller holds.
     node::is_claimed_or_later(unsafe { node::links(node) }.prev.load(Ordering::Relaxed))
 }
 
-/// Moves the waker out of a node. By a read, because the owner may be comparing it (N4).
+/// Moves the waker out of a node: a read that leaves the bytes in place, because the owner may be comparing them (N4).
 ///
 /// # Safety
-/// See above; the node holds a waker (N4), and is no longer in the queue.
+/// The node holds a waker (N4), which was not moved out yet. The caller has removed the node under the queue lock, or it is
+/// claimed by the caller.
 unsafe fn take_waker(node: *mut Node) -> Waker {
-    // SAFETY: guaranteed by the caller.
+    // SAFETY: guaranteed by the caller (N1, N2).
     unsafe { node::links(node).waker.with(|waker| (*waker).assume_init_read()) }
 }

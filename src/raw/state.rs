@@ -1,5 +1,5 @@
 #![forbid(unsafe_code)]
-//! The state word: the permits and four flags in one atomic, and every decision that one look at it allows.
+//! The state word: the permits and four flags in one atomic, and every decision that depends on one value of it.
 //!
 //! ```text
 //!    bit  63 .............................. 4     3        2        1        0
@@ -8,11 +8,14 @@
 //!        └────────────────────────────────────┴────────┴────────┴────────┴────────┘
 //! ```
 //!
-//! * QUEUED: the queue is not empty, or is about to be. New requests must not take permits.
-//! * LOCKED: a thread edits the queue. Other threads may still add permits, but take none away.
-//! * PEEKED: a thread reads the queue without editing it. Until it has finished, no node is added to the queue or
-//!   removed by its owner; the front may still be granted its permits.
+//! * QUEUED: the queue is not empty, or a thread that may add a node holds the queue lock. New requests must not take
+//!   permits.
+//! * LOCKED: the queue lock. A thread edits the queue. Other threads may still add permits, but take none away.
+//! * PEEKED: a thread reads the queue without the queue lock. Until it has finished, no node is added to the queue, and none
+//!   is removed by its owner; the front may still be granted its permits.
 //! * CLOSED: every acquire fails. Never cleared.
+//!
+//! *The word* is the atomic, *the state* is a value of it.
 
 use crate::sync::{AtomicUsize, Ordering, const_fn};
 
@@ -22,14 +25,14 @@ pub(super) const PEEKED: usize = 0b0100;
 pub(super) const CLOSED: usize = 0b1000;
 const SHIFT: u32 = 4;
 
-/// The most permits that may be available: half of what the signed field above the flags holds, so that permits that are
-/// added without a check do not reach the sign bit.
+/// The maximum number of available permits: half of the maximum of the signed field above the flags. The other half is room
+/// for permits that are added without a check, so that they do not reach the sign bit.
 pub(crate) const MAX_PERMITS: usize = usize::MAX >> (SHIFT + 2);
 
 pub(crate) const TOO_MANY_PERMITS: &str = "a semaphore holds at most MAX_PERMITS permits";
 pub(crate) const DEFICIT_TOO_LARGE: &str = "a semaphore owes at most MAX_PERMITS permits";
 
-/// The most permits that are released without a check against [`MAX_PERMITS`].
+/// The maximum number of permits that are released without an exact check against [`MAX_PERMITS`].
 const MAX_UNCHECKED: usize = MAX_PERMITS >> 15;
 
 /// How many permits a request needs, and how many it takes if they are available.
@@ -66,7 +69,7 @@ impl State {
         self.0 & PEEKED != 0
     }
 
-    /// Whether a thread may lock the queue to add a node or to remove its own: no thread edits or peeks.
+    /// Whether a thread may lock the queue to add a node, or to remove its own: no other thread edits or reads the queue.
     #[inline]
     pub(crate) const fn is_editable(self) -> bool {
         self.0 & (LOCKED | PEEKED) == 0
@@ -76,7 +79,7 @@ impl State {
         self.0 & CLOSED != 0
     }
 
-    /// The available permits; negative if the semaphore has a deficit.
+    /// The available permits, or, as a negative number, the owed permits.
     pub(crate) const fn permits(self) -> isize {
         self.0 as isize >> SHIFT
     }
@@ -86,7 +89,7 @@ impl State {
         if self.permits() < 0 { 0 } else { self.permits() as usize }
     }
 
-    /// The permits that have to be released before one is available again.
+    /// The owed permits: as many must be released before the next one becomes available.
     pub(crate) const fn owed(self) -> usize {
         if self.permits() < 0 { self.permits().unsigned_abs() } else { 0 }
     }
@@ -102,8 +105,8 @@ impl State {
         }
     }
 
-    /// How many permits a new request takes at once, or `None` if it must wait. The semaphore is not closed.
-    // FAIRNESS: as in `try_take`. A request that needs no permit does not wait, but takes none from the front either.
+    /// How many permits a new request takes immediately, or `None` if it must wait. The semaphore is not closed.
+    // FAIRNESS: as in `try_take`. A request whose minimum is 0 does not wait, but while QUEUED is set it takes no permit.
     pub(crate) const fn share_of_new(self, request: Request) -> Option<usize> {
         match self.share(request) {
             Some(n) if !self.is_queued() => Some(n),
@@ -112,7 +115,7 @@ impl State {
         }
     }
 
-    /// How many permits a request takes when it is its turn, or `None` if too few are available.
+    /// How many permits a request takes if no other one comes before it, or `None` if too few are available.
     const fn share(self, request: Request) -> Option<usize> {
         if self.permits() < request.min as isize {
             None
@@ -123,21 +126,21 @@ impl State {
         }
     }
 
-    /// What a request comes to that was claimed before the queue was unlocked with this state: nothing for a grant, CLOSED if
-    /// it fails. PEEKED says that a thread may still read its node.
+    /// The flags that are stored as the outcome of a request that was claimed before the queue was unlocked with this state.
+    /// CLOSED: the request fails; without it, the request is granted. PEEKED: a thread may still read its node (N6).
     #[inline]
     pub(crate) const fn outcome_flags(self) -> usize {
         self.0 & (CLOSED | PEEKED)
     }
 
-    /// Whether any queued request could complete: each of them needs at least one permit. Saves reading the front,
+    /// Whether any queued request could complete: each of them needs at least one permit. If not, the front is not read,
     /// which is probably not in the cache.
     pub(crate) const fn can_serve(self) -> bool {
         self.permits() > 0 || self.is_closed()
     }
 
     /// How many permits the request at the front takes, or `None` if it must keep waiting. If the semaphore is closed, the
-    /// request can complete: it fails, and takes none.
+    /// request can complete, because it fails, and takes none.
     pub(crate) const fn share_of_front(self, request: Request) -> Option<usize> {
         if self.is_closed() { Some(0) } else { self.share(request) }
     }
@@ -151,9 +154,9 @@ impl State {
         }
     }
 
-    /// Whether `n` permits can be added with no further check than this one, although other threads may have added permits
-    /// since the state was read. If they have, there may then be more than [`MAX_PERMITS`]. To reach the sign bit it takes
-    /// more than 32,000 threads that are all between this check and their addition.
+    /// Whether `n` permits may be added with `fetch_add`, although other threads may add permits between this check and
+    /// the addition. There may then be more than [`MAX_PERMITS`]. To reach the sign bit, more than 32,000 threads must
+    /// be between their check and their addition at the same time.
     #[inline]
     pub(crate) const fn can_add_unchecked(self, n: usize) -> bool {
         self.0 & QUEUED == 0 && n <= MAX_UNCHECKED && self.permits() <= (MAX_PERMITS / 2) as isize
@@ -180,12 +183,13 @@ impl State {
         Self(self.0 | CLOSED)
     }
 
-    /// The state with the queue locked. The lock holder leaves a node in the queue, or clears QUEUED as it unlocks.
+    /// The state with the queue locked. QUEUED is set, because the lock holder may add a node; if the queue is empty in the
+    /// end, `unlock` clears it.
     pub(crate) const fn lock(self) -> Self {
         Self(self.0 | LOCKED | QUEUED)
     }
 
-    /// The state with the queue unlocked, and empty or not.
+    /// The state with the queue unlocked, and QUEUED cleared if the queue is empty.
     pub(crate) const fn unlock(self, is_empty: bool) -> Self {
         Self(self.0 & if is_empty { !(LOCKED | QUEUED) } else { !LOCKED })
     }
@@ -225,7 +229,7 @@ impl AtomicState {
         }
     }
 
-    /// Adds permits without a check; returns the previous state.
+    /// Adds permits without a check, and returns the previous state.
     #[inline]
     pub(crate) fn fetch_add(&self, n: usize, order: Ordering) -> State {
         State(self.0.fetch_add(n << SHIFT, order))
@@ -236,7 +240,8 @@ impl AtomicState {
         self.0.fetch_and(!PEEKED, order);
     }
 
-    /// The newest state, also under loom, whose loads may return an old one. Orders nothing.
+    /// The newest state. A read-modify-write, because a load may return an old state, under loom for any number of times.
+    // ORDERING: Relaxed: the caller loads the state again.
     pub(crate) fn newest(&self) -> State {
         State(self.0.fetch_or(0, Ordering::Relaxed))
     }

@@ -18,8 +18,8 @@ pub(super) struct WakeList {
 }
 
 impl WakeList {
-    /// Small under loom, so that models get to the point where a second list is needed.
-    /// At least 2: a batch of one request is never full.
+    /// Small under loom, so that models reach a second batch. At least 2, because `RawSemaphore::serve` relies on a batch of
+    /// one request not being full.
     pub(super) const CAPACITY: usize = if LOOM { 2 } else { 32 };
 
     #[inline]
@@ -41,11 +41,11 @@ impl WakeList {
         self.end += 1;
     }
 
-    /// Calls all wakers in order, and empties the list. If one panics, those after it are still in the list.
+    /// Calls all wakers in order, and empties the list. If one panics, the wakers after it are still in the list.
     #[inline]
     pub(super) fn wake_all(&mut self) {
         while self.next < self.end {
-            // SAFETY: the slot holds a waker (W1), and is excluded from `next..end` before the waker is called.
+            // SAFETY: the slot holds a waker (W1). It leaves `next..end` before the waker is called, so it is read once.
             let waker = unsafe { self.slots[self.next].assume_init_read() };
             self.next += 1;
             waker.wake();

@@ -1,6 +1,6 @@
 //! The futures that wait for permits.
 //!
-//! * **P1 (pinned)** The `RawAcquire` in each of these futures is pinned with it, and never moved out once it was polled.
+//! * **P1 (pinned)** The `RawAcquire` in each of these futures is pinned with it, and not moved out once it was polled.
 
 use core::fmt;
 use core::future::Future;
@@ -14,9 +14,15 @@ use crate::error::{AcquireError, BoundedAcquireError};
 use crate::handle::Handle;
 use crate::raw::{Progress, RawAcquire, Rejected};
 
-/// The future of [`Semaphore::acquire_from`]: waits for permits of the semaphore that the handle `H` leads to.
+/// The future of [`Semaphore::acquire_from`]: waits for permits of the semaphore to which the handle `H` points.
 ///
-/// The type can be named, so a future can be stored in a field, and its memory can be used again.
+/// The type can be named, so a future can be stored in a field, and its memory can be reused.
+///
+/// # Errors
+/// Completes with [`AcquireError`] if the semaphore is closed before the permits are granted.
+///
+/// # Panics
+/// Panics if it is polled after completion.
 ///
 /// # Examples
 /// ```
@@ -60,11 +66,11 @@ impl<H: Handle<Target = Semaphore>> AcquireFrom<H> {
         }
     }
 
-    /// Limits the length of the queue: if the request must wait, and `max_waiters` requests are already queued, it fails at
-    /// once.
+    /// Limits the length of the queue: if the request has to wait, and `max_waiters` or more requests are already queued,
+    /// it fails immediately.
     ///
     /// The check and the enqueueing are one step, so bounded requests never make a queue longer than their bound.
-    /// `bounded(0)` never waits. Requests without a bound are counted, but not limited.
+    /// `bounded(0)` never waits. Requests without a bound count towards the length, but are not limited.
     ///
     /// # Examples
     /// A server that sheds load:
@@ -83,11 +89,12 @@ impl<H: Handle<Target = Semaphore>> AcquireFrom<H> {
         BoundedAcquire { raw: RawAcquire::new(handle, n), max_waiters }
     }
 
-    /// Takes more permits than the request waits for: when it is its turn, all that are available, up to `max`.
-    /// [`Permit::num_permits`] is how many it got.
+    /// Lets the request acquire more permits than it waits for: all that are available when it is granted, up to `max` in
+    /// total. [`Permit::num_permits`] returns how many it got.
     ///
     /// # Panics
-    /// If `max` is less than the request waits for, or more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS).
+    /// Panics if `max` is less than the number of permits the request waits for, or more than
+    /// [`MAX_PERMITS`](Semaphore::MAX_PERMITS).
     ///
     /// # Examples
     /// ```
@@ -108,7 +115,11 @@ impl<H: Handle<Target = Semaphore>> AcquireFrom<H> {
 /// The future of [`AcquireFrom::bounded`]: waits for permits, unless too many requests are queued.
 ///
 /// # Errors
-/// [`BoundedAcquireError::QueueFull`] in the first poll, or [`BoundedAcquireError::Closed`].
+/// * [`BoundedAcquireError::QueueFull`] if the first poll has to wait and the queue is full. Later polls never return it.
+/// * [`BoundedAcquireError::Closed`] if the semaphore is closed before the permits are granted.
+///
+/// # Panics
+/// Panics if it is polled after completion.
 ///
 /// # Examples
 /// ```
@@ -131,11 +142,17 @@ pub struct BoundedAcquire<H: Handle<Target = Semaphore>> {
     max_waiters: usize,
 }
 
-/// The future of [`AcquireFrom::up_to`]: waits for some permits, and takes more if they are available.
+/// The future of [`AcquireFrom::up_to`]: waits for some permits, and acquires more if they are available.
 ///
 /// # Fairness
-/// The request is queued for the permits it waits for, like any other. It takes the rest only if they are available when
-/// it is its turn; the requests behind it wait for the next release.
+/// The request is granted as soon as it is at the front and its minimum is available. It then gets all available permits up
+/// to its maximum; the requests behind it wait for the next release.
+///
+/// # Errors
+/// Completes with [`AcquireError`] if the semaphore is closed before the permits are granted.
+///
+/// # Panics
+/// Panics if it is polled after completion.
 ///
 /// # Examples
 /// ```
@@ -201,11 +218,11 @@ impl<H: Handle<Target = Semaphore>> Future for AcquireUpTo<H> {
 macro_rules! inspect_request {
     ($($future:ident)*) => { $(
         impl<H: Handle<Target = Semaphore>> $future<H> {
-            /// Whether permits were granted that no poll has returned yet.
+            /// Returns `true` if permits were granted to the request, and no poll has returned them yet.
             ///
             /// If this stays `true`, the task no longer polls the future, and so holds permits that all requests behind
-            /// it wait for: a *futurelock*. What the thread wrote that released these permits is visible when
-            /// this returns `true`.
+            /// it wait for: a *futurelock*. When this returns `true`, everything that was written before these permits
+            /// were released is visible.
             ///
             /// # Examples
             /// ```
@@ -223,7 +240,7 @@ macro_rules! inspect_request {
                 self.raw.progress() == Progress::Granted
             }
 
-            /// The number of permits the request waits for.
+            /// Returns the number of permits the request waits for.
             pub fn num_permits(&self) -> usize {
                 self.raw.min()
             }
@@ -242,14 +259,14 @@ macro_rules! inspect_request {
 
 inspect_request! { AcquireFrom BoundedAcquire AcquireUpTo }
 
-/// Panics for a request that could never complete.
+/// Panics for a request that could never complete, because that many permits are never available at once.
 #[inline]
 #[track_caller]
 pub(super) const fn assert_can_be_met(n: usize) {
     assert!(n <= Semaphore::MAX_PERMITS, "a request for more than MAX_PERMITS permits can never be met");
 }
 
-/// Panics for a request from `min` up to `max` permits that makes no sense.
+/// Panics for a request whose minimum is more than its maximum, or that could never complete.
 #[inline]
 #[track_caller]
 pub(super) const fn assert_range(min: usize, max: usize) {

@@ -27,7 +27,7 @@ use crate::handle::Handle;
 use crate::raw::{self, RawHandle, RawSemaphore, Request, Unavailable};
 use crate::sync::const_fn;
 
-/// An asynchronous counting semaphore that grants permits strictly in the order of the requests.
+/// An asynchronous counting semaphore that grants permits strictly in FIFO order.
 ///
 /// A semaphore has a number of permits. A request acquires one or more of them, and waits, as a task or as a thread, until
 /// they are available. Acquiring an available permit is one compare-and-swap, releasing it is one atomic addition. Nothing
@@ -36,12 +36,13 @@ use crate::sync::const_fn;
 /// # Fairness
 /// Requests that have to wait are granted in the order of their first poll that returned `Pending`. No request is
 /// overtaken: not by a smaller one, not by [`try_acquire`](Self::try_acquire), and not by a task that polls at the right
-/// moment. While requests are queued, released permits go to the front of the queue only. A large request at the front
-/// collects permits until it has enough.
+/// moment. While requests are queued, only the request at the front can get permits. If it needs more than are available,
+/// released permits stay available until there are enough for it.
 ///
 /// # Cancel safety
 /// Dropping a future cancels its request. That removes it from the queue in constant time. Permits that were granted to it
-/// go to the next request at once, and if it was at the front, the new front is examined. Both may call wakers.
+/// go to the next request at once, and if it was at the front, the new front is examined. Both may call wakers of other
+/// requests.
 ///
 /// A future that is neither polled nor dropped keeps its place, and all requests behind it wait. This is known as
 /// *futurelock* ([Oxide's RFD 609](https://rfd.shared.oxide.computer/rfd/0609)). Do not keep a future that you no longer
@@ -53,25 +54,30 @@ use crate::sync::const_fn;
 /// [`available_permits`](Self::available_permits), takes them away with [`forget_permits`](Self::forget_permits) or
 /// [`reduce_permits`](Self::reduce_permits), or finds a request granted with
 /// [`is_granted`](AcquireFrom::is_granted). What was written before [`close`](Self::close) is visible to a request that
-/// fails because of it, and to a thread for which [`is_closed`](Self::is_closed) returns `true`. That a request has to
-/// wait or fails with [`NoPermits`](TryAcquireError::NoPermits), and the value of [`waiters`](Self::waiters), order
-/// nothing.
+/// fails because of it, and to a thread for which [`is_closed`](Self::is_closed) returns `true`. There is no such guarantee
+/// for a request that has to wait or fails with [`NoPermits`](TryAcquireError::NoPermits), and none for the value of
+/// [`waiters`](Self::waiters).
 ///
 /// # Wakers
 /// Wakers are cloned, called and dropped without a lock, so a waker may call any method of the same semaphore. If a waker
 /// panics, no permit is lost, and the other wakers are called before the panic resumes. Without the feature `std` a
-/// second panic among them aborts the process, because no panic can be caught there. A waker whose destructor panics while
-/// another one's panic unwinds aborts the process as well.
+/// second panic among them aborts the process, because no panic can be caught there. As everywhere in Rust, a panic out of a
+/// destructor that runs because of another panic aborts the process: so does a waker that panics while it is called by a
+/// permit that is dropped during unwinding, and a waker whose own destructor panics then.
 ///
 /// A waker may drop a task that holds permits or waits for them, and that calls the next waker, and so on. Such a chain
 /// recurses: a stack of 2 MiB is enough for a chain of 500 tasks.
 ///
 /// # When not to use this
 /// For work that does not await anything while it holds a permit, a blocking semaphore or a plain mutex is enough. Where
-/// throughput under contention matters more than order, a semaphore that allows barging grants more permits per second. In an
-/// interrupt handler call only [`try_acquire`](Self::try_acquire) and its variants, [`add_permits`](Self::add_permits),
-/// [`close`](Self::close), [`available_permits`](Self::available_permits) and [`is_closed`](Self::is_closed), or drop a
-/// permit: everything else may wait for the thread that was interrupted. In a signal handler call none of them.
+/// throughput under contention matters more than order, a semaphore that allows barging grants more permits per second.
+///
+/// # Interrupt and signal handlers
+/// In an interrupt handler call only [`try_acquire`](Self::try_acquire) and its variants,
+/// [`add_permits`](Self::add_permits), [`close`](Self::close), [`available_permits`](Self::available_permits),
+/// [`permits_owed`](Self::permits_owed) and [`is_closed`](Self::is_closed), or drop a permit. All other operations may
+/// wait for the thread that was interrupted. A release there calls the wakers of the requests that it grants, so the
+/// wakers of the executor must permit that. In a signal handler call none of these methods.
 ///
 /// # Examples
 /// ```
@@ -93,7 +99,9 @@ pub struct Semaphore {
     raw: RawSemaphore,
 }
 
-impl<H: Handle<Target = Semaphore>> RawHandle for H {
+// SAFETY: `Handle` promises the same of the semaphore that contains the `RawSemaphore`.
+#[allow(unsafe_code)]
+unsafe impl<H: Handle<Target = Semaphore>> RawHandle for H {
     #[inline]
     fn as_raw(&self) -> &RawSemaphore {
         &self.raw
@@ -102,19 +110,19 @@ impl<H: Handle<Target = Semaphore>> RawHandle for H {
 
 /// Creating and inspecting.
 impl Semaphore {
-    /// The most permits that may be available, and the most that may be owed: `usize::MAX >> 6`.
+    /// The maximum number of permits that can be available, and the maximum that can be owed: `usize::MAX >> 6`.
     ///
     /// Permits that are held do not count, so with [`add_permits`](Self::add_permits) more than this can exist. A release
-    /// that would make more than `MAX_PERMITS` available panics, and its permits are lost. A release that
-    /// fits is never refused. If permits are added at the same moment, a release may succeed although it exceeds the
-    /// limit, by no more than the permits that it releases.
+    /// that would make more than `MAX_PERMITS` available panics, and its permits are lost. A release that stays within
+    /// the limit never panics. Releases that run while another thread adds permits may succeed although they exceed the
+    /// limit, together by no more than the permits that they release.
     pub const MAX_PERMITS: usize = raw::MAX_PERMITS;
 
     const_fn! {
         /// Creates a semaphore with `permits` permits.
         ///
         /// # Panics
-        /// If `permits` is more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+        /// Panics if `permits` is more than [`MAX_PERMITS`](Self::MAX_PERMITS).
         ///
         /// # Examples
         /// ```
@@ -131,7 +139,7 @@ impl Semaphore {
     }
 
     const_fn! {
-        /// The same as [`new`](Self::new), under the name it has in tokio.
+        /// Like [`new`](Self::new). This is the name of the `const` constructor in tokio.
         ///
         /// # Panics
         /// Like [`new`](Self::new).
@@ -142,9 +150,9 @@ impl Semaphore {
         }
     }
 
-    /// The number of permits that no task or thread holds.
+    /// Returns the number of permits that no task or thread holds.
     ///
-    /// They are not always available to a new request: the front of the queue may be waiting for more than these. While
+    /// A new request cannot always acquire them: the front of the queue may be waiting until there are more. While
     /// permits are owed (see [`reduce_permits`](Self::reduce_permits)) the number is 0.
     ///
     /// # Examples
@@ -159,9 +167,9 @@ impl Semaphore {
         self.raw.state().available()
     }
 
-    /// The number of permits that are owed: released permits pay them before one becomes available again.
+    /// Returns the number of owed permits: the deficit that released permits pay before one becomes available again.
     ///
-    /// Permits are owed after [`reduce_permits`](Self::reduce_permits) or [`resize`](Self::resize) have taken away more
+    /// Permits are owed after [`reduce_permits`](Self::reduce_permits) or [`resize`](Self::resize) has removed more permits
     /// than were available.
     ///
     /// # Examples
@@ -179,11 +187,11 @@ impl Semaphore {
         self.raw.state().owed()
     }
 
-    /// The number of queued requests.
+    /// Returns the number of queued requests.
     ///
-    /// It was right at some moment during the call. Calls no waker, but may wait for a thread that edits the queue.
-    /// While it reads the queue, requests that are queued, cancelled or completed wait for it; a tight loop of such calls
-    /// delays them.
+    /// The number was correct at some moment during the call. The call wakes no task, but may wait for a thread that edits
+    /// the queue. While it reads the queue, threads that enqueue, cancel or complete a request wait for it. So a tight loop
+    /// of such calls delays these threads.
     ///
     /// # Examples
     /// ```
@@ -213,8 +221,8 @@ impl Semaphore {
     /// Dropping the future removes the request from the queue. A permit that was granted to it goes to the next request.
     ///
     /// # Errors
-    /// [`AcquireError`] if the semaphore is closed before the permit is granted. A permit that was granted before stays
-    /// granted.
+    /// Completes with [`AcquireError`] if the semaphore is closed before the permit is granted. A permit that was granted
+    /// before stays granted.
     ///
     /// # Panics
     /// The future panics if it is polled after completion.
@@ -234,22 +242,23 @@ impl Semaphore {
         AcquireFrom::new(self, 1)
     }
 
-    /// Waits for `n` permits, and acquires them all at once.
+    /// Waits until `n` permits are available, and acquires them in one step.
     ///
     /// A request for 0 permits never waits. It fails if the semaphore is closed.
     ///
     /// # Fairness
-    /// Like [`acquire`](Self::acquire). Small requests do not starve a large one: when it is at the front, it collects the
-    /// permits that are released, and no request behind it is granted before it.
+    /// Like [`acquire`](Self::acquire). Small requests do not starve a large one: while it is at the front, released permits
+    /// stay available until there are enough for it, and no request behind it is granted before it.
     ///
     /// # Cancel safety
-    /// Like [`acquire`](Self::acquire). The permits collected so far go to the requests behind it.
+    /// Like [`acquire`](Self::acquire). The permits that are available then go to the requests behind it.
     ///
     /// # Errors
     /// Like [`acquire`](Self::acquire).
     ///
     /// # Panics
-    /// If `n` is more than [`MAX_PERMITS`](Self::MAX_PERMITS), and like [`acquire`](Self::acquire).
+    /// Panics if `n` is more than [`MAX_PERMITS`](Self::MAX_PERMITS). The future panics like that of
+    /// [`acquire`](Self::acquire).
     ///
     /// # Examples
     /// ```
@@ -265,7 +274,7 @@ impl Semaphore {
         AcquireFrom::new(self, n)
     }
 
-    /// Like [`acquire_many`](Self::acquire_many), with permits that keep any [`Handle`] to the semaphore: an `Rc` for tasks
+    /// Like [`acquire_many`](Self::acquire_many), with permits that hold any [`Handle`] to the semaphore: an `Rc` for tasks
     /// that stay on one thread, or a smart pointer of your own.
     ///
     /// # Errors
@@ -292,14 +301,14 @@ impl Semaphore {
 
     /// Acquires one permit if that is possible without waiting.
     ///
-    /// Fails only if no permit is available, another request is queued, or the semaphore is closed. Never waits for another
-    /// thread, so it may be called in an interrupt handler.
+    /// It never fails spuriously, and never waits for another thread, so it may be called in an interrupt handler.
     ///
     /// # Fairness
-    /// No request is overtaken: while requests are queued this fails, however many permits are available.
+    /// No queued request is overtaken: while requests are queued this fails, however many permits are available.
     ///
     /// # Errors
-    /// [`TryAcquireError::Closed`] if the semaphore is closed, otherwise [`TryAcquireError::NoPermits`].
+    /// * [`TryAcquireError::Closed`] if the semaphore is closed.
+    /// * [`TryAcquireError::NoPermits`] if too few permits are available, or another request is queued.
     ///
     /// # Examples
     /// ```
@@ -323,15 +332,23 @@ impl Semaphore {
     /// Like [`try_acquire`](Self::try_acquire).
     ///
     /// # Panics
-    /// If `n` is more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+    /// Panics if `n` is more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+    ///
+    /// # Examples
+    /// ```
+    /// let semaphore = fairgate::Semaphore::new(3);
+    /// let two = semaphore.try_acquire_many(2)?;
+    /// assert!(semaphore.try_acquire_many(2).is_err());
+    /// # Ok::<(), fairgate::TryAcquireError>(())
+    /// ```
     #[inline]
     #[track_caller]
     pub fn try_acquire_many(&self, n: usize) -> Result<SemaphorePermit<'_>, TryAcquireError> {
         Self::try_acquire_from(self, n)
     }
 
-    /// Acquires between `min` and `max` permits, as many as are available, if that is possible without waiting. The waiting
-    /// form is [`acquire_many(min).up_to(max)`](AcquireFrom::up_to).
+    /// Acquires all available permits, but at least `min` and at most `max`, if that is possible without waiting. The
+    /// waiting form is [`acquire_many(min).up_to(max)`](AcquireFrom::up_to).
     ///
     /// # Fairness
     /// Like [`try_acquire`](Self::try_acquire). While requests are queued this fails, or acquires 0 permits if `min` is 0.
@@ -340,7 +357,7 @@ impl Semaphore {
     /// Like [`try_acquire`](Self::try_acquire).
     ///
     /// # Panics
-    /// If `min` is more than `max`, or `max` is more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+    /// Panics if `min` is more than `max`, or `max` is more than [`MAX_PERMITS`](Self::MAX_PERMITS).
     ///
     /// # Examples
     /// ```
@@ -362,7 +379,7 @@ impl Semaphore {
         }
     }
 
-    /// Like [`try_acquire_many`](Self::try_acquire_many), with permits that keep any [`Handle`] to the semaphore.
+    /// Like [`try_acquire_many`](Self::try_acquire_many), with permits that hold any [`Handle`] to the semaphore.
     ///
     /// # Errors
     /// Like [`try_acquire`](Self::try_acquire).
@@ -468,19 +485,19 @@ impl Semaphore {
     }
 }
 
-/// Acquiring permits with a thread instead of a task. Threads and tasks wait in the same queue.
+/// Acquiring permits on a thread without an executor. Threads and tasks wait in the same queue.
 #[cfg(feature = "std")]
 impl Semaphore {
     /// Like [`acquire`](Self::acquire), blocking the current thread until the permit is granted. With a time limit:
     /// [`acquire().blocking_timeout(limit)`](crate::TimeoutExt::blocking_timeout).
     ///
-    /// In a task this blocks the executor's thread. If the permits are held by tasks that run only on that thread, it
-    /// deadlocks. Each thread allocates a waker when it waits for the first time, and nothing after that.
+    /// In a task, this blocks the executor's thread, and deadlocks if the permits are held by tasks that run only on that
+    /// thread. Each thread allocates a waker when it waits for the first time, and nothing after that.
     ///
     /// # Fairness
-    /// No queued request is overtaken. As long as none is queued, the thread first tries for a few microseconds to acquire
-    /// the permit without the queue, which costs less than to park the thread and to wake it. So of two threads that call
-    /// at nearly the same time, the later one may be first.
+    /// No queued request is overtaken. While none is queued, the thread first tries for a few microseconds to acquire the
+    /// permit without being queued, because that costs less than to park the thread and to wake it. So of two threads that
+    /// call at nearly the same time, the later one may be first.
     ///
     /// # Errors
     /// Like [`acquire`](Self::acquire).
@@ -540,12 +557,13 @@ impl Semaphore {
 impl Semaphore {
     /// Adds `n` permits. They pay owed permits first, then go to the queued requests, and the rest becomes available.
     ///
-    /// A long queue is served in batches of 32 requests; the wakers of one batch are called before the next. No new request
-    /// gets in between. But a [`close`](Self::close), [`forget_permits`](Self::forget_permits) or
-    /// [`reduce_permits`](Self::reduce_permits) between two batches comes before the requests that are still queued.
+    /// A long queue is served in batches of 32 requests; the wakers of one batch are called before the next batch is
+    /// granted. No new request is granted in between. But a [`close`](Self::close),
+    /// [`forget_permits`](Self::forget_permits) or [`reduce_permits`](Self::reduce_permits) between two batches takes effect
+    /// before the requests that are still queued are granted.
     ///
     /// # Panics
-    /// If more than [`MAX_PERMITS`](Self::MAX_PERMITS) would be available. The semaphore is then unchanged.
+    /// Panics if more than [`MAX_PERMITS`](Self::MAX_PERMITS) would be available. The semaphore is then unchanged.
     ///
     /// # Examples
     /// ```
@@ -559,7 +577,7 @@ impl Semaphore {
         assert!(self.raw.add(n), "{}", raw::TOO_MANY_PERMITS);
     }
 
-    /// Takes up to `n` available permits away; returns how many. May wait for a thread that edits the queue.
+    /// Removes up to `n` available permits, and returns how many were removed. May wait for a thread that edits the queue.
     ///
     /// # Examples
     /// ```
@@ -572,11 +590,11 @@ impl Semaphore {
         self.raw.forget(n)
     }
 
-    /// Takes `n` permits away at once. If fewer are available, the rest is owed: released permits pay the deficit before
-    /// any request gets one. May wait for a thread that edits the queue.
+    /// Removes `n` permits. If fewer are available, the rest is owed: released permits pay the deficit before any request
+    /// gets one. Does not wait for these releases, but may wait for a thread that edits the queue.
     ///
     /// # Panics
-    /// If more than [`MAX_PERMITS`](Self::MAX_PERMITS) would be owed. The semaphore is then unchanged.
+    /// Panics if more than [`MAX_PERMITS`](Self::MAX_PERMITS) would be owed. The semaphore is then unchanged.
     ///
     /// # Examples
     /// ```
@@ -593,8 +611,9 @@ impl Semaphore {
         assert!(self.raw.reduce(n), "{}", raw::DEFICIT_TOO_LARGE);
     }
 
-    /// Changes the limit from `from` to `to` permits, also while permits are held: adds the difference, or takes it away, in
-    /// one step. The semaphore does not know its limit, only the available permits, so the caller passes both.
+    /// Changes the limit from `from` to `to` permits, also while permits are held: adds or removes the difference in one
+    /// step, with [`add_permits`](Self::add_permits) or [`reduce_permits`](Self::reduce_permits). The semaphore does not
+    /// store its limit, only the number of available permits, so the caller passes both limits.
     ///
     /// # Panics
     /// Like [`add_permits`](Self::add_permits) and [`reduce_permits`](Self::reduce_permits).
@@ -616,8 +635,11 @@ impl Semaphore {
         }
     }
 
-    /// Closes the semaphore for good: all queued and all future requests fail. Permits that were granted before stay granted.
-    /// Permits can still be released, added and taken away. Closing again changes nothing.
+    /// Closes the semaphore: all queued and all future requests fail. Permits that were granted before stay granted. Calls
+    /// the wakers of the queued requests, in batches like [`add_permits`](Self::add_permits).
+    ///
+    /// A closed semaphore cannot be opened again. Permits can still be released, added and removed. Closing it again changes
+    /// nothing.
     ///
     /// # Examples
     /// ```
@@ -631,7 +653,15 @@ impl Semaphore {
         self.raw.close();
     }
 
-    /// Whether the semaphore is closed.
+    /// Returns `true` if the semaphore is closed.
+    ///
+    /// # Examples
+    /// ```
+    /// let semaphore = fairgate::Semaphore::new(1);
+    /// assert!(!semaphore.is_closed());
+    /// semaphore.close();
+    /// assert!(semaphore.is_closed());
+    /// ```
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.raw.state().is_closed()
@@ -639,7 +669,8 @@ impl Semaphore {
 }
 
 /// Shows the available permits (negative if some are owed), the number of waiters, how many permits the front of the queue
-/// needs, and whether the semaphore is closed. Calls no waker. Not a snapshot: the values may be of different moments.
+/// needs, and whether the semaphore is closed. Calls no waker. The values are not one snapshot: they may be from different
+/// moments.
 impl fmt::Debug for Semaphore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (waiters, front) = self.raw.peek();

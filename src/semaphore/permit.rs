@@ -1,5 +1,5 @@
 #![forbid(unsafe_code)]
-//! The permits.
+//! The permits: RAII guards that release permits when they are dropped.
 
 use core::fmt;
 
@@ -7,7 +7,9 @@ use super::Semaphore;
 use crate::handle::Handle;
 use crate::raw::RawHandle;
 
-/// One or more permits of the semaphore that the handle `H` leads to. Dropping it releases them.
+/// Permits of the semaphore to which the handle `H` points. Dropping it releases them, and may call wakers.
+///
+/// The number of permits is that of the request, and may be 0.
 ///
 /// # Examples
 /// ```
@@ -16,7 +18,7 @@ use crate::raw::RawHandle;
 /// let one = all.split(1).expect("it has three");
 /// drop(all);
 /// assert_eq!(semaphore.available_permits(), 2);
-/// one.forget(); // the semaphore now has two permits in all
+/// one.forget(); // the semaphore now has two permits in total
 /// assert_eq!(semaphore.available_permits(), 2);
 /// # Ok::<(), fairgate::TryAcquireError>(())
 /// ```
@@ -41,17 +43,17 @@ impl<H: Handle<Target = Semaphore>> Permit<H> {
         Self { handle, n }
     }
 
-    /// The number of permits.
+    /// Returns the number of permits.
     pub const fn num_permits(&self) -> usize {
         self.n
     }
 
-    /// The handle through which the permits are released: the reference, the `Arc`, or a pointer of your own.
+    /// Returns the handle through which the permits are released: the reference, the `Arc`, or a pointer of your own.
     pub const fn handle(&self) -> &H {
         &self.handle
     }
 
-    /// Drops the permits without releasing them. The semaphore has that many permits less, until
+    /// Drops the permits without releasing them. This reduces the total number of permits, until
     /// [`add_permits`](Semaphore::add_permits) adds new ones.
     ///
     /// # Examples
@@ -70,6 +72,10 @@ impl<H: Handle<Target = Semaphore>> Permit<H> {
 
     /// Adds the permits of `other` to this one.
     ///
+    /// # Panics
+    /// Panics if the permits belong to different semaphores, or if there are more than [`Semaphore::MAX_PERMITS`] in total.
+    /// Then this one is unchanged, and the permits of `other` are released.
+    ///
     /// # Examples
     /// ```
     /// let semaphore = fairgate::Semaphore::new(3);
@@ -78,10 +84,6 @@ impl<H: Handle<Target = Semaphore>> Permit<H> {
     /// assert_eq!(permits.num_permits(), 3);
     /// # Ok::<(), fairgate::TryAcquireError>(())
     /// ```
-    ///
-    /// # Panics
-    /// If the permits belong to different semaphores, or if there are more than [`Semaphore::MAX_PERMITS`] in all. Then
-    /// this one is unchanged, and the permits of `other` are released.
     #[track_caller]
     pub fn merge(&mut self, mut other: Self) {
         assert!(
@@ -94,7 +96,7 @@ impl<H: Handle<Target = Semaphore>> Permit<H> {
 }
 
 impl<H: Handle<Target = Semaphore> + Clone> Permit<H> {
-    /// Splits off `n` permits. Returns `None`, and changes nothing, if there are fewer.
+    /// Splits off `n` permits. Returns `None` and changes nothing if there are fewer.
     ///
     /// # Examples
     /// ```
@@ -114,7 +116,7 @@ impl<H: Handle<Target = Semaphore> + Clone> Permit<H> {
 }
 
 impl<'a> SemaphorePermit<'a> {
-    /// The semaphore that the permits belong to.
+    /// Returns the semaphore that the permits belong to.
     pub const fn semaphore(&self) -> &'a Semaphore {
         self.handle
     }
@@ -122,7 +124,7 @@ impl<'a> SemaphorePermit<'a> {
 
 #[cfg(feature = "alloc")]
 impl OwnedSemaphorePermit {
-    /// The semaphore that the permits belong to.
+    /// Returns the semaphore that the permits belong to.
     pub const fn semaphore(&self) -> &alloc::sync::Arc<Semaphore> {
         &self.handle
     }

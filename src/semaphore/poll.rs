@@ -1,5 +1,5 @@
 #![forbid(unsafe_code)]
-//! A semaphore for code that polls by hand.
+//! A semaphore for `poll` methods that are written by hand.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -13,8 +13,12 @@ use crate::error::AcquireError;
 
 /// A [`Semaphore`] with a slot for one pending request, for services and streams that implement `poll` methods.
 ///
-/// The memory of the request is allocated once and used again. Without a pending request the value holds no place in the
-/// queue. [`cancel`](Self::cancel) drops a pending request: call it when the caller no longer waits for the permit.
+/// The memory of the request is allocated once and reused.
+///
+/// # Cancel safety
+/// A pending request keeps its place in the queue until it completes, is [cancelled](Self::cancel), or the value is
+/// dropped. Call `cancel` when the caller no longer waits for the permit: a granted request that is not polled holds its
+/// permits, and all requests behind it wait.
 ///
 /// # Examples
 /// ```
@@ -47,7 +51,7 @@ impl PollSemaphore {
     /// Polls for one permit. Starts a request if none is pending.
     ///
     /// # Errors
-    /// [`AcquireError`] if the semaphore is closed.
+    /// Returns [`AcquireError`] if the semaphore is closed before the permit is granted.
     pub fn poll_acquire(
         &mut self,
         cx: &mut Context<'_>,
@@ -58,10 +62,10 @@ impl PollSemaphore {
     /// Polls for `n` permits. A pending request for another number is cancelled, and loses its place in the queue.
     ///
     /// # Errors
-    /// [`AcquireError`] if the semaphore is closed.
+    /// Like [`poll_acquire`](Self::poll_acquire).
     ///
     /// # Panics
-    /// If `n` is more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS).
+    /// Panics if `n` is more than [`MAX_PERMITS`](Semaphore::MAX_PERMITS). A pending request is then unchanged.
     #[track_caller]
     pub fn poll_acquire_many(
         &mut self,
@@ -85,7 +89,7 @@ impl PollSemaphore {
         self.request.set(None);
     }
 
-    /// The semaphore.
+    /// Returns the semaphore.
     #[doc(alias = "clone_inner")]
     #[must_use]
     pub const fn semaphore(&self) -> &Arc<Semaphore> {
@@ -100,7 +104,7 @@ impl PollSemaphore {
 }
 
 impl Clone for PollSemaphore {
-    /// The clone has no pending request.
+    /// Returns a `PollSemaphore` for the same semaphore, without a pending request.
     fn clone(&self) -> Self {
         Self::new(self.semaphore.clone())
     }

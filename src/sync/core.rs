@@ -15,8 +15,8 @@ pub(crate) mod thread {
     pub(crate) use std::thread::{Thread, current, park, park_timeout};
     pub(crate) use std::thread_local;
 
-    /// Waits until `is_done` returns `true`, but no longer than parking a thread and waking it takes: spins, then yields `yields`
-    /// times to threads that have no core.
+    /// Waits until `is_done` returns `true`, but no longer than parking a thread and waking it takes: spins, then
+    /// yields `yields` times to threads that have no core.
     pub(crate) fn wait_briefly(yields: u32, mut is_done: impl FnMut() -> bool) {
         for round in 0..super::SPIN_ROUNDS + yields {
             if is_done() {
@@ -51,7 +51,8 @@ impl<T> UnsafeCell<T> {
     }
 }
 
-/// A pointer that only the holder of the queue lock writes, and that other threads may read at any time.
+/// A pointer of the queue or of a node, which only the holder of the queue lock writes, and which a thread that peeks
+/// reads at the same time.
 #[derive(Debug)]
 pub(crate) struct SharedPtr<T>(AtomicPtr<T>);
 
@@ -60,10 +61,11 @@ impl<T> SharedPtr<T> {
         Self(AtomicPtr::new(pointer))
     }
 
-    /// Reads the pointer. The caller holds the queue lock.
+    /// Reads the pointer. The caller holds the queue lock, or has claimed the node that the pointer belongs to.
     #[inline]
     pub(crate) fn get(&self) -> *mut T {
-        // ORDERING: Relaxed: the queue lock orders the accesses of its holders.
+        // ORDERING: Relaxed: the queue lock orders the accesses of its holders, and a claimed node is accessed by one
+        // thread.
         self.0.load(Ordering::Relaxed)
     }
 
@@ -74,26 +76,26 @@ impl<T> SharedPtr<T> {
         self.0.store(pointer, Ordering::Release);
     }
 
-    /// Reads the pointer without the queue lock.
+    /// Reads the pointer without the queue lock, for a thread that peeks.
     #[inline]
     pub(crate) fn peek(&self) -> *mut T {
         // ORDERING: Acquire, with the Release in `set`: a thread that sees the pointer sees what was written before.
         self.0.load(Ordering::Acquire)
     }
 
-    /// Does nothing: only loom checks that no thread reads the pointer any more.
+    /// Does nothing. Under loom it checks that no thread reads the pointer any more.
     #[inline]
     pub(crate) fn check_unshared(&self) {}
 }
 
-/// Runs a closure that calls [`SharedPtr::peek`]. Only loom has something to do here.
+/// Runs a closure that calls [`SharedPtr::peek`]. Under loom it marks the time of these calls.
 #[inline]
 pub(crate) fn peeking<R>(read: impl FnOnce() -> R) -> R {
     read()
 }
 
-/// How a thread waits for another one that is within a few steps of what it waits for: that it unlocks the queue, or
-/// stores an outcome. No foreign code runs in between.
+/// How a thread waits until another thread unlocks the queue, finishes reading it, or stores an outcome. The other
+/// thread is a few steps away from that, and runs no foreign code before it.
 #[derive(Debug)]
 pub(crate) struct Backoff;
 

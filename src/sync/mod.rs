@@ -1,8 +1,9 @@
 #![forbid(unsafe_code)]
-//! What the rest of the crate knows of atomics, cells and threads.
+//! Atomics, cells and threads for the rest of the crate.
 //!
-//! [`core`](self::imp) has them from `core` and `std`, or from the crate portable-atomic; `loom` has them from loom,
-//! for the models in `loom-tests/`. No other file names an atomic type or loom.
+//! `core.rs` takes them from `core` and `std`, or from the crate portable-atomic. `loom.rs` takes them from loom, for the
+//! models in `loom-tests/`. No other folder imports an atomic type from
+//! elsewhere, or uses the crate loom.
 
 #[cfg(not(fairgate_loom))]
 #[path = "core.rs"]
@@ -17,7 +18,7 @@ pub(crate) use core::sync::atomic::Ordering;
 pub(crate) use imp::{AtomicBool, thread};
 pub(crate) use imp::{AtomicPtr, AtomicUsize, Backoff, SharedPtr, UnsafeCell, peeking};
 
-/// Whether this is loom's build.
+/// Whether the crate is compiled for loom.
 pub(crate) const LOOM: bool = cfg!(fairgate_loom);
 
 /// Declares a `const fn`; under loom, whose constructors are not `const`, a plain `fn`.
@@ -34,8 +35,8 @@ macro_rules! const_fn {
 }
 pub(crate) use const_fn;
 
-/// Runs a closure that may panic during unwinding, and swallows its panic: a second panic would abort the process.
-/// Without `std` no panic can be caught, so there it does abort.
+/// Runs a closure during unwinding, and discards its panic: a second panic would abort the process. Without `std` no panic
+/// can be caught, so there a panic of the closure aborts.
 pub(crate) fn contain_panic(run: impl FnOnce()) {
     #[cfg(feature = "std")]
     {
@@ -43,7 +44,7 @@ pub(crate) fn contain_panic(run: impl FnOnce()) {
         use std::panic::catch_unwind;
 
         if let Err(payload) = catch_unwind(AssertUnwindSafe(run)) {
-            // The payload's destructor is foreign code and may panic, too. The payload of that panic is leaked.
+            // The payload's destructor is foreign code and may panic as well. The payload of that panic is leaked.
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
                 core::mem::forget(payload);
             }

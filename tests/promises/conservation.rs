@@ -136,7 +136,7 @@ fn poll_up_to<F: Future + Unpin>(mut future: F, polls: usize) -> Option<F::Outpu
     })
 }
 
-/// P04, P21, P24, with threads: never are more permits held than exist, and at the end all are available.
+/// P04, P21, P24, with threads: never more permits are held than exist, and at the end all are available.
 /// Threads release permits whole or split, and often cancel.
 fn threads_do_not_lose_or_duplicate_permits<S: SemaphoreSource + SyncSource>() {
     let (source, holders) = (S::with_permits(PERMITS), AtomicUsize::new(0));

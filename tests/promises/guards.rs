@@ -1,4 +1,4 @@
-//! A mutex is unlocked once, when the last of its guard is dropped, whatever the guard was mapped to.
+//! A mutex is unlocked exactly once, when its guard is dropped, also if the guard was mapped.
 
 use std::pin::pin;
 use std::rc::Rc;
@@ -9,8 +9,8 @@ use crate::common::panics;
 use fairgate::{Guard, MappedGuard, Mutex, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard};
 
 /// Instantiates each test three times, for a mutex that is borrowed, in an `Arc` and in an `Rc`. `$handle()`
-/// returns a handle of a mutex around a pair. `$is_unlocked()` says whether it is unlocked, and panics if two
-/// can lock it.
+/// returns a handle to a mutex around a pair. `$is_unlocked()` returns whether it is unlocked, and panics if it
+/// can be locked twice.
 macro_rules! for_each_handle {
     ($($(#[$doc:meta])* fn $test:ident($handle:ident, $is_unlocked:ident) $body:block)*) => {
         for_each_handle! { @ borrowed, |mutex| &mutex; $($test $handle $is_unlocked $body)* }

@@ -2,9 +2,9 @@
 //! and mutexes.
 //!
 //! P01 to P33 are faults of other crates, listed in `docs/pitfalls.md` with the tests that cover them. Four are also
-//! covered outside `tests/`: P21 and P24, a cancel that races with a grant, by the models in `loom-tests/`; P17,
-//! aliasing, by Miri; P23, the cost of a long queue, by `benches/`. P33, checks that only debug builds make, is covered
-//! by running all tests in release builds too.
+//! covered outside `tests/`: P21 and P24, a cancel that races with a grant, by the models in `loom-tests/`; P23, the cost
+//! of a long queue, by `benches/`; P17, aliasing, by `pinned.rs` under Miri (`docs/verification.md` says whether it was
+//! run). P33, checks that only debug builds make, is covered by running all tests in release builds as well.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -190,7 +190,7 @@ fn a_waker_may_call_anything_when_it_is_dropped<S: SemaphoreSource + SyncSource>
     run_all_on_semaphores(WakerEvent::Drop, triggers);
 }
 
-/// P12: wakers were on_clone under the lock.
+/// P12: wakers were cloned under the lock.
 fn a_waker_may_call_anything_when_it_is_cloned<S: SemaphoreSource + SyncSource>() {
     let triggers: &[(&str, Trigger<S>)] = &[
         ("its future is queued", |queue, waker| {

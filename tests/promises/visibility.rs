@@ -1,7 +1,7 @@
 //! What a holder wrote before it released a permit is visible to the next holder.
 //!
-//! loom shows that the orderings suffice. These tests give ThreadSanitizer something to check: plain memory
-//! that only a permit guards. Without it they show mutual exclusion.
+//! The models in `loom-tests/` show that the orderings suffice. These tests give ThreadSanitizer something to check:
+//! plain memory that only a permit guards. Without ThreadSanitizer they show mutual exclusion.
 
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

@@ -147,7 +147,7 @@ fn poll_semaphore_replaces_its_request_against_a_grant() {
     });
 }
 
-/// A greedy front is cancelled while permits are released and a bounded request arrives.
+/// A front with a maximum is cancelled while permits are released and a bounded request arrives.
 #[test]
 fn a_greedy_front_is_cancelled_against_a_bounded_request() {
     check(|| {
@@ -165,7 +165,7 @@ fn a_greedy_front_is_cancelled_against_a_bounded_request() {
     });
 }
 
-/// A bounded front is cancelled while permits are released. The greedy request behind it takes what is left.
+/// A bounded front is cancelled while permits are released. The request with a maximum behind it takes the rest.
 #[test]
 fn a_bounded_front_is_cancelled_before_a_greedy_request() {
     check(|| {
@@ -183,7 +183,7 @@ fn a_bounded_front_is_cancelled_before_a_greedy_request() {
     });
 }
 
-/// A greedy request arrives while the front is cancelled. It is granted at least its minimum.
+/// A request with a maximum arrives while the front is cancelled. It is granted at least its minimum.
 #[test]
 fn a_greedy_request_arrives_while_the_front_is_cancelled() {
     check(|| {

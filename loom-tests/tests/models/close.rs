@@ -73,7 +73,7 @@ fn two_closes_at_once_refuse_more_than_one_batch() {
         let queue = [(); 3].map(|()| Request::pending(semaphore.acquire()));
         let closer = spawn_with(&semaphore, Semaphore::close);
         semaphore.close();
-        // A thread that has called `close` is refused from then on, also while another thread refuses the waiters.
+        // After a thread has called `close`, its acquires fail, also while another thread is still failing the waiters.
         assert_eq!(semaphore.try_acquire().unwrap_err(), TryAcquireError::Closed);
         join([closer]);
         assert!(queue.into_iter().all(|request| request.expect_ready().is_err()));
@@ -136,7 +136,7 @@ fn permits_seen_after_close_are_not_granted_by_the_next_batch() {
     });
 }
 
-/// A permit that is forgotten after `close` returned is not granted to a waiter as well.
+/// A permit that is forgotten after `close` returned is not also granted to a waiter.
 #[test]
 fn a_permit_forgotten_after_close_is_not_granted() {
     check(|| {
@@ -154,7 +154,7 @@ fn a_permit_forgotten_after_close_is_not_granted() {
     });
 }
 
-/// A waiter is cancelled while a release grants it and a close refuses it.
+/// A waiter is cancelled while a release grants it and a close fails it.
 #[test]
 fn a_cancel_against_a_grant_and_a_close() {
     check(|| {

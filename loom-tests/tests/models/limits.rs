@@ -12,7 +12,7 @@ use crate::threads::{join, spawn_with};
 
 const MAX: usize = Semaphore::MAX_PERMITS;
 
-/// Whether a change is accepted. It panics if the semaphore would then hold, or owe, more than `MAX` permits.
+/// Whether a change succeeds. It panics if the semaphore would then hold, or owe, more than `MAX` permits.
 fn accepted(change: impl FnOnce()) -> bool {
     static SILENCE: Once = Once::new();
     SILENCE.call_once(silence_refusals);
@@ -30,7 +30,7 @@ fn silence_refusals() {
     }));
 }
 
-/// A future is refused while it is dropped: the drop finds it in the queue, or refused.
+/// A close fails a future while it is dropped: the drop finds the future queued, or failed.
 #[test]
 fn cancelling_against_a_close_beside_a_release_past_the_limit_does_not_panic() {
     check(|| {
@@ -116,7 +116,7 @@ fn a_deficit_past_the_limit_is_refused_during_a_grant() {
     });
 }
 
-/// A future that was refused by a close holds no permits. Its drop has nothing to release, so it cannot be the
+/// A future that a close has failed holds no permits. Its drop has nothing to release, so it cannot be the
 /// release that is too large.
 #[test]
 fn dropping_a_refused_future_beside_a_release_past_the_limit_does_not_panic() {
@@ -165,7 +165,7 @@ fn an_addition_that_fits_succeeds_beside_a_release_that_does_not() {
     });
 }
 
-/// A release that is refused leaves no trace that an acquire could take.
+/// A release that panics leaves no permit that an acquire could take.
 #[test]
 fn a_refused_release_adds_no_permit_for_another_thread() {
     check(|| {
@@ -173,7 +173,7 @@ fn a_refused_release_adds_no_permit_for_another_thread() {
         let one = semaphore.clone().try_acquire_owned().unwrap();
         semaphore.add_permits(1);
         let other = thread::spawn(move || accepted(|| drop(one)));
-        // All `MAX` permits are available, so this succeeds, and the refused one is not among them.
+        // All `MAX` permits are available, so this succeeds, and the permit of the failed release is not among them.
         let all = semaphore.try_acquire_many(MAX).unwrap();
         let more = semaphore.try_acquire().ok();
         let accepted = other.join().unwrap();

@@ -18,7 +18,7 @@ loom::thread_local! {
     static OBSERVING: std::cell::Cell<bool> = std::cell::Cell::new(false);
 }
 
-/// What is formatted says what can be true at one moment.
+/// The formatted text shows values that can be true at one moment.
 #[test]
 fn debug_of_a_semaphore_against_a_release_and_a_close() {
     check(|| {
@@ -84,7 +84,7 @@ fn available_permits_excludes_a_visible_grant() {
     });
 }
 
-/// While a thread completes the service of a queue that is empty by now, the counts are exact.
+/// While a thread finishes serving a queue that is already empty, the counts are exact.
 #[test]
 fn counts_are_exact_after_the_only_waiter_completed() {
     check(|| {

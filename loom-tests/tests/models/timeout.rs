@@ -1,4 +1,4 @@
-//! A timeout that expires while the permit is granted.
+//! Timeouts that expire while the permit is granted.
 
 use std::future::Future;
 use std::pin::Pin;

@@ -1,5 +1,5 @@
-//! A try fails only if permits are missing, a waiter is queued, or the semaphore is closed: also while another
-//! thread holds the queue lock, or completes the service of a queue that is empty by then.
+//! A try (`try_acquire` and its variants) fails only if permits are missing, a waiter is queued, or the semaphore is
+//! closed: also while another thread holds the queue lock, or finishes serving a queue that is already empty.
 //!
 //! The same holds for a request with a bound of 0, which never waits.
 

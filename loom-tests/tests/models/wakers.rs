@@ -246,7 +246,7 @@ fn a_waker_is_replaced_and_the_waiter_cancelled_during_a_grant() {
     });
 }
 
-/// A waiter is polled with a new waker while a close refuses it.
+/// A waiter is polled with a new waker while a close fails it.
 #[test]
 fn a_waker_is_replaced_during_a_close() {
     check(|| {
