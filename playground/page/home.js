@@ -1,6 +1,6 @@
 // The list of levels.
 
-import { h, rich, show } from "./dom.js";
+import { h, rich } from "./dom.js";
 import { isDone } from "./store.js";
 
 const WORDS = [
@@ -27,7 +27,7 @@ export function home(content, levels, trouble) {
         h("span", {}, rich(level.goal)),
         h("small", { class: "state" }, all ? "✓ done" : `${done} of ${level.variants.length} variants done`)));
   };
-  show(content,
+  content.replaceChildren(
     h("div", { class: "home" },
       trouble && h("p", { class: "trouble", role: "alert" }, trouble),
       h("h1", {}, "You are the scheduler"),

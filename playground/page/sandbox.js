@@ -33,7 +33,7 @@ export function sandbox(content, address) {
 
   const controls = h("div", { class: "area controls" });
   const view = h("div", { class: "area view" });
-  show(content, h("div", { class: "sandbox" },
+  content.replaceChildren(h("div", { class: "sandbox" },
     h("div", { class: "column" },
       h("h1", {}, "Sandbox"),
       h("p", {}, "A program fetches pages from a server that refuses what is too much for it. The tasks run on a plain executor, in virtual time. Each change of a slider runs the whole program again."),
@@ -79,11 +79,10 @@ export function sandbox(content, address) {
   function drawControls() {
     const { settings } = state;
     const slider = ([name, label, min, max, step, unit, act]) => {
-      const output = h("output", {}, `${settings[name]}${unit}`);
       const off = act && settings.act < act;
-      return h("label", { class: off ? "off" : "" }, h("span", {}, label), output,
+      return h("label", { class: off ? "off" : "" }, h("span", {}, label), h("output", {}, `${settings[name]}${unit}`),
         h("input", { type: "range", min, max, step, value: settings[name], disabled: Boolean(off), "data-focus": name, id: `slider-${name}`,
-          oninput: (event) => { output.textContent = `${event.target.value}${unit}`; set(name, Number(event.target.value)); } }));
+          oninput: (event) => { event.target.previousSibling.textContent = `${event.target.value}${unit}`; set(name, Number(event.target.value)); } }));
     };
     const choice = (name, value, label) => h("label", { class: settings[name] === value ? "chosen" : "" },
       h("input", { type: "radio", name, checked: settings[name] === value, "data-focus": `${name}-${value}`, onchange: () => { set(name, value); drawControls(); } }), ` ${label}`);
@@ -206,7 +205,7 @@ export function sandbox(content, address) {
 
   return {
     key(event) {
-      if (event.target.closest("input[type=radio]")) return false;
+      if (!state.run || event.target.closest("input[type=radio], input[type=range]")) return false;
       if (event.key === "p") return toggle(), true;
       if (event.key === "ArrowRight") return step(), true;
       return false;

@@ -73,6 +73,55 @@ fn random_moves_never_panic() {
     }
 }
 
+/// The page draws a move from these worlds, so each must be the one that the move leads to.
+#[test]
+fn the_worlds_around_a_game_are_those_that_its_moves_lead_to() {
+    let ask = |kind: &str, game: &str| -> serde_json::Value {
+        serde_json::from_str(&api::answer(&format!(r#"{{"{kind}":{{"game":"{game}"}}}}"#)).unwrap())
+            .unwrap()
+    };
+    for level in levels::all() {
+        for variant in level.variants {
+            let whole = variant.solution.unwrap_or("AB");
+            for length in 0..=whole.len().min(3) {
+                if whole[..length].ends_with('x') {
+                    continue;
+                }
+                let game = format!("{}.{}.{}", level.id, variant.id, &whole[..length]);
+                let here = ask("play", &game);
+                let next = here["legal"].as_array().unwrap();
+                let mut expected: Vec<_> =
+                    next.iter().map(|step| format!("{game}{}", step["text"].as_str().unwrap())).collect();
+                if length > 0 {
+                    let before = here["moves"].as_array().unwrap();
+                    let before: String =
+                        before[..before.len() - 1].iter().map(|step| step.as_str().unwrap()).collect();
+                    expected.push(format!("{}.{}.{before}", level.id, variant.id));
+                }
+                expected.sort();
+                let around = ask("around", &game);
+                let mut found: Vec<_> = around.as_object().unwrap().keys().cloned().collect();
+                found.sort();
+                assert_eq!(found, expected, "around {game}");
+                for game in found {
+                    assert_eq!(around[&game], ask("play", &game), "{game}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn after_the_last_possible_move_none_is_offered() {
+    // On this level a task that waits may be polled as often as the player likes.
+    let game = format!("overtaking.fairgate.AB{}", "B".repeat(game::MOST_MOVES - 2));
+    let answer = api::answer(&format!(r#"{{"play":{{"game":"{game}"}}}}"#)).unwrap();
+    assert!(answer.contains(r#""legal":[]"#), "{answer}");
+    let around = api::answer(&format!(r#"{{"around":{{"game":"{game}"}}}}"#)).unwrap();
+    let around: serde_json::Value = serde_json::from_str(&around).unwrap();
+    assert_eq!(around.as_object().unwrap().len(), 1, "the world before the last move");
+}
+
 #[test]
 fn the_search_is_offered_to_the_page() {
     let answer = api::answer(r#"{"search":{"level":"flood","variant":"unlimited"}}"#).unwrap();
