@@ -99,9 +99,12 @@ export function level(content, levels, level) {
 
   // Browsers limit how often the address may change, and take their time for it.
   let addressing = null;
+  let address = location.hash;
   function showAddress() {
     clearTimeout(addressing);
+    if (location.hash !== address) return; // a link was followed a moment ago
     history.replaceState(null, "", `#${gameText()}`);
+    address = location.hash;
   }
 
   // Asks for the worlds one move away, and for the starts of the other variants.
@@ -415,8 +418,9 @@ export function level(content, levels, level) {
   }
 
   return {
-    async goTo(address) {
-      const [, id, moves = ""] = address.split(".");
+    async goTo(link) {
+      const [, id, moves = ""] = link.split(".");
+      address = location.hash;
       stopPlayer();
       forget();
       const variant = level.variants.find((other) => other.id === id);
