@@ -183,10 +183,66 @@ async function keys(browser, host) {
   await afterMove(page, 1);
   assert.equal(await focus(), "move-A");
   assert.match(await page.textContent("#said"), /A gets a permit/);
+  // A button that is gone hands the focus on, to another one of the moves.
+  await page.keyboard.press("Enter");
+  await afterMove(page, 2);
+  assert.equal(await page.locator('[data-move="A"]').count(), 0);
+  assert.match(await focus(), /^move-/);
+  await page.keyboard.press("ArrowLeft");
+  await afterMove(page, 1);
+  // The keys work while a variant is focused, and change no variant.
+  await page.focus('[data-focus="variant-fairgate"]');
+  await page.keyboard.press("b");
+  await afterMove(page, 2);
   await page.uncheck("#keys");
   await page.keyboard.press("b");
   await page.waitForTimeout(100);
-  assert.match(await moveCount(page), /^1 of/);
+  assert.match(await moveCount(page), /^2 of/);
+  await page.context().close();
+}
+
+// A level by keyboard alone, from the first Tab on: goal, reason, question, solution, next level.
+async function keyboardAlone(browser, host) {
+  const page = await open(browser, host, "", { reducedMotion: "reduce" });
+  const tabTo = async (wanted) => {
+    for (let i = 0; i < 60; i++) {
+      await page.keyboard.press("Tab");
+      const { id, text } = await page.evaluate(() => ({ id: document.activeElement.dataset?.focus ?? document.activeElement.id, text: document.activeElement.textContent }));
+      if (id === wanted || text === wanted) return page.keyboard.press("Enter");
+    }
+    throw new Error(`the Tab key does not reach ${wanted}`);
+  };
+  await tabTo("Start with level 1");
+  await page.waitForSelector('h1:has-text("All at once")');
+  for (const [index, move] of ["move-A", "move-B", "move-C"].entries()) {
+    await tabTo(move);
+    await afterMove(page, index + 1);
+  }
+  assert.match(await page.textContent("#said"), /Goal reached/);
+  await tabTo("explain");
+  assert.equal(await page.evaluate(() => document.activeElement.dataset.focus), "answer-0");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  assert.equal(await page.textContent("#said"), "Right.");
+  await tabTo("solution");
+  await afterMove(page, 0);
+  // With reduced motion nothing moves by itself.
+  await page.waitForTimeout(1500);
+  await afterMove(page, 0);
+  await page.keyboard.press("ArrowRight");
+  await afterMove(page, 1);
+  await tabTo("next");
+  await page.waitForSelector('h1:has-text("A limit that does not limit")');
+  await page.context().close();
+}
+
+// What a screen reader says of each control.
+async function names(browser, host) {
+  const page = await open(browser, host, "#two-holders.asyncio-2017.ABC1");
+  const tree = await page.locator("#content").ariaSnapshot();
+  for (const name of ['heading "Two holders of one lock" [level=1]', 'radio "asyncio.Lock 2017" [checked]', 'button "Poll A"', 'button "Cancel A"', 'button "Unlock" [disabled]', 'button "Undo"', 'img "Timeline of 4 moves A: woken', 'slider "Move"', 'img "Lock is unlocked. Held by no task. Queue: A woken, B waits, C waits."', "A stands here."]) {
+    assert.ok(tree.includes(name), `${name} is missing in\n${tree}`);
+  }
   await page.context().close();
 }
 
@@ -331,7 +387,7 @@ try {
   for (const path of hosts) {
     const host = await start(path);
     try {
-      for (const test of [playAll, keys, stress, badLinks, playSandbox, accessible, screenshots]) {
+      for (const test of [playAll, keys, keyboardAlone, names, stress, badLinks, playSandbox, accessible, screenshots]) {
         const said = await test(browser, host);
         console.log(`${host.name}: ${test.name}: ok${said ? `: ${said}` : ""}`);
       }

@@ -5,7 +5,7 @@ import { h, letter, reducedMotion, rich, say, show, token } from "./dom.js";
 import { isDone, markDone } from "./store.js";
 import { words } from "./home.js";
 import { picture } from "./picture.js";
-import { PHASES, timeline } from "./timeline.js";
+import { PHASES, timeline, zoom } from "./timeline.js";
 
 const STATUS = {
   "not started": "○",
@@ -31,19 +31,16 @@ export function level(content, levels, level) {
     found: null, // by the search
     trouble: null,
     copied: false,
-    words: false,
+    words: number === 1,
     semaphore: innerWidth >= 960, // whether its code is shown
     player: null, // shows the solution
   };
 
   document.title = `${level.title} · fairgate playground`;
-  const areas = Object.fromEntries(["intro", "reveal", "outcome", "moves", "picture", "code", "line", "log"].map((name) => [name, h("div", { class: `area ${name}` })]));
-  const listings = h("div");
-  const semaphores = h("div");
-  areas.code.append(listings, semaphores);
+  const areas = Object.fromEntries(["intro", "code", "reveal", "how", "moves", "outcome", "picture", "line", "log"].map((name) => [name, h("div", { class: `area ${name}` })]));
   content.replaceChildren(h("div", { class: "level" },
-    h("div", { class: "column" }, areas.intro, areas.code, areas.reveal),
-    h("div", { class: "column" }, areas.outcome, areas.moves, areas.picture, areas.line, areas.log)));
+    h("div", { class: "column" }, areas.intro, areas.code, areas.reveal, areas.how),
+    h("div", { class: "column" }, areas.moves, areas.outcome, areas.picture, areas.line, areas.log)));
 
   // The worlds that are known, by the text of their games. Those one move away are asked for in advance.
   const worlds = new Map();
@@ -242,34 +239,34 @@ export function level(content, levels, level) {
     show(areas.picture, h("h2", {}, "Now"), picture(state.world));
     const { hint, asking, found, answer } = state;
     redraw("reveal", [state.variant.id, hint, asking, found, answer, state.world.won], reveal);
-    show(listings, code());
-    redraw("semaphore", [state.variant.id], semaphore, semaphores);
+    show(areas.code, code());
+    redraw("how", [state.variant.id], semaphore);
     drawTimeline();
     show(areas.log, log());
   }
 
   // Draws an area anew only if what it shows has changed.
   const drawn = {};
-  function redraw(name, shown, make, area = areas[name]) {
+  function redraw(name, shown, make) {
     const key = JSON.stringify(shown);
     if (drawn[name] === key) return;
     drawn[name] = key;
-    show(area, make());
+    show(areas[name], make());
   }
 
   function drawTimeline() {
     const { world } = state;
-    const [svg, used] = timeline(world, state.at, width);
+    const [svg, used] = timeline(world, state.at, width / zoom());
     const legend = used.map((phase) => h("span", {}, h("i", { class: `swatch ${PHASES[phase][0]}`, "aria-hidden": "true" }), PHASES[phase][1]));
     show(areas.line,
       h("h2", {}, "Timeline"),
       h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Timeline", "data-focus": "timeline" }, svg),
       h("div", { class: "scrub" },
         h("label", {}, "Move ", h("output", {}, `${state.at} of ${state.moves.length}`), " ",
-          h("input", { type: "range", min: "0", max: String(state.moves.length), value: String(state.at), "data-focus": "scrub",
+          h("input", { type: "range", min: "0", max: String(state.moves.length), value: String(state.at), "data-focus": "scrub", "aria-label": "Move", "aria-valuetext": `${state.at} of ${state.moves.length}`,
             oninput: (event) => { stopPlayer(); goTo(() => Number(event.target.value)); } }))),
       legend.length ? h("p", { class: "legend" }, legend) : null);
-    if (svg.width.baseVal.value > width) areas.line.querySelector(".scroll").scrollLeft = svg.width.baseVal.value;
+    if (svg.width.baseVal.value * zoom() > width) areas.line.querySelector(".scroll").scrollLeft = 2 * svg.width.baseVal.value;
   }
 
   let width = 600; // of the timeline
@@ -291,7 +288,8 @@ export function level(content, levels, level) {
           h("input", { type: "radio", name: "variant", value: variant.id, checked: variant === state.variant, "data-focus": `variant-${variant.id}`, onchange: () => choose(variant) }),
           ` ${variant.name}`, isDone(level.id, variant.id) ? h("span", { class: "tick", title: "done" }, " ✓") : null))),
       h("p", { class: "about" }, rich(state.variant.about)),
-      number === 1 ? h("p", { class: "tip" }, "To start: press ", h("kbd", {}, "A"), " or the button “Poll A”. Then look at the code: the mark A shows where the task stands.") : null,
+      state.variant !== level.variants[0] ? h("p", { class: "tip" }, "Can the goal be reached here, too? When you have tried enough, “Try every sequence” under “Help” tells you.") : null,
+      number === 1 && state.variant === level.variants[0] ? h("p", { class: "tip" }, "To start: press the key ", h("kbd", {}, "A"), " or the button “Poll A”. To poll a task is to let it run to its next ", h("code", {}, ".await"), ". Then look at the code: the mark A shows where the task stands. Other words are explained under “Help”.") : null,
     ];
   }
 
@@ -305,7 +303,9 @@ export function level(content, levels, level) {
       const best = shortest === world.won_at ? "No sequence is shorter." : `The shortest has ${shortest}.`;
       const other = level.variants.find((variant) => !isDone(level.id, variant.id));
       parts.push(h("p", { class: "won" }, h("b", {}, "Goal reached "), `with move ${world.won_at}. ${best} `,
-        other ? h("button", { type: "button", "data-focus": "other", id: "other", onclick: () => choose(other) }, `Now on: ${other.name}`) : null));
+        h("span", { class: "actions" },
+          h("button", { type: "button", "data-focus": "explain", id: "explain", onclick: explain }, "Why?"),
+          other ? h("button", { type: "button", "data-focus": "other", id: "other", onclick: () => choose(other) }, `Now on: ${other.name}`) : null)));
     }
     const seen = new Set();
     for (const violation of world.violations.slice().reverse()) {
@@ -314,6 +314,12 @@ export function level(content, levels, level) {
       parts.push(h("p", { class: "broken" }, h("b", {}, `Move ${violation.at} `), rich(violation.text)));
     }
     return parts;
+  }
+
+  function explain() {
+    const answer = areas.reveal.querySelector(".answer");
+    answer.closest(".question").scrollIntoView({ block: "center", behavior: reducedMotion() ? "instant" : "smooth" });
+    answer.focus({ preventScroll: true });
   }
 
   function moveButton(text, label, key, attributes = {}) {
@@ -340,8 +346,7 @@ export function level(content, levels, level) {
           over ? null : moveButton(task.name, `Poll ${task.name}`, task.name, { class: `move ${spurious.has(index) ? "quiet" : "strong"}`, title: spurious.has(index) ? "Poll it although it was not woken" : null }),
           over || !level.cancel ? null : moveButton(`x${task.name}`, h("span", {}, h("span", { class: "hidden" }, `Cancel ${task.name}`), h("span", { "aria-hidden": "true" }, "Cancel")), `⇧${task.name}`, { "aria-keyshortcuts": `Shift+${task.name}` })));
     });
-    const others = world.legal.filter((move) => move.kind === "act" || move.kind === "tick");
-    const extra = others.map((move) => moveButton(move.text, move.label, move.kind === "tick" ? "T" : move.text));
+    const extra = world.others.map(({ text, label }) => moveButton(text, label, text.toUpperCase()));
     return [
       h("h2", {}, "Your move"),
       h("ul", { class: "tasks" }, tasks),
@@ -375,7 +380,7 @@ export function level(content, levels, level) {
       answers.map((answer, index) => h("button", {
         type: "button", class: `answer ${state.answer === null ? "" : index === right ? "right" : index === state.answer ? "wrong" : ""}`,
         "data-focus": `answer-${index}`, "data-answer": index, "aria-pressed": String(state.answer === index),
-        onclick: () => { state.answer = index; draw(); say(index === right ? "Right." : `Not quite. ${answers[right]}.`); },
+        onclick: () => { Object.assign(state, { answer: index, asking: true }); draw(); say(index === right ? "Right." : `Not quite. ${answers[right]}.`); },
       }, state.answer === null ? "" : index === right ? "✓ " : index === state.answer ? "✕ " : "", rich(answer))));
     if (state.answer === null) return form;
     const { solution } = state.variant;
@@ -390,22 +395,15 @@ export function level(content, levels, level) {
   }
 
   function code() {
-    const { world } = state;
-    return [h("h2", {}, "Code"),
-      state.variant.functions.map((listing) => scroll(`Code of ${listing.name}`, h("ol", {}, listing.text.split("\n").map((text, index) => {
-        const here = world.tasks.filter((task) => task.function === listing.name && task.line === listing.first + index);
-        return h("li", { class: here.length ? "here" : "" },
-          h("span", { class: "marks" }, here.map((task) => [token(task.name), h("span", { class: "hidden" }, `${task.name} stands here. `)])),
-          h("code", {}, colour(text)));
-      }))))];
+    return [h("h2", {}, "Code"), state.variant.functions.map(({ name, first, text }) =>
+      listing(`Code of ${name}`, text, (index) => state.world.tasks.filter((task) => task.function === name && task.line === first + index)))];
   }
 
   function semaphore() {
     if (!state.variant.semaphore.length) return [];
-    const listing = ({ name, text }) => scroll(`The semaphore’s ${name}`, h("pre", {}, h("code", {}, text.split("\n").map((line) => [colour(line), "\n"]))));
     return h("details", { open: state.semaphore, ontoggle: (event) => (state.semaphore = event.target.open) },
       h("summary", { "data-focus": "semaphore" }, `How it works: ${state.variant.name}`),
-      state.variant.semaphore.map(listing));
+      state.variant.semaphore.map(({ name, text }) => listing(`The semaphore’s ${name}`, text)));
   }
 
   function log() {
@@ -460,7 +458,16 @@ export function level(content, levels, level) {
   };
 }
 
-const scroll = (label, code) => h("div", { class: "listing", tabindex: "0", role: "region", "aria-label": label, "data-focus": label }, code);
+// Code, with the tasks that stand at each line if `at` says which.
+function listing(label, text, at) {
+  const line = (code, index) => {
+    const here = at ? at(index) : [];
+    return h("li", { class: here.length ? "here" : "" },
+      at ? h("span", { class: "marks" }, here.map((task) => [token(task.name), h("span", { class: "hidden" }, `${task.name} stands here. `)])) : null,
+      h("code", {}, colour(code)));
+  };
+  return h("div", { class: "listing", role: "region", "aria-label": label }, h("ol", {}, text.split("\n").map(line)));
+}
 
 const WORDS = /(\/\/.*$)|(\.await)|\b(async|fn|let|mut|if|else|for|in|return|match|loop|while|move|self|Ok|Some|None|Err)\b|("[^"]*")/g;
 

@@ -147,6 +147,8 @@ struct WorldView<'a> {
     rooms: Vec<RoomView<'a>>,
     facts: Vec<FactView<'a>>,
     legal: Vec<MoveView>,
+    /// The moves that belong to no task, the impossible ones too, so that a button does not come and go.
+    others: Vec<MoveView>,
     violations: &'a [Violation],
     won: bool,
     /// The number of the move that reached the goal.
@@ -243,6 +245,7 @@ fn play(game: &Game) -> Result<String, String> {
                 .map(|fact| FactView { name: fact.name, value: &fact.value })
                 .collect(),
             legal: next_moves(&world, moves).into_iter().map(|step| move_view(&world, step)).collect(),
+            others: other_moves(&world).into_iter().map(|step| move_view(&world, step)).collect(),
             violations: &inner.violations,
             won: won_at.is_some(),
             won_at,
@@ -255,6 +258,13 @@ fn play(game: &Game) -> Result<String, String> {
 /// The moves that may follow `made` moves.
 fn next_moves(world: &World, made: &[Move]) -> Vec<Move> {
     if made.len() < game::MOST_MOVES { world.legal() } else { Vec::new() }
+}
+
+/// The level's own actions, and time if the level has any.
+fn other_moves(world: &World) -> Vec<Move> {
+    let has_time = world.board.now() > 0 || world.board.next_timer().is_some();
+    let time = has_time.then_some(Move::Tick);
+    (0..world.actions.len()).map(Move::Act).chain(time).collect()
 }
 
 /// An object with a game's text for each key, and its world for the value.
@@ -365,8 +375,8 @@ fn move_view(world: &World, step: Move) -> MoveView {
         }
         Move::Cancel(task) => ("cancel", Some(task), format!("Cancel {}", name(Some(task)))),
         Move::Tick => {
-            let at = world.board.next_timer().unwrap_or(0);
-            ("tick", None, format!("Let time pass until {at} s"))
+            let until = world.board.next_timer().map_or_else(String::new, |at| format!(" until {at} s"));
+            ("tick", None, format!("Let time pass{until}"))
         }
         Move::Act(action) => {
             let action = &world.actions[action];
