@@ -4,6 +4,7 @@ import { ask } from "./host.js";
 import { h, letter, reducedMotion, rich, say, show, token } from "./dom.js";
 import { isDone, markDone } from "./store.js";
 import { words } from "./home.js";
+import { listing } from "./code.js";
 import { picture } from "./picture.js";
 import { PHASES, timeline, zoom } from "./timeline.js";
 
@@ -456,29 +457,4 @@ export function level(content, levels, level) {
       resized.disconnect();
     },
   };
-}
-
-// Code, with the tasks that stand at each line if `at` says which.
-function listing(label, text, at) {
-  const line = (code, index) => {
-    const here = at ? at(index) : [];
-    return h("li", { class: here.length ? "here" : "" },
-      at ? h("span", { class: "marks" }, here.map((task) => [token(task.name), h("span", { class: "hidden" }, `${task.name} stands here. `)])) : null,
-      h("code", {}, colour(code)));
-  };
-  return h("div", { class: "listing", role: "region", "aria-label": label }, h("ol", {}, text.split("\n").map(line)));
-}
-
-const WORDS = /(\/\/.*$)|(\.await)|\b(async|fn|let|mut|if|else|for|in|return|match|loop|while|move|self|Ok|Some|None|Err)\b|("[^"]*")/g;
-
-// Keywords, comments, and above all `.await`, where the scheduler may switch.
-function colour(text) {
-  const parts = [];
-  let from = 0;
-  for (const match of text.matchAll(WORDS)) {
-    const kind = ["comment", "await", "keyword", "string"][[1, 2, 3, 4].findIndex((group) => match[group])];
-    parts.push(text.slice(from, match.index), h("span", { class: kind }, match[0]));
-    from = match.index + match[0].length;
-  }
-  return [...parts, text.slice(from) || (parts.length ? "" : "\u00a0")];
 }

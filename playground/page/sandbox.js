@@ -2,6 +2,7 @@
 
 import { ask } from "./host.js";
 import { h, reducedMotion, s, say, show } from "./dom.js";
+import { listing } from "./code.js";
 import { patterns, zoom } from "./timeline.js";
 
 const ACTS = ["All at once", "With a limit", "With a time limit inside"];
@@ -124,7 +125,7 @@ export function sandbox(content, address) {
         h("label", { class: "grow" }, "Time ", h("output", { id: "clock" }), h("input", { type: "range", id: "time", min: 0, max: run.duration, step: 1, value: state.now, "data-focus": "time", oninput: (event) => { stop(); moveTo(Number(event.target.value)); } }))),
       h("div", { class: "scroll" }, picture()),
       h("p", { class: "legend" }, Object.entries(KINDS).filter(([kind]) => used.has(kind)).map(([, [name, label]]) => h("span", {}, h("i", { class: `swatch ${name}`, "aria-hidden": "true" }), label))),
-      h("details", { open: true }, h("summary", {}, "The code of each task"), h("div", { class: "listing", role: "region", "aria-label": "Code" }, h("pre", {}, h("code", {}, run.code)))));
+      h("details", { open: true }, h("summary", {}, "The code of each task"), listing("Code", run.code)));
     moveTo(state.now);
   }
 
