@@ -2,6 +2,7 @@
 
 use fairgate_playground::levels;
 use fairgate_playground::{api, game};
+use proptest::prelude::*;
 
 fn refused(request: &str) -> String {
     api::answer(request).expect_err(request)
@@ -69,6 +70,36 @@ fn random_moves_never_panic() {
                     assert!(legal || world.fingerprint() == before);
                 }
             }
+        }
+    }
+}
+
+fn any_variant() -> impl Strategy<Value = String> {
+    let all = levels::all().iter();
+    let names = all.flat_map(|level| level.variants.iter().map(move |v| format!("{}.{}", level.id, v.id)));
+    prop::sample::select(names.collect::<Vec<_>>())
+}
+
+proptest! {
+    /// The answer is JSON, or a sentence; moves that are possible lead to a world with as many moves.
+    #[test]
+    fn any_text_of_moves_is_answered(name in any_variant(), moves in "[A-EZxt1-4]{0,24}|\\PC{0,12}") {
+        for kind in ["play", "around"] {
+            let request = serde_json::json!({ kind: { "game": format!("{name}.{moves}") } });
+            match api::answer(&request.to_string()) {
+                Ok(answer) => {
+                    let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+                    prop_assert!(kind == "around" || answer["moves"].as_array().unwrap().len() <= moves.len());
+                }
+                Err(why) => prop_assert!(why.contains(' ') && !why.contains('\n'), "{why:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn any_request_is_answered(request in r#"\PC{0,60}|[{}\[\]":,a-z0-9]{0,60}|\{"(play|around|search|sandbox|levels)":\{("[a-z]{0,8}":("[a-z.A-Z]{0,9}"|[0-9]{1,20}),?){0,10}\}\}"#) {
+        if let Err(why) = api::answer(&request) {
+            prop_assert!(why.contains(' '), "{why:?}");
         }
     }
 }
