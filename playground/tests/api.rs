@@ -106,7 +106,7 @@ proptest! {
 
 /// The page draws a move from these worlds, so each must be the one that the move leads to.
 #[test]
-fn the_worlds_around_a_game_are_those_that_its_moves_lead_to() {
+fn the_worlds_around_a_game_match_its_moves() {
     let ask = |kind: &str, game: &str| -> serde_json::Value {
         serde_json::from_str(&api::answer(&format!(r#"{{"{kind}":{{"game":"{game}"}}}}"#)).unwrap())
             .unwrap()
