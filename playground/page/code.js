@@ -23,7 +23,7 @@ function colour(text) {
   let from = 0;
   for (const match of text.matchAll(WORDS)) {
     const kind = ["comment", "await", "keyword", "string"][[1, 2, 3, 4].findIndex((group) => match[group])];
-    parts.push(text.slice(from, match.index), h("span", { class: kind }, match[0]));
+    parts.push(text.slice(from, match.index), kind === "await" && h("wbr"), h("span", { class: kind }, match[0]));
     from = match.index + match[0].length;
   }
   return [...parts, text.slice(from) || (parts.length ? "" : "\u00a0")];
