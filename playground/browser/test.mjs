@@ -39,9 +39,53 @@ async function start(host) {
 
 const troubles = [];
 
+// Between two moves, in ms: faster than a person plays.
+const PAUSE = 100;
+
+// Runs in the page. Records how long each move takes: from the click or key to the new picture with its layout, to the
+// frame that shows it, and how many frames were drawn before without it.
+function stopwatch() {
+  globalThis.moveTimes = [];
+  const shown = () => document.querySelector(".scrub output")?.textContent;
+  const start = ({ timeStamp: from, target, type }) => {
+    if (type === "click" && !target.closest?.(".moves")) return;
+    const before = shown();
+    let frames = 0;
+    const count = () => { frames += 1; frame = requestAnimationFrame(count); };
+    let frame = requestAnimationFrame(count);
+    const observer = new MutationObserver(() => {
+      if (shown() === before) return;
+      observer.disconnect();
+      cancelAnimationFrame(frame);
+      document.body.getBoundingClientRect(); // style and layout
+      const time = { picture: performance.now() - from, missed: frames };
+      globalThis.moveTimes.push(time);
+      requestAnimationFrame(() => {
+        const { port1, port2 } = new MessageChannel();
+        port1.onmessage = () => (time.frame = performance.now() - from);
+        port2.postMessage(null);
+      });
+    });
+    observer.observe(document, { subtree: true, childList: true, characterData: true });
+    setTimeout(() => { observer.disconnect(); cancelAnimationFrame(frame); }, 5000);
+  };
+  addEventListener("click", start, true);
+  addEventListener("keydown", start, true);
+}
+
+function summary(times) {
+  const of = (name) => {
+    const sorted = times.map((time) => time[name]).filter(Number.isFinite).sort((a, b) => a - b);
+    return `median ${sorted[sorted.length >> 1].toFixed(1)} ms, slowest ${sorted.at(-1).toFixed(1)} ms`;
+  };
+  const first = times.filter((time) => time.missed === 0).length;
+  return `${times.length} moves; input to layout: ${of("picture")}; input to the frame on the screen: ${of("frame")}; ${first} in the first frame`;
+}
+
 async function open(browser, host, path, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
+  await page.addInitScript(stopwatch);
   page.on("console", (message) => message.type() === "error" && troubles.push(`${host.name} ${path}: ${message.text()}`));
   page.on("pageerror", (error) => troubles.push(`${host.name} ${path}: ${error.stack}`));
   page.on("request", (request) => request.url().startsWith(host.url) || troubles.push(`${host.name}: fetched ${request.url()}`));
@@ -62,7 +106,6 @@ async function click(page, move, n) {
 async function playAll(browser, host) {
   const levels = await catalog(browser, host);
   const page = await open(browser, host, "");
-  const times = [];
   assert.equal(await page.locator(".card").count(), levels.length);
   await page.click("text=Start with level 1");
   for (const [index, level] of levels.entries()) {
@@ -79,7 +122,7 @@ async function playAll(browser, host) {
       for (const [at, move] of variant.solution.entries()) {
         assert.equal(await page.locator(".outcome .won").count(), 0, `${level.id}.${variant.id} is won early`);
         await click(page, move, at + 1);
-        times.push(Number(await page.getAttribute("#content", "data-move-took")));
+        await page.waitForTimeout(PAUSE);
       }
       const id = `${level.id}.${variant.id}`;
       assert.equal(await page.locator(".outcome .won").count(), 1, `${id} is not won`);
@@ -97,9 +140,9 @@ async function playAll(browser, host) {
   await page.click("nav >> text=Levels");
   await page.waitForSelector(".card");
   assert.equal(await page.locator(".card.done").count(), levels.length);
+  const times = await page.evaluate(() => globalThis.moveTimes);
   await page.context().close();
-  times.sort((a, b) => a - b);
-  return `${times.length} moves, from click to picture: median ${times[times.length >> 1]} ms, slowest ${times.at(-1)} ms`;
+  return summary(times);
 }
 
 async function catalog(browser, host) {
@@ -112,8 +155,8 @@ async function catalog(browser, host) {
 
 async function undoAndLink(browser, host, page, id, solution) {
   const last = solution.length;
-  const link = await page.evaluate(() => location.hash);
-  assert.equal(link, `#${id}.${solution.join("")}`);
+  const link = `#${id}.${solution.join("")}`;
+  await page.waitForFunction((link) => location.hash === link, link);
   await page.click("#undo");
   await afterMove(page, last - 1);
   assert.equal(await page.locator(".outcome .won").count(), 0, `${id}: still won after undo`);
@@ -140,11 +183,126 @@ async function keys(browser, host) {
   await afterMove(page, 1);
   assert.equal(await focus(), "move-A");
   assert.match(await page.textContent("#said"), /A gets a permit/);
+  // A button that is gone hands the focus on, to another one of the moves.
+  await page.keyboard.press("Enter");
+  await afterMove(page, 2);
+  assert.equal(await page.locator('[data-move="A"]').count(), 0);
+  assert.match(await focus(), /^move-/);
+  await page.keyboard.press("ArrowLeft");
+  await afterMove(page, 1);
+  // The keys work while a variant is focused, and change no variant.
+  await page.focus('[data-focus="variant-fairgate"]');
+  await page.keyboard.press("b");
+  await afterMove(page, 2);
   await page.uncheck("#keys");
   await page.keyboard.press("b");
   await page.waitForTimeout(100);
-  assert.match(await moveCount(page), /^1 of/);
+  assert.match(await moveCount(page), /^2 of/);
   await page.context().close();
+}
+
+// A level by keyboard alone, from the first Tab on: goal, reason, question, solution, next level.
+async function keyboardAlone(browser, host) {
+  const page = await open(browser, host, "", { reducedMotion: "reduce" });
+  const tabTo = async (wanted) => {
+    for (let i = 0; i < 60; i++) {
+      await page.keyboard.press("Tab");
+      const { id, text } = await page.evaluate(() => ({ id: document.activeElement.dataset?.focus ?? document.activeElement.id, text: document.activeElement.textContent }));
+      if (id === wanted || text === wanted) return page.keyboard.press("Enter");
+    }
+    throw new Error(`the Tab key does not reach ${wanted}`);
+  };
+  await tabTo("Start with level 1");
+  await page.waitForSelector('h1:has-text("All at once")');
+  for (const [index, move] of ["move-A", "move-B", "move-C"].entries()) {
+    await tabTo(move);
+    await afterMove(page, index + 1);
+  }
+  assert.match(await page.textContent("#said"), /Goal reached/);
+  await tabTo("explain");
+  assert.equal(await page.evaluate(() => document.activeElement.dataset.focus), "answer-0");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  assert.equal(await page.textContent("#said"), "Right.");
+  await tabTo("solution");
+  await afterMove(page, 0);
+  // With reduced motion nothing moves by itself.
+  await page.waitForTimeout(1500);
+  await afterMove(page, 0);
+  await page.keyboard.press("ArrowRight");
+  await afterMove(page, 1);
+  await tabTo("next");
+  await page.waitForSelector('h1:has-text("A limit that does not limit")');
+  await page.context().close();
+}
+
+// What a screen reader says of each control.
+async function names(browser, host) {
+  const page = await open(browser, host, "#two-holders.asyncio-2017.ABC1");
+  const tree = await page.locator("#content").ariaSnapshot();
+  for (const name of ['heading "Two holders of one lock" [level=1]', 'radio "asyncio.Lock 2017" [checked]', 'button "Poll A"', 'button "Cancel A"', 'button "Unlock" [disabled]', 'button "Undo"', 'img "Timeline of 4 moves A: woken', 'slider "Move"', 'img "Lock is unlocked. Held by no task. Queue: A woken, B waits, C waits."', "A stands here."]) {
+    assert.ok(tree.includes(name), `${name} is missing in\n${tree}`);
+  }
+  await page.context().close();
+}
+
+// Input that is faster than any engine: the page takes it step by step, and ends in a state that its address describes.
+async function stress(browser, host) {
+  for (const delay of host.name === "program" ? [0, 60] : [0]) {
+    const page = await open(browser, host, "#one-wakeup.fairgate.");
+    if (delay) {
+      await page.route("**/engine", async (route) => {
+        await new Promise((done) => setTimeout(done, delay));
+        await route.continue();
+      });
+    }
+    let random = 7;
+    const below = (n) => (random = (random * 48271) % 2147483647) % n;
+    const keys = ["a", "b", "c", "1", "Shift+A", "Shift+B", "ArrowLeft", "ArrowRight", "a", "1"];
+    for (let i = 0; i < 80; i++) {
+      const key = keys[below(keys.length)];
+      await page.keyboard.press(i === 40 ? "r" : key);
+    }
+    await consistent(browser, host, page);
+    // Ten clicks in one task of the page's event loop.
+    await page.evaluate(() => {
+      document.querySelector("#restart").click();
+      for (const move of ["A", "1", "A", "B", "xB", "1", "A", "C", "B", "C"]) document.querySelector(`[data-move="${move}"]`)?.click();
+    });
+    await consistent(browser, host, page);
+    // A key that is held down repeats: a move is made once, undo goes on.
+    await page.keyboard.press("r");
+    for (let i = 0; i < 30; i++) await page.keyboard.down("a");
+    await page.keyboard.up("a");
+    await afterMove(page, 1);
+    for (const key of ["b", "1", "b", "a", "1", "c"]) await page.keyboard.press(key);
+    await consistent(browser, host, page);
+    for (let i = 0; i < 30; i++) await page.keyboard.down("ArrowLeft");
+    await page.keyboard.up("ArrowLeft");
+    await afterMove(page, 0);
+    await consistent(browser, host, page);
+    // Leaving the level while an answer is on its way.
+    await page.keyboard.press("b");
+    await page.goto(`${host.url}#sandbox`);
+    await page.waitForSelector("#play");
+    await page.waitForTimeout(300);
+    assert.match(await page.evaluate(() => location.hash), /^#sandbox/);
+    await page.context().close();
+  }
+}
+
+// A fresh page at the same address shows the same.
+async function consistent(browser, host, page) {
+  await page.waitForSelector("#content:not([aria-busy])");
+  await page.waitForTimeout(400); // the address follows
+  assert.equal(await page.locator("[role=alert]").count(), 0);
+  const other = await open(browser, host, await page.evaluate(() => location.hash));
+  for (const area of [".picture", ".tasks", ".happened", ".outcome"]) {
+    const text = async (page) => ((await page.locator(area).count()) ? page.locator(area).innerText() : "");
+    assert.equal(await text(page), await text(other), area);
+  }
+  assert.equal((await moveCount(page)).split(" ")[0], (await moveCount(other)).split(" ")[0]);
+  await other.context().close();
 }
 
 async function badLinks(browser, host) {
@@ -229,7 +387,7 @@ try {
   for (const path of hosts) {
     const host = await start(path);
     try {
-      for (const test of [playAll, keys, badLinks, playSandbox, accessible, screenshots]) {
+      for (const test of [playAll, keys, keyboardAlone, names, stress, badLinks, playSandbox, accessible, screenshots]) {
         const said = await test(browser, host);
         console.log(`${host.name}: ${test.name}: ok${said ? `: ${said}` : ""}`);
       }

@@ -59,7 +59,7 @@ function settings() {
 
 function onKey(event) {
   if (!store.get("keys") || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest("input:not([type=checkbox]), select, textarea")) return;
+  if (event.target.closest("select")) return;
   if (page.key?.(event)) event.preventDefault();
 }
 

@@ -5,7 +5,7 @@ const SVG = "http://www.w3.org/2000/svg";
 function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes ?? {})) {
     if (value === undefined || value === null || value === false) continue;
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    if (name.startsWith("on")) element[name] = value;
     else element.setAttribute(name, value === true ? "" : value);
   }
   element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
@@ -19,12 +19,51 @@ export const s = (tag, attributes, ...children) => fill(document.createElementNS
 export const rich = (text) =>
   text.split("`").map((part, index) => (index % 2 ? h("code", {}, part) : part));
 
-// Replaces what is in an element; the focus stays on the control with the same data-focus.
+const HANDLERS = ["onclick", "onchange", "oninput", "ontoggle"];
+
+// Makes an element show these children, and changes only what is different. So focus, scroll position and a drag on a
+// slider survive. A control that is gone hands the focus to the next one that can be used.
 export function show(element, ...children) {
   const focused = document.activeElement?.closest?.("[data-focus]");
-  const key = element.contains(focused) ? focused.dataset.focus : null;
-  element.replaceChildren(...children.flat(Infinity).filter(Boolean));
-  if (key) element.querySelector(`[data-focus="${CSS.escape(key)}"]`)?.focus({ preventScroll: true });
+  const inside = element.contains(focused);
+  update(element, children.flat(Infinity).filter(Boolean));
+  if (!inside || focused.isConnected) return;
+  const same = element.querySelector(`[data-focus="${CSS.escape(focused.dataset.focus)}"]`);
+  (same ?? element.querySelector("[data-focus]:not([aria-disabled])"))?.focus({ preventScroll: true });
+}
+
+function update(element, children) {
+  let old = element.firstChild;
+  for (const child of children) {
+    const next = old?.nextSibling;
+    if (!old) element.append(child);
+    else if (alike(old, child)) patch(old, child);
+    else old.replaceWith(child);
+    old = next;
+  }
+  while (old) {
+    const next = old.nextSibling;
+    old.remove();
+    old = next;
+  }
+}
+
+// A control is never turned into another one.
+const alike = (old, fresh) => old.nodeName === fresh.nodeName && old.dataset?.focus === fresh.dataset?.focus;
+
+function patch(old, fresh) {
+  if (old.nodeType === Node.TEXT_NODE) {
+    if (old.data !== fresh.data) old.data = fresh.data;
+    return;
+  }
+  for (const name of old.getAttributeNames()) if (!fresh.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  for (const name of HANDLERS) if (old[name] !== fresh[name]) old[name] = fresh[name];
+  if (old.nodeName === "INPUT") {
+    if (old.value !== fresh.value) old.value = fresh.value;
+    old.checked = fresh.checked;
+  }
+  update(old, [...fresh.childNodes]);
 }
 
 // For screen readers.

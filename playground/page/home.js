@@ -1,6 +1,6 @@
 // The list of levels.
 
-import { h, rich, show } from "./dom.js";
+import { h, rich } from "./dom.js";
 import { isDone } from "./store.js";
 
 const WORDS = [
@@ -9,8 +9,9 @@ const WORDS = [
   ["Permit", "What a semaphore hands out. There is a fixed number of them. A task that finds none waits."],
   ["Semaphore", "A number of permits and a queue of requests. It lets n tasks through at once. A lock is a semaphore of one permit."],
   ["Release", "To drop a permit, which makes it available to the next request."],
+  ["Grant", "To let a waiting request have its permit. Its task has not run since then, but no other can take the permit."],
   ["Wake", "To report to the executor that a task has something to do again. A woken task has not run yet."],
-  ["Cancel", "To drop the future of a task before it is done. All that it holds is released."],
+  ["Cancel", "To drop the future of a task, which is what an `async fn` returns, before it is done. All that it holds is released."],
 ];
 
 export const words = () => h("dl", { class: "words" }, WORDS.map(([word, meaning]) => [h("dt", {}, word), h("dd", {}, rich(meaning))]));
@@ -27,7 +28,7 @@ export function home(content, levels, trouble) {
         h("span", {}, rich(level.goal)),
         h("small", { class: "state" }, all ? "✓ done" : `${done} of ${level.variants.length} variants done`)));
   };
-  show(content,
+  content.replaceChildren(
     h("div", { class: "home" },
       trouble && h("p", { class: "trouble", role: "alert" }, trouble),
       h("h1", {}, "You are the scheduler"),

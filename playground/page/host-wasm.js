@@ -1,22 +1,28 @@
-// The engine runs in this page, as WebAssembly.
+// The engine runs in this page, as WebAssembly, in two workers: a search takes longer than a frame.
 
-const engine = load();
+const workers = {};
 
-async function load() {
-  const response = await fetch("engine.wasm");
-  if (!response.ok) throw new Error("engine.wasm cannot be loaded.");
-  const { instance } = await WebAssembly.instantiate(await response.arrayBuffer());
-  return instance.exports;
+function start() {
+  const worker = new Worker("engine.js", { type: "module" });
+  const open = new Map(); // the questions that have no answer yet
+  let last = 0;
+  worker.onmessage = ({ data: [id, answer, trouble] }) => {
+    const { resolve, reject } = open.get(id);
+    open.delete(id);
+    trouble ? reject(new Error(trouble)) : resolve(answer);
+  };
+  worker.onerror = () => {
+    for (const { reject } of open.values()) reject(new Error("The engine does not start. Does the server have engine.js and engine.wasm?"));
+    open.clear();
+  };
+  return (question) => new Promise((resolve, reject) => {
+    open.set(++last, { resolve, reject });
+    worker.postMessage([last, question]);
+  });
 }
 
-export async function ask(question) {
-  const { memory, question: room, answer, answer_bytes: length } = await engine;
-  const bytes = new TextEncoder().encode(JSON.stringify(question));
-  if (bytes.length > 65536) throw new Error("a request has at most 65536 bytes");
-  const at = room(bytes.length);
-  new Uint8Array(memory.buffer).set(bytes, at);
-  const from = answer();
-  const text = new TextDecoder().decode(new Uint8Array(memory.buffer, from, length()));
-  if (text[0] !== "+") throw new Error(text.slice(1));
-  return JSON.parse(text.slice(1));
+export function ask(question) {
+  const name = question.search ? "search" : "moves";
+  workers[name] ??= start();
+  return workers[name](question);
 }

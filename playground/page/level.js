@@ -4,8 +4,9 @@ import { ask } from "./host.js";
 import { h, letter, reducedMotion, rich, say, show, token } from "./dom.js";
 import { isDone, markDone } from "./store.js";
 import { words } from "./home.js";
+import { listing } from "./code.js";
 import { picture } from "./picture.js";
-import { PHASES, timeline } from "./timeline.js";
+import { PHASES, timeline, zoom } from "./timeline.js";
 
 const STATUS = {
   "not started": "○",
@@ -31,38 +32,105 @@ export function level(content, levels, level) {
     found: null, // by the search
     trouble: null,
     copied: false,
-    words: false,
+    words: number === 1,
     semaphore: innerWidth >= 960, // whether its code is shown
     player: null, // shows the solution
   };
 
   document.title = `${level.title} · fairgate playground`;
-  const areas = Object.fromEntries(["intro", "reveal", "outcome", "moves", "picture", "code", "line", "log"].map((name) => [name, h("div", { class: `area ${name}` })]));
-  show(content, h("div", { class: "level" },
-    h("div", { class: "column" }, areas.intro, areas.code, areas.reveal),
-    h("div", { class: "column" }, areas.outcome, areas.moves, areas.picture, areas.line, areas.log)));
+  const areas = Object.fromEntries(["intro", "code", "reveal", "how", "moves", "outcome", "picture", "line", "log"].map((name) => [name, h("div", { class: `area ${name}` })]));
+  content.replaceChildren(h("div", { class: "level" },
+    h("div", { class: "column" }, areas.intro, areas.code, areas.reveal, areas.how),
+    h("div", { class: "column" }, areas.moves, areas.outcome, areas.picture, areas.line, areas.log)));
 
-  const gameText = () => `${level.id}.${state.variant.id}.${state.moves.slice(0, state.at).join("")}`;
+  // The worlds that are known, by the text of their games. Those one move away are asked for in advance.
+  const worlds = new Map();
+  const asked = new Set();
+  let pending = false; // a step waits for its world
+  let steps = []; // later steps wait behind it
+  let era = 0; // a link, or leaving the level, makes every earlier step void
 
-  async function refresh(spoken = true) {
-    const started = performance.now();
-    const game = gameText();
+  const gameText = ({ variant, moves, at } = state) => `${level.id}.${variant.id}.${moves.slice(0, at).join("")}`;
+
+  // Goes to what `change` makes of the state, in the same frame if the world there is known. Steps are taken one by one:
+  // each `change` sees the world that the player saw last.
+  function go(change, spoken = true) {
+    steps.push([change, spoken]);
+    return pending ? undefined : takeSteps();
+  }
+
+  async function takeSteps() {
+    const now = era;
+    pending = true;
     try {
-      const world = await ask({ play: { game } });
-      if (game !== gameText()) return; // a later move is on its way
-      state.world = world;
-      state.trouble = null;
+      while (steps.length) {
+        const [change, spoken] = steps.shift();
+        const changed = change();
+        if (!changed) continue;
+        const game = gameText({ ...state, ...changed });
+        if (!worlds.has(game)) {
+          content.setAttribute("aria-busy", "true");
+          worlds.set(game, await ask({ play: { game } }));
+        }
+        if (now !== era) return;
+        Object.assign(state, changed, { world: worlds.get(game), trouble: null, copied: false });
+        arrive(game, spoken);
+      }
     } catch (error) {
+      if (now !== era) return;
+      steps = [];
       state.trouble = error.message;
       draw();
-      return;
+    } finally {
+      if (now === era) settle();
     }
-    history.replaceState(null, "", `#${game}`);
-    state.copied = false;
+  }
+
+  function arrive(game, spoken) {
     if (state.world.won) markDone(level.id, state.variant.id);
     draw();
-    content.dataset.moveTook = (performance.now() - started).toFixed(1);
     if (spoken) announce();
+    setTimeout(() => lookAhead(game));
+    clearTimeout(addressing);
+    addressing = setTimeout(showAddress, 150);
+  }
+
+  // Browsers limit how often the address may change, and take their time for it.
+  let addressing = null;
+  let address = location.hash;
+  function showAddress() {
+    clearTimeout(addressing);
+    if (location.hash !== address) return; // a link was followed a moment ago
+    history.replaceState(null, "", `#${gameText()}`);
+    address = location.hash;
+  }
+
+  // Asks for the worlds one move away, and for the starts of the other variants.
+  function lookAhead(game) {
+    if (game !== gameText() || asked.has(game)) return;
+    asked.add(game);
+    const starts = level.variants.map((variant) => gameText({ variant, moves: [], at: 0 })).filter((start) => !worlds.has(start));
+    const learn = async (question) => {
+      try {
+        for (const [text, world] of Object.entries(await question)) worlds.set(text, world);
+      } catch {
+        asked.delete(game); // the step itself will say what is wrong
+      }
+    };
+    learn(ask({ around: { game } }));
+    for (const start of starts) learn(ask({ play: { game: start } }).then((world) => ({ [start]: world })));
+  }
+
+  function forget() {
+    clearTimeout(addressing);
+    era += 1;
+    steps = [];
+    settle();
+  }
+
+  function settle() {
+    pending = false;
+    content.removeAttribute("aria-busy");
   }
 
   function announce() {
@@ -72,30 +140,39 @@ export function level(content, levels, level) {
   }
 
   function make(move) {
-    if (!state.world?.legal.some((legal) => legal.text === move)) return;
     stopPlayer();
-    state.moves = [...state.moves.slice(0, state.at), move];
-    state.at += 1;
-    return refresh();
+    return go(() => {
+      if (!state.world?.legal.some((legal) => legal.text === move)) return null;
+      return { moves: [...state.moves.slice(0, state.at), move], at: state.at + 1 };
+    });
   }
 
-  function goTo(at) {
-    const to = Math.max(0, Math.min(at, state.moves.length));
-    if (to === state.at) return;
-    state.at = to;
-    return refresh();
+  // `to` is where to go, of the moves that are made or undone.
+  function goTo(to) {
+    return go(() => {
+      const at = Math.max(0, Math.min(to(state.at), state.moves.length));
+      return at === state.at ? null : { at };
+    });
+  }
+
+  function undo() {
+    stopPlayer();
+    return goTo((at) => at - 1);
+  }
+
+  function redo() {
+    stopPlayer();
+    return goTo((at) => at + 1);
   }
 
   function choose(variant) {
     stopPlayer();
-    Object.assign(state, { variant, moves: [], at: 0, found: null });
-    return refresh();
+    return go(() => ({ variant, moves: [], at: 0, found: null }));
   }
 
   function restart() {
     stopPlayer();
-    Object.assign(state, { moves: [], at: 0 });
-    return refresh();
+    return go(() => ({ moves: [], at: 0 }));
   }
 
   function stopPlayer() {
@@ -105,26 +182,28 @@ export function level(content, levels, level) {
 
   async function playSolution() {
     stopPlayer();
-    state.moves = [...state.variant.solution];
-    state.at = 0;
-    await refresh();
+    await go(() => ({ moves: [...state.variant.solution], at: 0 }));
     if (reducedMotion()) return say("The solution is loaded. The right arrow key makes its next move.");
+    stopPlayer();
     state.player = setInterval(() => {
       if (state.at >= state.moves.length) stopPlayer();
-      else goTo(state.at + 1);
+      else goTo((at) => at + 1);
     }, 1100);
   }
 
   async function search() {
+    const { variant } = state;
     state.found = "running";
     draw();
+    let [found, trouble] = [null, null];
     try {
-      state.found = await ask({ search: { level: level.id, variant: state.variant.id } });
-      if (!state.found.solution && state.found.complete) markDone(level.id, state.variant.id);
+      found = await ask({ search: { level: level.id, variant: variant.id } });
+      if (!found.solution && found.complete) markDone(level.id, variant.id);
     } catch (error) {
-      state.found = null;
-      state.trouble = error.message;
+      trouble = error.message;
     }
+    if (variant !== state.variant) return;
+    Object.assign(state, { found, trouble });
     draw();
     say(foundText());
   }
@@ -138,6 +217,7 @@ export function level(content, levels, level) {
   }
 
   async function copyLink() {
+    showAddress();
     try {
       await navigator.clipboard.writeText(location.href);
       state.copied = true;
@@ -161,6 +241,7 @@ export function level(content, levels, level) {
     const { hint, asking, found, answer } = state;
     redraw("reveal", [state.variant.id, hint, asking, found, answer, state.world.won], reveal);
     show(areas.code, code());
+    redraw("how", [state.variant.id], semaphore);
     drawTimeline();
     show(areas.log, log());
   }
@@ -176,20 +257,26 @@ export function level(content, levels, level) {
 
   function drawTimeline() {
     const { world } = state;
-    const width = (areas.line.clientWidth || 600) - 4;
-    const [svg, used] = timeline(world, state.at, width);
+    const [svg, used] = timeline(world, state.at, width / zoom());
     const legend = used.map((phase) => h("span", {}, h("i", { class: `swatch ${PHASES[phase][0]}`, "aria-hidden": "true" }), PHASES[phase][1]));
     show(areas.line,
       h("h2", {}, "Timeline"),
       h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Timeline", "data-focus": "timeline" }, svg),
       h("div", { class: "scrub" },
         h("label", {}, "Move ", h("output", {}, `${state.at} of ${state.moves.length}`), " ",
-          h("input", { type: "range", min: "0", max: String(state.moves.length), value: String(state.at), "data-focus": "scrub",
-            oninput: (event) => { stopPlayer(); goTo(Number(event.target.value)); } }))),
+          h("input", { type: "range", min: "0", max: String(state.moves.length), value: String(state.at), "data-focus": "scrub", "aria-label": "Move", "aria-valuetext": `${state.at} of ${state.moves.length}`,
+            oninput: (event) => { stopPlayer(); goTo(() => Number(event.target.value)); } }))),
       legend.length ? h("p", { class: "legend" }, legend) : null);
-    const scroll = areas.line.querySelector(".scroll");
-    scroll.scrollLeft = scroll.scrollWidth;
+    if (svg.width.baseVal.value * zoom() > width) areas.line.querySelector(".scroll").scrollLeft = 2 * svg.width.baseVal.value;
   }
+
+  let width = 600; // of the timeline
+  const resized = new ResizeObserver(([{ contentRect }]) => {
+    if (contentRect.width === width) return;
+    width = contentRect.width;
+    if (state.world) drawTimeline();
+  });
+  resized.observe(areas.line);
 
   function intro() {
     return [
@@ -202,7 +289,8 @@ export function level(content, levels, level) {
           h("input", { type: "radio", name: "variant", value: variant.id, checked: variant === state.variant, "data-focus": `variant-${variant.id}`, onchange: () => choose(variant) }),
           ` ${variant.name}`, isDone(level.id, variant.id) ? h("span", { class: "tick", title: "done" }, " ✓") : null))),
       h("p", { class: "about" }, rich(state.variant.about)),
-      number === 1 ? h("p", { class: "tip" }, "To start: press ", h("kbd", {}, "A"), " or the button “Poll A”. Then look at the code: the mark A shows where the task stands.") : null,
+      state.variant !== level.variants[0] ? h("p", { class: "tip" }, "Can the goal be reached here, too? When you have tried enough, “Try every sequence” under “Help” tells you.") : null,
+      number === 1 && state.variant === level.variants[0] ? h("p", { class: "tip" }, "To start: press the key ", h("kbd", {}, "A"), " or the button “Poll A”. To poll a task is to let it run to its next ", h("code", {}, ".await"), ". Then look at the code: the mark A shows where the task stands. Other words are explained under “Help”.") : null,
     ];
   }
 
@@ -216,7 +304,9 @@ export function level(content, levels, level) {
       const best = shortest === world.won_at ? "No sequence is shorter." : `The shortest has ${shortest}.`;
       const other = level.variants.find((variant) => !isDone(level.id, variant.id));
       parts.push(h("p", { class: "won" }, h("b", {}, "Goal reached "), `with move ${world.won_at}. ${best} `,
-        other ? h("button", { type: "button", "data-focus": "other", id: "other", onclick: () => choose(other) }, `Now on: ${other.name}`) : null));
+        h("span", { class: "actions" },
+          h("button", { type: "button", "data-focus": "explain", id: "explain", onclick: explain }, "Why?"),
+          other ? h("button", { type: "button", "data-focus": "other", id: "other", onclick: () => choose(other) }, `Now on: ${other.name}`) : null)));
     }
     const seen = new Set();
     for (const violation of world.violations.slice().reverse()) {
@@ -225,6 +315,12 @@ export function level(content, levels, level) {
       parts.push(h("p", { class: "broken" }, h("b", {}, `Move ${violation.at} `), rich(violation.text)));
     }
     return parts;
+  }
+
+  function explain() {
+    const answer = areas.reveal.querySelector(".answer");
+    answer.closest(".question").scrollIntoView({ block: "center", behavior: reducedMotion() ? "instant" : "smooth" });
+    answer.focus({ preventScroll: true });
   }
 
   function moveButton(text, label, key, attributes = {}) {
@@ -251,15 +347,14 @@ export function level(content, levels, level) {
           over ? null : moveButton(task.name, `Poll ${task.name}`, task.name, { class: `move ${spurious.has(index) ? "quiet" : "strong"}`, title: spurious.has(index) ? "Poll it although it was not woken" : null }),
           over || !level.cancel ? null : moveButton(`x${task.name}`, h("span", {}, h("span", { class: "hidden" }, `Cancel ${task.name}`), h("span", { "aria-hidden": "true" }, "Cancel")), `⇧${task.name}`, { "aria-keyshortcuts": `Shift+${task.name}` })));
     });
-    const others = world.legal.filter((move) => move.kind === "act" || move.kind === "tick");
-    const extra = others.map((move) => moveButton(move.text, move.label, move.kind === "tick" ? "T" : move.text));
+    const extra = world.others.map(({ text, label }) => moveButton(text, label, text.toUpperCase()));
     return [
       h("h2", {}, "Your move"),
       h("ul", { class: "tasks" }, tasks),
       extra.length ? h("div", { class: "actions" }, extra) : null,
       h("div", { class: "actions" },
-        h("button", { type: "button", "data-focus": "undo", id: "undo", "aria-disabled": state.at ? null : "true", onclick: () => { stopPlayer(); goTo(state.at - 1); } }, "Undo", h("kbd", { "aria-hidden": "true" }, "←")),
-        h("button", { type: "button", "data-focus": "redo", id: "redo", "aria-disabled": state.at < state.moves.length ? null : "true", onclick: () => { stopPlayer(); goTo(state.at + 1); } }, "Redo", h("kbd", { "aria-hidden": "true" }, "→")),
+        h("button", { type: "button", "data-focus": "undo", id: "undo", "aria-disabled": state.at ? null : "true", onclick: undo }, "Undo", h("kbd", { "aria-hidden": "true" }, "←")),
+        h("button", { type: "button", "data-focus": "redo", id: "redo", "aria-disabled": state.at < state.moves.length ? null : "true", onclick: redo }, "Redo", h("kbd", { "aria-hidden": "true" }, "→")),
         h("button", { type: "button", "data-focus": "restart", id: "restart", "aria-disabled": state.at ? null : "true", onclick: restart }, "Restart", h("kbd", { "aria-hidden": "true" }, "R")),
         h("button", { type: "button", "data-focus": "link", id: "link", onclick: copyLink }, state.copied ? "Copied ✓" : "Copy link")),
       world.legal.length || world.won ? null : h("p", { class: "over" }, "No move is left. Undo or restart."),
@@ -286,7 +381,7 @@ export function level(content, levels, level) {
       answers.map((answer, index) => h("button", {
         type: "button", class: `answer ${state.answer === null ? "" : index === right ? "right" : index === state.answer ? "wrong" : ""}`,
         "data-focus": `answer-${index}`, "data-answer": index, "aria-pressed": String(state.answer === index),
-        onclick: () => { state.answer = index; draw(); say(index === right ? "Right." : `Not quite. ${answers[right]}.`); },
+        onclick: () => { Object.assign(state, { answer: index, asking: true }); draw(); say(index === right ? "Right." : `Not quite. ${answers[right]}.`); },
       }, state.answer === null ? "" : index === right ? "✓ " : index === state.answer ? "✕ " : "", rich(answer))));
     if (state.answer === null) return form;
     const { solution } = state.variant;
@@ -301,29 +396,15 @@ export function level(content, levels, level) {
   }
 
   function code() {
-    const { world } = state;
-    return [h("h2", {}, "Code"),
-      state.variant.functions.map((listing) => scroll(`Code of ${listing.name}`, h("ol", {}, listing.text.split("\n").map((text, index) => {
-        const here = world.tasks.filter((task) => task.function === listing.name && task.line === listing.first + index);
-        return h("li", { class: here.length ? "here" : "" },
-          h("span", { class: "marks" }, here.map((task) => [token(task.name), h("span", { class: "hidden" }, `${task.name} stands here. `)])),
-          h("code", {}, colour(text)));
-      })))),
-      semaphore()];
+    return [h("h2", {}, "Code"), state.variant.functions.map(({ name, first, text }) =>
+      listing(`Code of ${name}`, text, (index) => state.world.tasks.filter((task) => task.function === name && task.line === first + index)))];
   }
 
-  // The same element for as long as the variant is the same.
-  let semaphoreOf = null;
-  let semaphoreCode = null;
   function semaphore() {
-    if (semaphoreOf === state.variant) return semaphoreCode;
-    semaphoreOf = state.variant;
-    semaphoreCode = state.variant.semaphore.length
-      ? h("details", { open: state.semaphore, ontoggle: (event) => (state.semaphore = event.target.open) },
-          h("summary", { "data-focus": "semaphore" }, `How it works: ${state.variant.name}`),
-          state.variant.semaphore.map((listing) => scroll(`The semaphore’s ${listing.name}`, h("pre", {}, h("code", {}, listing.text.split("\n").map((text) => [colour(text), "\n"]))))))
-      : null;
-    return semaphoreCode;
+    if (!state.variant.semaphore.length) return [];
+    return h("details", { open: state.semaphore, ontoggle: (event) => (state.semaphore = event.target.open) },
+      h("summary", { "data-focus": "semaphore" }, `How it works: ${state.variant.name}`),
+      state.variant.semaphore.map(({ name, text }) => listing(`The semaphore’s ${name}`, text)));
   }
 
   function log() {
@@ -335,60 +416,45 @@ export function level(content, levels, level) {
     return [h("h2", {}, "What happened"), lines.length ? h("ol", { class: "happened", reversed: true }, lines.reverse()) : h("p", { class: "about" }, "Nothing yet. All tasks are new.")];
   }
 
-  const onResize = () => state.world && drawTimeline();
-  addEventListener("resize", onResize);
-
   return {
-    async goTo(address) {
-      const [, id, moves = ""] = address.split(".");
+    async goTo(link) {
+      const [, id, moves = ""] = link.split(".");
+      address = location.hash;
       stopPlayer();
+      forget();
       const variant = level.variants.find((other) => other.id === id);
-      state.variant = variant ?? level.variants[0];
-      state.moves = variant ? moves.match(/x?[A-Za-z0-9]|./g) ?? [] : [];
-      state.at = state.moves.length;
-      await refresh(false);
+      const start = { variant: variant ?? level.variants[0], moves: [], at: 0 };
+      const linked = variant ? moves.match(/x?[A-Za-z0-9]|./g) ?? [] : [];
+      state.trouble = null;
+      await go(() => ({ ...start, moves: linked, at: linked.length }), false);
       // A link that cannot be followed: show the level from its start, and say why.
       const trouble = id && !variant ? `This level has no variant "${id}".` : state.trouble;
       if (!trouble) return;
-      Object.assign(state, { moves: [], at: 0 });
-      await refresh(false);
+      await go(() => start, false);
       state.trouble = trouble;
       draw();
     },
     key(event) {
       const key = event.key;
       const focus = event.target.closest("button, a, summary, input");
+      if (!state.world) return false;
+      // A key that is held down makes one move, but undoes and redoes as long as it is held.
+      const once = (act) => (event.repeat || act(), true);
       if (/^[a-z]$/i.test(key) && key.toUpperCase() <= letter(state.world.tasks.length - 1)) {
-        make(event.shiftKey ? `x${key.toUpperCase()}` : key.toUpperCase());
-        return true;
+        return once(() => make(event.shiftKey ? `x${key.toUpperCase()}` : key.toUpperCase()));
       }
-      if (key === "t") return make("t"), true;
-      if (/^[1-9]$/.test(key)) return make(key), true;
-      if (focus?.type === "radio") return false;
-      if (key === "ArrowLeft" || key === "z" || key === "Backspace") return stopPlayer(), goTo(state.at - 1), true;
-      if (key === "ArrowRight") return stopPlayer(), goTo(state.at + 1), true;
-      if (key === "r") return restart(), true;
+      if (key === "t") return once(() => make("t"));
+      if (/^[1-9]$/.test(key)) return once(() => make(key));
+      if (focus?.type === "radio" || focus?.type === "range") return false;
+      if (key === "ArrowLeft" || key === "z" || key === "Backspace") return pending || undo(), true;
+      if (key === "ArrowRight") return pending || redo(), true;
+      if (key === "r") return once(restart);
       return false;
     },
     close() {
       stopPlayer();
-      removeEventListener("resize", onResize);
+      forget();
+      resized.disconnect();
     },
   };
-}
-
-const scroll = (label, code) => h("div", { class: "listing", tabindex: "0", role: "region", "aria-label": label, "data-focus": label }, code);
-
-const WORDS = /(\/\/.*$)|(\.await)|\b(async|fn|let|mut|if|else|for|in|return|match|loop|while|move|self|Ok|Some|None|Err)\b|("[^"]*")/g;
-
-// Keywords, comments, and above all `.await`, where the scheduler may switch.
-function colour(text) {
-  const parts = [];
-  let from = 0;
-  for (const match of text.matchAll(WORDS)) {
-    const kind = ["comment", "await", "keyword", "string"][[1, 2, 3, 4].findIndex((group) => match[group])];
-    parts.push(text.slice(from, match.index), h("span", { class: kind }, match[0]));
-    from = match.index + match[0].length;
-  }
-  return [...parts, text.slice(from) || (parts.length ? "" : "\u00a0")];
 }

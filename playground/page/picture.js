@@ -28,19 +28,20 @@ function gate(gate) {
   // More slots than there are permits: the extra ones stand out.
   slots.forEach((slot, index) => index >= gate.capacity && slot.classList.add("extra"));
   const noun = (n) => (n === 1 ? "1 permit" : `${n} permits`);
-  const names = (requests) => requests.map((request) => request.task).join(" and ");
+  const names = (requests) => requests.map((request) => (request.task === "You" ? "you" : request.task)).join(" and ");
+  const own = gate.lock && gate.name === "lock"; // a name that says nothing more
   const state = gate.lock
     ? (gate.holders.length ? `is held by ${names(gate.holders)}` : granted.length ? `is granted to ${names(granted)}` : "is unlocked")
     : `${noun(gate.capacity)}, ${gate.available} available${gate.owed ? `, ${gate.owed} owed` : ""}${gate.closed ? ", closed" : ""}`;
   const words = [
-    `${gate.lock ? "Lock" : "Semaphore"} ${gate.name}${gate.lock ? "" : ":"} ${state}.`,
+    `${gate.lock ? "Lock" : "Semaphore"}${own ? "" : ` ${gate.name}`}${gate.lock ? "" : ":"} ${state}.`,
     gate.holders.length ? `Held by ${gate.holders.map((r) => r.task).join(", ")}.` : "Held by no task.",
     gate.queue.length
       ? `Queue: ${gate.queue.map((r) => `${r.task} ${STANDING[r.standing][0]}${r.n > 1 ? ` for ${r.n}` : ""}`).join(", ")}.`
       : "The queue is empty.",
   ].join(" ");
   return h("div", { class: `gate ${gate.closed ? "closed" : ""}`, role: "img", "aria-label": words, "data-gate": gate.name },
-    h("div", { class: "caption", "aria-hidden": "true" }, gate.lock ? "lock " : "semaphore ", h("code", {}, gate.name), gate.lock ? ` ${state}` : `: ${state}`),
+    h("div", { class: "caption", "aria-hidden": "true" }, gate.lock ? "lock " : "semaphore ", own ? null : h("code", {}, gate.name), gate.lock ? ` ${state}` : `: ${state}`),
     h("div", { class: "row", "aria-hidden": "true" },
       h("div", { class: "slots" }, slots),
       h("div", { class: "queue" },

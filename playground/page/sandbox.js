@@ -2,7 +2,8 @@
 
 import { ask } from "./host.js";
 import { h, reducedMotion, s, say, show } from "./dom.js";
-import { patterns } from "./timeline.js";
+import { listing } from "./code.js";
+import { patterns, zoom } from "./timeline.js";
 
 const ACTS = ["All at once", "With a limit", "With a time limit inside"];
 
@@ -23,8 +24,7 @@ const ORDER = Object.keys(START);
 const KINDS = { wait: ["wait", "waits for a permit"], work: ["hold", "request in flight"], refused: ["refused", "refused, 429"], "timed-out": ["late", "timed out"] };
 
 const ROW = 22;
-const LEFT = 40;
-const WIDTH = 1000;
+const LEFT = 32;
 
 export function sandbox(content, address) {
   document.title = "Sandbox · fairgate playground";
@@ -33,7 +33,7 @@ export function sandbox(content, address) {
 
   const controls = h("div", { class: "area controls" });
   const view = h("div", { class: "area view" });
-  show(content, h("div", { class: "sandbox" },
+  content.replaceChildren(h("div", { class: "sandbox" },
     h("div", { class: "column" },
       h("h1", {}, "Sandbox"),
       h("p", {}, "A program fetches pages from a server that refuses what is too much for it. The tasks run on a plain executor, in virtual time. Each change of a slider runs the whole program again."),
@@ -79,11 +79,10 @@ export function sandbox(content, address) {
   function drawControls() {
     const { settings } = state;
     const slider = ([name, label, min, max, step, unit, act]) => {
-      const output = h("output", {}, `${settings[name]}${unit}`);
       const off = act && settings.act < act;
-      return h("label", { class: off ? "off" : "" }, h("span", {}, label), output,
+      return h("label", { class: off ? "off" : "" }, h("span", {}, label), h("output", {}, `${settings[name]}${unit}`),
         h("input", { type: "range", min, max, step, value: settings[name], disabled: Boolean(off), "data-focus": name, id: `slider-${name}`,
-          oninput: (event) => { output.textContent = `${event.target.value}${unit}`; set(name, Number(event.target.value)); } }));
+          oninput: (event) => { event.target.previousSibling.textContent = `${event.target.value}${unit}`; set(name, Number(event.target.value)); } }));
     };
     const choice = (name, value, label) => h("label", { class: settings[name] === value ? "chosen" : "" },
       h("input", { type: "radio", name, checked: settings[name] === value, "data-focus": `${name}-${value}`, onchange: () => { set(name, value); drawControls(); } }), ` ${label}`);
@@ -124,32 +123,41 @@ export function sandbox(content, address) {
         h("label", {}, "Speed ", h("select", { "data-focus": "speed", onchange: (event) => (state.speed = Number(event.target.value)) },
           [0.25, 0.5, 1, 2, 4].map((speed) => h("option", { value: speed, selected: speed === state.speed }, `${speed}×`)))),
         h("label", { class: "grow" }, "Time ", h("output", { id: "clock" }), h("input", { type: "range", id: "time", min: 0, max: run.duration, step: 1, value: state.now, "data-focus": "time", oninput: (event) => { stop(); moveTo(Number(event.target.value)); } }))),
-      h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Timeline" }, picture()),
+      h("div", { class: "scroll" }, picture()),
       h("p", { class: "legend" }, Object.entries(KINDS).filter(([kind]) => used.has(kind)).map(([, [name, label]]) => h("span", {}, h("i", { class: `swatch ${name}`, "aria-hidden": "true" }), label))),
-      h("details", { open: true }, h("summary", {}, "The code of each task"), h("div", { class: "listing", tabindex: "0", role: "region", "aria-label": "Code" }, h("pre", {}, h("code", {}, run.code)))));
+      h("details", { open: true }, h("summary", {}, "The code of each task"), listing("Code", run.code)));
     moveTo(state.now);
   }
 
-  const scale = () => (WIDTH - LEFT - 12) / Math.max(state.run.duration, 1);
+  let width = 600; // of the timeline, before the zoom
+  const resized = new ResizeObserver(([{ contentRect }]) => {
+    const now = Math.max(280, Math.floor(contentRect.width / zoom()));
+    if (now === width) return;
+    width = now;
+    if (state.run) drawView();
+  });
+  resized.observe(view);
+
+  const scale = () => (width - LEFT - 12) / Math.max(state.run.duration, 1);
 
   function picture() {
     const { rows, duration } = state.run;
     const height = rows.length * ROW + 30;
     const spans = () => rows.flatMap((row, index) => row.filter((span) => span.to > span.from || span.kind === "refused").map((span) => {
       const x = LEFT + span.from * scale();
-      const width = Math.max((span.to - span.from) * scale(), span.kind === "refused" ? 8 : 1.5);
-      return s("rect", { class: `bar ${KINDS[span.kind][0]}`, x, y: index * ROW + 3, width, height: ROW - 7, rx: 3 });
+      const long = Math.max((span.to - span.from) * scale(), span.kind === "refused" ? 8 : 1.5);
+      return s("rect", { class: `bar ${KINDS[span.kind][0]}`, x, y: index * ROW + 3, width: long, height: ROW - 7, rx: 3 });
     }));
-    const ticks = [0, 0.25, 0.5, 0.75, 1].map((part) => {
+    const ticks = (width < 480 ? [0, 0.5, 1] : [0, 0.25, 0.5, 0.75, 1]).map((part) => {
       const x = LEFT + part * duration * scale();
       const anchor = part === 1 ? "end" : part === 0 ? "start" : "middle";
       return [s("line", { class: "rule", x1: x, y1: 0, x2: x, y2: height - 22 }), s("text", { class: "move", x, y: height - 6, "text-anchor": anchor }, `${Math.round(part * duration)} ms`)];
     });
-    return s("svg", { class: "timeline run", role: "img", viewBox: `0 0 ${WIDTH} ${height}`, "aria-labelledby": "run-title run-desc" },
+    return s("svg", { class: "timeline run", role: "img", width, height, viewBox: `0 0 ${width} ${height}`, "aria-labelledby": "run-title run-desc" },
       s("title", { id: "run-title" }, `What ${rows.length} tasks did in ${duration} ms`),
       s("desc", { id: "run-desc" }, summary()),
       patterns(),
-      s("clipPath", { id: "past" }, s("rect", { id: "past-rect", x: 0, y: 0, width: WIDTH, height })),
+      s("clipPath", { id: "past" }, s("rect", { id: "past-rect", x: 0, y: 0, width, height })),
       ticks.flat(),
       rows.map((_, index) => s("text", { class: "row-name", x: LEFT - 8, y: index * ROW + 15, "text-anchor": "end" }, String(index + 1))),
       s("g", { class: "future" }, spans()),
@@ -206,11 +214,14 @@ export function sandbox(content, address) {
 
   return {
     key(event) {
-      if (event.target.closest("input[type=radio]")) return false;
+      if (!state.run || event.target.closest("input[type=radio], input[type=range]")) return false;
       if (event.key === "p") return toggle(), true;
       if (event.key === "ArrowRight") return step(), true;
       return false;
     },
-    close: stop,
+    close() {
+      stop();
+      resized.disconnect();
+    },
   };
 }

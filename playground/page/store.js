@@ -16,6 +16,11 @@ export const get = (name) => state[name];
 
 export function set(name, value) {
   state[name] = value;
+  // To write takes milliseconds, and what is drawn does not depend on it.
+  setTimeout(write);
+}
+
+function write() {
   try {
     localStorage.setItem(KEY, JSON.stringify(state));
   } catch {
@@ -26,5 +31,6 @@ export function set(name, value) {
 export const isDone = (level, variant) => Boolean(state.done[`${level}.${variant}`]);
 
 export function markDone(level, variant) {
+  if (isDone(level, variant)) return;
   set("done", { ...state.done, [`${level}.${variant}`]: true });
 }

@@ -12,6 +12,9 @@ export const PHASES = {
   b: ["both", "Holds and waits"],
 };
 
+// In the large mode the style sheet zooms timelines.
+export const zoom = () => (document.documentElement.classList.contains("large") ? 1.4 : 1);
+
 const ROW = 30;
 const LEFT = 34;
 const TOP = 24;

@@ -23,6 +23,9 @@ enum Ask {
     Levels {},
     /// The world after the moves of a game.
     Play { game: String },
+    /// The worlds one move away from that of a game: before its last move, and after each possible next one. The page
+    /// asks for them in advance, so that it can draw a move without waiting for the engine.
+    Around { game: String },
     /// All states of a level.
     Search { level: String, variant: String },
     /// A run of the sandbox.
@@ -42,6 +45,7 @@ pub fn answer(request: &str) -> Result<String, String> {
     match ask {
         Ask::Levels {} => json(&levels::all().iter().map(level_view).collect::<Vec<_>>()),
         Ask::Play { game } => play(&game::parse(&game)?),
+        Ask::Around { game } => around(game::parse(&game)?),
         Ask::Search { level, variant } => {
             let (level, variant) = levels::find(&level, &variant)?;
             json(&found_view(&search::states(level, variant, MOST_STATES)))
@@ -143,6 +147,8 @@ struct WorldView<'a> {
     rooms: Vec<RoomView<'a>>,
     facts: Vec<FactView<'a>>,
     legal: Vec<MoveView>,
+    /// The moves that belong to no task, the impossible ones too, so that a button does not come and go.
+    others: Vec<MoveView>,
     violations: &'a [Violation],
     won: bool,
     /// The number of the move that reached the goal.
@@ -238,7 +244,8 @@ fn play(game: &Game) -> Result<String, String> {
                 .iter()
                 .map(|fact| FactView { name: fact.name, value: &fact.value })
                 .collect(),
-            legal: world.legal().into_iter().map(|step| move_view(&world, step)).collect(),
+            legal: next_moves(&world, moves).into_iter().map(|step| move_view(&world, step)).collect(),
+            others: other_moves(&world).into_iter().map(|step| move_view(&world, step)).collect(),
             violations: &inner.violations,
             won: won_at.is_some(),
             won_at,
@@ -246,6 +253,38 @@ fn play(game: &Game) -> Result<String, String> {
             history,
         })
     })
+}
+
+/// The moves that may follow `made` moves.
+fn next_moves(world: &World, made: &[Move]) -> Vec<Move> {
+    if made.len() < game::MOST_MOVES { world.legal() } else { Vec::new() }
+}
+
+/// The level's own actions, and time if the level has any.
+fn other_moves(world: &World) -> Vec<Move> {
+    let has_time = world.board.now() > 0 || world.board.next_timer().is_some();
+    let time = has_time.then_some(Move::Tick);
+    (0..world.actions.len()).map(Move::Act).chain(time).collect()
+}
+
+/// An object with a game's text for each key, and its world for the value.
+fn around(game: Game) -> Result<String, String> {
+    let Game { level, variant, mut moves } = game;
+    let world = level.replay(variant, &moves)?;
+    let next = next_moves(&world, &moves);
+    let mut worlds = Vec::with_capacity(next.len() + 1);
+    let mut add = |moves: Vec<Move>| {
+        let game = Game { level, variant, moves };
+        worlds.push(format!("{}:{}", json(&game.to_string())?, play(&game)?));
+        Ok::<_, String>(())
+    };
+    for step in next {
+        add([&moves[..], &[step]].concat())?;
+    }
+    if moves.pop().is_some() {
+        add(moves)?;
+    }
+    Ok(format!("{{{}}}", worlds.join(",")))
 }
 
 fn remember(world: &World, history: &mut [String]) {
@@ -336,8 +375,8 @@ fn move_view(world: &World, step: Move) -> MoveView {
         }
         Move::Cancel(task) => ("cancel", Some(task), format!("Cancel {}", name(Some(task)))),
         Move::Tick => {
-            let at = world.board.next_timer().unwrap_or(0);
-            ("tick", None, format!("Let time pass until {at} s"))
+            let until = world.board.next_timer().map_or_else(String::new, |at| format!(" until {at} s"));
+            ("tick", None, format!("Let time pass{until}"))
         }
         Move::Act(action) => {
             let action = &world.actions[action];

@@ -402,7 +402,7 @@ impl Board {
             let actor = name(request.task);
             let sentence = if forgotten {
                 inner.gates[request.gate].capacity -= request.n.min(inner.gates[request.gate].capacity);
-                format!("{actor} {} {what} up.", verb(request.task, "uses", "use"))
+                format!("{actor} {} up {what}.", verb(request.task, "uses", "use"))
             } else if inner.gates[request.gate].is_lock {
                 format!("{actor} {} {what}.", verb(request.task, "unlocks", "unlock"))
             } else {
@@ -614,6 +614,7 @@ impl Inner {
     pub(crate) fn what(&self, gate: usize, n: usize) -> String {
         let gate = &self.gates[gate];
         match (gate.is_lock, n) {
+            (true, _) if gate.name == "lock" => "the lock".to_owned(),
             (true, _) => format!("the lock `{}`", gate.name),
             (false, 1) => format!("a permit of `{}`", gate.name),
             (false, n) => format!("{n} permits of `{}`", gate.name),
@@ -657,8 +658,8 @@ impl Inner {
             let inside =
                 self.holders(gate).map(|request| name(request.task)).collect::<Vec<_>>().join(" and ");
             let text = match self.gates[gate].is_lock {
-                true => format!("{inside} hold the lock `{}` at the same time.", self.gates[gate].name),
-                false => format!("{inside} hold {held} permits, and there are only {capacity}."),
+                true => format!("{inside} hold {} at the same time.", self.what(gate, 1)),
+                false => format!("{inside} hold {held} permits, and the semaphore has {capacity}."),
             };
             self.violated(Kind::TooMany, text);
         }
@@ -698,7 +699,7 @@ impl Inner {
         let owes_wrongly = owed > 0 && owed != used.saturating_sub(*capacity);
         if available != expected || owes_wrongly {
             let text = format!(
-                "`{name}` counts {available} available and {owed} owed permits; {expected} are available."
+                "By the limit, `{name}` should have {expected} permits available; it has {available}, and owes {owed}."
             );
             self.violated_once(Kind::Miscounted, text);
         }
@@ -720,7 +721,7 @@ impl Inner {
         let idle = idle.map(|request| (name(request.task), self.what(gate, request.n)));
         let Some((actor, what)) = idle else { return };
         let available = match self.gates[gate].is_lock {
-            true => format!("The lock `{}` is free", self.gates[gate].name),
+            true => capitalised(&format!("{} is free", self.what(gate, 1))),
             false => format!("{} available", are(self.gates[gate].gate.available())),
         };
         let text = format!("{available}, {actor} waits for {what}, and {actor} is not woken.");
@@ -761,7 +762,7 @@ impl Inner {
 }
 
 fn are(n: usize) -> String {
-    if n == 1 { "One permit is".to_owned() } else { format!("{n} permits are") }
+    if n == 1 { "1 permit is".to_owned() } else { format!("{n} permits are") }
 }
 
 fn capitalised(text: &str) -> String {

@@ -7,7 +7,7 @@
 //! | `t` | let time pass |
 //! | `1` to `9` | an action of the level, such as a release |
 
-use std::fmt::Write;
+use std::fmt::{self, Display, Formatter, Write};
 
 use crate::levels::{self, Level, Variant};
 use crate::world::Move;
@@ -23,6 +23,12 @@ pub struct Game {
     pub variant: &'static Variant,
     /// The moves so far.
     pub moves: Vec<Move>,
+}
+
+impl Display for Game {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.level.id, self.variant.id, format_moves(&self.moves))
+    }
 }
 
 /// Reads a game.

@@ -36,6 +36,7 @@ const FILES: &[(&str, &str, &str)] = files![
     "" from "index.html" as "text/html; charset=utf-8",
     "style.css" from "style.css" as "text/css; charset=utf-8",
     "app.js" from "app.js" as "text/javascript; charset=utf-8",
+    "code.js" from "code.js" as "text/javascript; charset=utf-8",
     "dom.js" from "dom.js" as "text/javascript; charset=utf-8",
     "home.js" from "home.js" as "text/javascript; charset=utf-8",
     "level.js" from "level.js" as "text/javascript; charset=utf-8",

@@ -252,9 +252,28 @@ impl World {
                 self.board.run(None, run);
             }
         }
+        self.explain(step);
         self.board.check_gates();
         self.check_standstill();
         Ok(())
+    }
+
+    /// A move that did nothing worth a sentence is named, at least.
+    fn explain(&self, step: Move) {
+        if !self.board.look(|inner| inner.log.is_empty()) {
+            return;
+        }
+        match step {
+            Move::Poll(task) => self.board.say(format!("{} runs to its next `.await`.", name(Some(task)))),
+            Move::Act(action) => {
+                let mut label = self.actions[action].label.to_owned();
+                if let Some(first) = label.get_mut(..1) {
+                    first.make_ascii_lowercase();
+                }
+                self.board.say(format!("You {label}."));
+            }
+            Move::Cancel(_) | Move::Tick => {}
+        }
     }
 
     fn possible(&self, step: Move) -> Result<(), String> {

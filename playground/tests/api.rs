@@ -2,6 +2,7 @@
 
 use fairgate_playground::levels;
 use fairgate_playground::{api, game};
+use proptest::prelude::*;
 
 fn refused(request: &str) -> String {
     api::answer(request).expect_err(request)
@@ -71,6 +72,85 @@ fn random_moves_never_panic() {
             }
         }
     }
+}
+
+fn any_variant() -> impl Strategy<Value = String> {
+    let all = levels::all().iter();
+    let names = all.flat_map(|level| level.variants.iter().map(move |v| format!("{}.{}", level.id, v.id)));
+    prop::sample::select(names.collect::<Vec<_>>())
+}
+
+proptest! {
+    /// The answer is JSON, or a sentence; moves that are possible lead to a world with as many moves.
+    #[test]
+    fn any_text_of_moves_is_answered(name in any_variant(), moves in "[A-EZxt1-4]{0,24}|\\PC{0,12}") {
+        for kind in ["play", "around"] {
+            let request = serde_json::json!({ kind: { "game": format!("{name}.{moves}") } });
+            match api::answer(&request.to_string()) {
+                Ok(answer) => {
+                    let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+                    prop_assert!(kind == "around" || answer["moves"].as_array().unwrap().len() <= moves.len());
+                }
+                Err(why) => prop_assert!(why.contains(' ') && !why.contains('\n'), "{why:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn any_request_is_answered(request in r#"\PC{0,60}|[{}\[\]":,a-z0-9]{0,60}|\{"(play|around|search|sandbox|levels)":\{("[a-z]{0,8}":("[a-z.A-Z]{0,9}"|[0-9]{1,20}),?){0,10}\}\}"#) {
+        if let Err(why) = api::answer(&request) {
+            prop_assert!(why.contains(' '), "{why:?}");
+        }
+    }
+}
+
+/// The page draws a move from these worlds, so each must be the one that the move leads to.
+#[test]
+fn the_worlds_around_a_game_match_its_moves() {
+    let ask = |kind: &str, game: &str| -> serde_json::Value {
+        serde_json::from_str(&api::answer(&format!(r#"{{"{kind}":{{"game":"{game}"}}}}"#)).unwrap())
+            .unwrap()
+    };
+    for level in levels::all() {
+        for variant in level.variants {
+            let whole = variant.solution.unwrap_or("AB");
+            for length in 0..=whole.len().min(3) {
+                if whole[..length].ends_with('x') {
+                    continue;
+                }
+                let game = format!("{}.{}.{}", level.id, variant.id, &whole[..length]);
+                let here = ask("play", &game);
+                let next = here["legal"].as_array().unwrap();
+                let mut expected: Vec<_> =
+                    next.iter().map(|step| format!("{game}{}", step["text"].as_str().unwrap())).collect();
+                if length > 0 {
+                    let before = here["moves"].as_array().unwrap();
+                    let before: String =
+                        before[..before.len() - 1].iter().map(|step| step.as_str().unwrap()).collect();
+                    expected.push(format!("{}.{}.{before}", level.id, variant.id));
+                }
+                expected.sort();
+                let around = ask("around", &game);
+                let mut found: Vec<_> = around.as_object().unwrap().keys().cloned().collect();
+                found.sort();
+                assert_eq!(found, expected, "around {game}");
+                for game in found {
+                    assert_eq!(around[&game], ask("play", &game), "{game}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn after_the_last_possible_move_none_is_offered() {
+    // On this level a task that waits may be polled as often as the player likes.
+    let game = format!("overtaking.fairgate.AB{}", "B".repeat(game::MOST_MOVES - 2));
+    let answer = api::answer(&format!(r#"{{"play":{{"game":"{game}"}}}}"#)).unwrap();
+    assert!(answer.contains(r#""legal":[]"#), "{answer}");
+    let around = api::answer(&format!(r#"{{"around":{{"game":"{game}"}}}}"#)).unwrap();
+    let around: serde_json::Value = serde_json::from_str(&around).unwrap();
+    assert_eq!(around.as_object().unwrap().len(), 1, "the world before the last move");
 }
 
 #[test]

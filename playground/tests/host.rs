@@ -126,10 +126,20 @@ fn a_request_that_breaks_off_harms_no_other() {
 fn options_are_explained_and_checked() {
     let (ok, text) = output(&["--help"]);
     assert!(ok && text.contains("--port") && text.contains("--open"), "{text}");
+    let (ok, text) = output(&["--prot", "80"]);
+    assert!(!ok && text.contains("similar argument exists: '--port'"), "{text}");
     let (ok, text) = output(&["--port", "99999"]);
     assert!(!ok && text.contains("65535"), "{text}");
     let host = Host::start();
     let port = host.address.rsplit(':').next().unwrap();
     let (ok, text) = output(&["--port", port]);
     assert!(!ok && text.contains("cannot be served"), "{text}");
+}
+
+#[test]
+fn a_closed_pipe_ends_the_help_quietly() {
+    let mut child = program(&["--help"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let Output { stderr, .. } = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8(stderr).unwrap(), "");
 }

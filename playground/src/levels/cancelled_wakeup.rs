@@ -34,7 +34,7 @@ pub(super) const LEVEL: Level = Level {
         Variant {
             id: "asyncio-2014",
             name: "asyncio until 2015",
-            about: "Python's semaphore before asyncio#270.",
+            about: "The semaphore of Python's asyncio, in Rust, before the repair asyncio#270.",
             fairgate: false,
             solution: Some("AB1xA"),
             functions: &["turn"],
@@ -44,7 +44,7 @@ pub(super) const LEVEL: Level = Level {
         Variant {
             id: "asyncio-2015",
             name: "asyncio, repaired",
-            about: "Python's semaphore after asyncio#270.",
+            about: "The same semaphore after the repair asyncio#270.",
             fairgate: false,
             solution: None,
             functions: &["turn"],
@@ -54,7 +54,7 @@ pub(super) const LEVEL: Level = Level {
         Variant {
             id: "textbook",
             name: "textbook",
-            about: "event-listener passes a notification on when its listener is dropped.",
+            about: "A counter and an event. The crate event-listener passes a wake-up on when its listener is dropped.",
             fairgate: false,
             solution: None,
             functions: &["turn"],

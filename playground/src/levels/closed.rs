@@ -33,7 +33,7 @@ pub(super) const LEVEL: Level = Level {
         Variant {
             id: "tokio",
             name: "tokio before #8020",
-            about: "Permits and flag in one word, with its mistake.",
+            about: "The number of permits and the flag in one word, as in tokio, and with the mistake.",
             fairgate: false,
             solution: Some("12A"),
             functions: &["turn"],

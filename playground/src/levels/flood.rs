@@ -12,14 +12,15 @@ pub(super) const LEVEL: Level = Level {
     chapter: "Twenty requests at once",
     story: "Three tasks, A, B and C, each fetch a page. Starting a task is cheap, so all three start without asking \
             whether the server can take it. This server answers two requests at a time and refuses the third with \
-            status 429. You are the scheduler: you decide which task runs next. A task runs from one `.await` to the \
+            status 429, which means \"too many requests\". You are the scheduler: you decide which task runs next. A task runs from one `.await` to the \
             next, and you pick the task after each.",
     goal: "Make the server refuse a request.",
     wins: Win { kind: Kind::Refused, times: 1 },
     hint: "A request is in flight from the moment the task is polled until it is polled again. Let three tasks start \
            before any of them finishes.",
     question: Question {
-        ask: "A and B have a request in flight. With the semaphore of 2, what happens when C is polled?",
+        ask: "Now a semaphore with 2 permits stands before the server: a task needs a permit while its request is in flight. \
+              A and B hold both. What happens when C is polled?",
         answers: &["The server refuses C", "C waits until A or B is done", "C takes the place of A"],
         right: 1,
     },
@@ -47,7 +48,7 @@ pub(super) const LEVEL: Level = Level {
         Variant {
             id: "fairgate",
             name: "fairgate, 2 permits",
-            about: "Each task acquires one of two permits first.",
+            about: "A semaphore hands out two permits. Each task acquires one first, and waits in a queue if there is none.",
             fairgate: true,
             solution: None,
             functions: &["limited"],

@@ -15,7 +15,7 @@ pub(super) const LEVEL: Level = Level {
     id: "futurelock",
     title: "A permit for a future that is not polled",
     chapter: "Cancellation",
-    story: "A locks for 2 seconds. B asks for the same lock, loses patience after 1 second, does something else, and needs the \
+    story: "A holds a lock for 2 seconds. B asks for the same lock, loses patience after 1 second, does something else, and needs the \
             lock for that, too. Its first request is still there: `select` over `&mut request` does not drop it.",
     goal: "Bring everything to a standstill: the lock belongs to a request that no task polls.",
     wins: Win { kind: Kind::Unpolled, times: 1 },

@@ -24,7 +24,7 @@ pub(super) const LEVEL: Level = Level {
     },
     lesson: "If small requests may pass, a large one can wait for good: this is starvation. In strict order C waits behind \
              B, although its permit is available. The price is a permit that stays unused for a while; what you get is \
-             that every request is granted some time.",
+             that no request waits for good.",
     rules: Rules { cancel: false, spurious: true },
     source: source!("large_request.rs"),
     variants: &[

@@ -8,7 +8,7 @@ use crate::world::World;
 
 pub(super) const LEVEL: Level = Level {
     id: "limit",
-    title: "A limit that is none",
+    title: "A limit that does not limit",
     chapter: "A limit",
     story: "The same server, which takes two requests at a time. Every variant has a semaphore. In two of them it does \
             not help: the permit is released too early, or there are too many permits. From here on you can also cancel \

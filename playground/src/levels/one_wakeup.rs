@@ -32,7 +32,7 @@ pub(super) const LEVEL: Level = Level {
         Variant {
             id: "asyncio-september-2022",
             name: "asyncio 2022 to 2023",
-            about: "Python's semaphore before gh-111693.",
+            about: "The semaphore of Python's asyncio, in Rust, before the repair gh-111693.",
             fairgate: false,
             solution: Some("A111BCA"),
             functions: &["turn"],
@@ -42,7 +42,7 @@ pub(super) const LEVEL: Level = Level {
         Variant {
             id: "asyncio-2023",
             name: "asyncio, repaired",
-            about: "Python's semaphore after gh-111693.",
+            about: "The same semaphore after the repair gh-111693.",
             fairgate: false,
             solution: None,
             functions: &["turn"],

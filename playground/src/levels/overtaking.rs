@@ -21,11 +21,11 @@ pub(super) const LEVEL: Level = Level {
     hint: "Let B wait while A holds the permit. What does A do in the same poll in which it releases?",
     question: Question {
         ask: "B waits. A releases the permit and asks for it again at once. Which task is next on the textbook semaphore?",
-        answers: &["A", "B", "The semaphore draws lots"],
+        answers: &["A", "B", "Either, at random"],
         right: 0,
     },
-    lesson: "The textbook semaphore adds the permit to a number and wakes B. Until B runs, the permit is there for \
-             everybody, and A asks first: this is called barging. A semaphore that hands the permit to the front of the \
+    lesson: "The textbook semaphore adds the permit to a number and wakes B. Until B runs, any task can take \
+             the permit, and A asks first: this is called barging. A semaphore that hands the permit to the front of the \
              queue in the act of releasing it leaves nothing to take. asyncio learned this in 2022 (bpo-45997).",
     rules: ALL,
     source: source!("overtaking.rs"),
@@ -33,7 +33,7 @@ pub(super) const LEVEL: Level = Level {
         Variant {
             id: "textbook",
             name: "textbook",
-            about: "A number and an event, on the crate event-listener.",
+            about: "The semaphore that most people write first: a counter of permits, and an event of the crate event-listener that wakes a waiter.",
             fairgate: false,
             solution: Some("ABA"),
             functions: &["turns"],
@@ -43,7 +43,7 @@ pub(super) const LEVEL: Level = Level {
         Variant {
             id: "asyncio-2015",
             name: "asyncio 2015 to 2022",
-            about: "Python's semaphore before bpo-45997.",
+            about: "The semaphore of Python's asyncio, in Rust, before the repair bpo-45997.",
             fairgate: false,
             solution: Some("ABA"),
             functions: &["turns"],

@@ -40,12 +40,12 @@ pub(super) const LEVEL: Level = Level {
             functions: &["permit_first"],
             semaphore: None,
             build: |world| {
-                let (permits, idle) = shared(world);
+                let (slots, idle) = shared(world);
                 for title in TITLES {
                     world.task(
                         title,
                         "permit_first",
-                        permit_first(permits.clone(), idle.clone(), world.work()),
+                        permit_first(slots.clone(), idle.clone(), world.work()),
                     );
                 }
             },
@@ -59,9 +59,9 @@ pub(super) const LEVEL: Level = Level {
             functions: &["by_hand"],
             semaphore: None,
             build: |world| {
-                let (permits, idle) = shared(world);
+                let (slots, idle) = shared(world);
                 for title in TITLES {
-                    world.task(title, "by_hand", by_hand(permits.clone(), idle.clone(), world.work()));
+                    world.task(title, "by_hand", by_hand(slots.clone(), idle.clone(), world.work()));
                 }
             },
         },
@@ -74,13 +74,9 @@ pub(super) const LEVEL: Level = Level {
             functions: &["with_guard", "drop"],
             semaphore: None,
             build: |world| {
-                let (permits, idle) = shared(world);
+                let (slots, idle) = shared(world);
                 for title in TITLES {
-                    world.task(
-                        title,
-                        "with_guard",
-                        with_guard(permits.clone(), idle.clone(), world.work()),
-                    );
+                    world.task(title, "with_guard", with_guard(slots.clone(), idle.clone(), world.work()));
                 }
             },
         },
@@ -90,11 +86,11 @@ pub(super) const LEVEL: Level = Level {
 const TITLES: [&str; 2] = ["query 1", "query 2"];
 
 fn shared(world: &World) -> (Slots, Idle) {
-    (world.semaphore("permits", Rc::new(fairgate::Semaphore::new(1))), world.idle_connections())
+    (world.semaphore("slots", Rc::new(fairgate::Semaphore::new(1))), world.idle_connections())
 }
 
-async fn permit_first(permits: Slots, idle: Idle, work: Work) -> Outcome {
-    let permit = permits.acquire().await?;
+async fn permit_first(slots: Slots, idle: Idle, work: Work) -> Outcome {
+    let permit = slots.acquire().await?;
     let Some(connection) = idle.pop() else { return Ok(()) };
     work.step().await; // the query
     drop(permit);
@@ -103,8 +99,8 @@ async fn permit_first(permits: Slots, idle: Idle, work: Work) -> Outcome {
     Ok(())
 }
 
-async fn by_hand(permits: Slots, idle: Idle, work: Work) -> Outcome {
-    let _permit = permits.acquire().await?;
+async fn by_hand(slots: Slots, idle: Idle, work: Work) -> Outcome {
+    let _permit = slots.acquire().await?;
     let Some(connection) = idle.pop() else { return Ok(()) };
     work.step().await; // the query
     work.step().await; // reset the connection
@@ -112,8 +108,8 @@ async fn by_hand(permits: Slots, idle: Idle, work: Work) -> Outcome {
     Ok(())
 }
 
-async fn with_guard(permits: Slots, idle: Idle, work: Work) -> Outcome {
-    let _permit = permits.acquire().await?;
+async fn with_guard(slots: Slots, idle: Idle, work: Work) -> Outcome {
+    let _permit = slots.acquire().await?;
     let Some(connection) = idle.pop() else { return Ok(()) };
     let _connection = PutBack { connection, idle };
     work.step().await; // the query

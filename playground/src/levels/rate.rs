@@ -15,14 +15,14 @@ pub(super) const LEVEL: Level = Level {
             task that has started can run.",
     goal: "Make the server refuse a request.",
     wins: Win { kind: Kind::Refused, times: 1 },
-    hint: "Permits that come back when a request is done say nothing about time. With tokens: spend the full bucket just \
-           before the next token arrives.",
+    hint: "A permit that is released when a request is done says nothing about time. In the second variant a permit is a \
+           token: spend the full bucket just before the next token arrives.",
     question: Question {
         ask: "The bucket holds 2 tokens and gets one more every second. What is the most that can be sent within a second?",
         answers: &["1", "2", "3"],
         right: 2,
     },
-    lesson: "A semaphore limits how many are in flight. A rate needs permits that time brings back: the request uses its \
+    lesson: "A semaphore limits how many are in flight. A rate needs permits that return with time: a request uses its \
              permit up (`forget`), and a timer adds one every second, up to the size of the bucket. The most that can be \
              sent within a second is the bucket plus what arrives in that second, so both together must stay within the \
              quota: here, a bucket of 1 and one token a second.",

@@ -13,7 +13,8 @@ pub(super) const LEVEL: Level = Level {
     id: "sticky-flag",
     title: "The flag that sticks",
     chapter: "Cancellation",
-    story: "You hold the only permit. Against barging, asyncio added a flag in March 2022: while a woken task has not run \
+    story: "You hold the only permit. Barging means that a later request takes a permit before one that waits. Against it, \
+            asyncio added a flag in March 2022: while a woken task has not run \
             yet, every other task has to wait. The woken task resets the flag when it runs.",
     goal: "Leave a permit free while a task waits for it and is not woken.",
     wins: Win { kind: Kind::Idle, times: 1 },
@@ -32,7 +33,7 @@ pub(super) const LEVEL: Level = Level {
         Variant {
             id: "asyncio-march-2022",
             name: "asyncio, March 2022",
-            about: "Python's semaphore before gh-90155.",
+            about: "The semaphore of Python's asyncio, in Rust, before the repair gh-90155.",
             fairgate: false,
             solution: Some("A1xAB"),
             functions: &["turn"],
@@ -42,7 +43,7 @@ pub(super) const LEVEL: Level = Level {
         Variant {
             id: "asyncio-september-2022",
             name: "asyncio, repaired",
-            about: "Python's semaphore after gh-90155: hand-off in order.",
+            about: "The same semaphore after the repair gh-90155: a release grants the permit in the order of the queue.",
             fairgate: false,
             solution: None,
             functions: &["turn"],
@@ -52,7 +53,7 @@ pub(super) const LEVEL: Level = Level {
         Variant {
             id: "fairgate",
             name: "fairgate",
-            about: "Hand-off in order.",
+            about: "A release grants the permit in the order of the queue.",
             fairgate: true,
             solution: None,
             functions: &["turn"],

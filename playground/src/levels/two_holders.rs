@@ -32,7 +32,7 @@ pub(super) const LEVEL: Level = Level {
         Variant {
             id: "asyncio-2017",
             name: "asyncio.Lock 2017",
-            about: "Python's lock before bpo-32734.",
+            about: "The lock of Python's asyncio, in Rust, before the repair bpo-32734.",
             fairgate: false,
             solution: Some("ABC1xBAC"),
             functions: &["turn"],
@@ -42,7 +42,7 @@ pub(super) const LEVEL: Level = Level {
         Variant {
             id: "fairgate",
             name: "fairgate::Mutex",
-            about: "The real mutex.",
+            about: "The mutex of this crate.",
             fairgate: true,
             solution: None,
             functions: &["turn"],
