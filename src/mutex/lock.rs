@@ -64,7 +64,7 @@ impl<M: MutexHandle> LockFrom<M> {
     /// Blocks the current thread until the lock is granted.
     #[cfg(feature = "std")]
     pub(super) fn block(self) -> Guard<M> {
-        match self.raw.acquire_soon() {
+        match self.raw.try_acquire_briefly() {
             // SAFETY: the permit was just acquired, and is passed on to the guard.
             Ok((ToRaw(handle), _)) => unsafe { Guard::new(handle) },
             Err(raw) => block_on(Self { raw }),

@@ -74,9 +74,9 @@ impl<H: RawHandle> RawAcquire<H> {
     /// Acquires without enqueueing, for a thread that blocks otherwise; returns the parts. The future was not polled yet.
     #[cfg(feature = "std")]
     #[inline]
-    pub(crate) fn acquire_soon(self) -> Result<(H, usize), Self> {
+    pub(crate) fn try_acquire_briefly(self) -> Result<(H, usize), Self> {
         match &self.handle {
-            Some(handle) if handle.as_raw().acquire_soon(self.node.min()) => Ok(self.into_parts()),
+            Some(handle) if handle.as_raw().try_acquire_briefly(self.node.min()) => Ok(self.into_parts()),
             _ => Err(self),
         }
     }

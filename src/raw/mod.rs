@@ -133,14 +133,14 @@ impl RawSemaphore {
     // FAIRNESS: no queued request is overtaken (F1). This thread is not queued yet, so another request may be granted first.
     #[cfg(feature = "std")]
     #[inline]
-    pub(crate) fn acquire_soon(&self, n: usize) -> bool {
-        self.try_acquire_fast(n) || self.acquire_soon_slow(n)
+    pub(crate) fn try_acquire_briefly(&self, n: usize) -> bool {
+        self.try_acquire_fast(n) || self.try_acquire_briefly_slow(n)
     }
 
     #[cfg(feature = "std")]
     #[cold]
     #[inline(never)]
-    fn acquire_soon_slow(&self, n: usize) -> bool {
+    fn try_acquire_briefly_slow(&self, n: usize) -> bool {
         let mut is_acquired = false;
         thread::wait_briefly(YIELDS, || {
             is_acquired = self.try_acquire_fast(n);

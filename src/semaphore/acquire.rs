@@ -60,7 +60,7 @@ impl<H: Handle<Target = Semaphore>> AcquireFrom<H> {
     /// Blocks the current thread until the permits are granted.
     #[cfg(feature = "std")]
     pub(super) fn block(self) -> Result<Permit<H>, AcquireError> {
-        match self.raw.acquire_soon() {
+        match self.raw.try_acquire_briefly() {
             Ok((handle, n)) => Ok(Permit::new(handle, n)),
             Err(raw) => block_on(Self { raw }),
         }
