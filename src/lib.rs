@@ -120,4 +120,7 @@ pub use semaphore::{
 };
 #[cfg(feature = "alloc")]
 pub use semaphore::{AcquireOwned, OwnedSemaphorePermit, PollSemaphore};
+/// What the checks in `loom-tests/` observe.
+#[cfg(fairgate_loom)]
+pub use sync::{Event, Step, observe};
 pub use timeout::{Deadline, TimeoutExt, WithTimeout, with_timeout};

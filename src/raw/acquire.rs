@@ -17,7 +17,7 @@ use super::node::{Enqueued, Node, Outcome, PinnedNode};
 use super::queue::QueueGuard;
 use super::state::{Request, State};
 use super::{RawHandle, RawSemaphore, Unavailable};
-use crate::sync::{Ordering, contain_panic};
+use crate::sync::{Ordering, Step, contain_panic, report};
 
 /// A request for permits that waits if it must.
 pub(crate) struct RawAcquire<H: RawHandle> {
@@ -206,6 +206,7 @@ impl RawSemaphore {
         if !state.is_editable() {
             return None;
         }
+        report(Step::LockToEnqueue);
         // ORDERING: Acquire, see `try_lock`. No Release: this step publishes nothing.
         self.queue.try_lock(state, state, Ordering::Acquire).ok()
     }
@@ -223,7 +224,7 @@ impl RawSemaphore {
         waker: &Waker,
     ) -> Poll<Result<usize, Rejected>> {
         match enqueued.stored_outcome() {
-            Some(stored) => self.finish(stored),
+            Some(stored) => self.finish(enqueued, stored),
             None if enqueued.will_wake(waker) => Poll::Pending,
             // SAFETY: guaranteed by the caller.
             None => unsafe { self.replace_waker(node, enqueued, waker) },
@@ -255,26 +256,36 @@ impl RawSemaphore {
             // `replaced` holds the waker that is not needed. Dropping it is foreign code, so the queue is unlocked
             // first (F4).
         }
-        self.finish((self.queue.wait_for_outcome(enqueued), false))
+        self.finish(enqueued, (self.queue.wait_for_outcome(enqueued), false))
     }
 
     #[inline]
     fn poll_outcome(&self, enqueued: Enqueued<'_>) -> Poll<Result<usize, Rejected>> {
         match enqueued.stored_outcome() {
-            Some(stored) => self.finish(stored),
+            Some(stored) => self.finish(enqueued, stored),
             None => Poll::Pending,
         }
     }
 
     /// Returns an outcome once the node may be freed (N6).
     #[inline]
-    fn finish(&self, (outcome, was_peeked): (Outcome, bool)) -> Poll<Result<usize, Rejected>> {
+    fn finish(
+        &self,
+        enqueued: Enqueued<'_>,
+        (outcome, was_peeked): (Outcome, bool),
+    ) -> Poll<Result<usize, Rejected>> {
         if was_peeked {
             self.queue.wait_for_peek();
         }
         Poll::Ready(match outcome {
-            Outcome::Granted(n) => Ok(n),
-            Outcome::Closed => Err(Rejected::Closed),
+            Outcome::Granted(n) => {
+                enqueued.report_taken(Some(n));
+                Ok(n)
+            }
+            Outcome::Closed => {
+                enqueued.report_taken(None);
+                Err(Rejected::Closed)
+            }
         })
     }
 
@@ -302,8 +313,12 @@ impl RawSemaphore {
 
     /// Waits for the outcome of a node that is not queued, and releases what was granted to it.
     fn release_outcome(&self, enqueued: Enqueued<'_>) {
-        if let Outcome::Granted(n) = self.queue.wait_for_outcome(enqueued) {
-            self.release(n);
+        match self.queue.wait_for_outcome(enqueued) {
+            Outcome::Granted(n) => {
+                enqueued.report_taken(Some(n));
+                self.release(n);
+            }
+            Outcome::Closed => enqueued.report_taken(None),
         }
     }
 }

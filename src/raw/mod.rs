@@ -59,7 +59,7 @@ pub(crate) use self::state::{DEFICIT_TOO_LARGE, MAX_PERMITS, Request, State, TOO
 use self::wake_list::WakeList;
 #[cfg(feature = "std")]
 use crate::sync::thread;
-use crate::sync::{Ordering, const_fn, contain_panic};
+use crate::sync::{Ordering, Step, const_fn, contain_panic, report};
 
 /// The semaphore under [`Semaphore`](crate::Semaphore) and [`Mutex`](crate::Mutex). It counts permits, but has no type for
 /// a held permit: the caller releases what it acquires.
@@ -191,6 +191,7 @@ impl RawSemaphore {
     /// [`State::can_add_unchecked`].)
     #[inline]
     pub(crate) fn release(&self, n: usize) {
+        report(Step::Release);
         // ORDERING: Relaxed: only a hint, `fetch_add` returns the state that decides.
         if !self.queue.state().load(Ordering::Relaxed).can_add_unchecked(n) {
             return self.release_slow(n);
@@ -205,12 +206,19 @@ impl RawSemaphore {
     #[cold]
     #[inline(never)]
     fn release_slow(&self, n: usize) {
-        assert!(self.add(n), "{}", TOO_MANY_PERMITS);
+        assert!(self.add_released(n), "{}", TOO_MANY_PERMITS);
     }
 
-    /// Adds `n` permits. May call wakers. Returns `false`, and changes nothing, if there would be more than
+    /// Adds `n` new permits. May call wakers. Returns `false`, and changes nothing, if there would be more than
     /// [`MAX_PERMITS`].
+    #[inline]
     pub(crate) fn add(&self, n: usize) -> bool {
+        report(Step::Add);
+        self.add_released(n)
+    }
+
+    /// Adds `n` permits, new ones or ones that were acquired. The rest is like [`add`](Self::add).
+    fn add_released(&self, n: usize) -> bool {
         n == 0 || self.update(|state| state.add(n))
     }
 
@@ -246,9 +254,13 @@ impl RawSemaphore {
         loop {
             let state = self.queue.wait_for_state(|state| !state.is_locked());
             let forgotten = n.min(state.available());
+            if forgotten == 0 {
+                return 0;
+            }
+            report(Step::Forget);
             // A caller that takes the last permit away may access what the permit guards, so `take` is used for its
             // ordering.
-            if forgotten == 0 || self.take(state, state.minus(forgotten)) {
+            if self.take(state, state.minus(forgotten)) {
                 return forgotten;
             }
         }
@@ -260,6 +272,7 @@ impl RawSemaphore {
         loop {
             let state = self.queue.wait_for_state(|state| !state.is_locked());
             let Some(new) = state.reduce(n) else { return false };
+            report(Step::Reduce);
             if self.take(state, new) {
                 return true;
             }
@@ -291,6 +304,7 @@ impl RawSemaphore {
     /// Locks the queue for a thread that has added permits, or has more requests to serve. Returns `None` if no request is
     /// queued, or if another thread holds the lock: that one serves the queue (F6).
     fn try_lock_to_serve(&self) -> Option<QueueGuard<'_>> {
+        report(Step::Look);
         // ORDERING: Relaxed: the load returns this thread's own change of the state or a later one, and the CAS compares the
         // state again.
         let mut state = self.queue.state().load(Ordering::Relaxed);

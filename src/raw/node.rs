@@ -50,7 +50,7 @@ use core::ptr::{self, NonNull};
 use core::task::Waker;
 
 use super::state::{CLOSED, PEEKED};
-use crate::sync::{AtomicPtr, LOOM, Ordering, SharedPtr, UnsafeCell};
+use crate::sync::{AtomicPtr, LOOM, Ordering, SharedPtr, Step, UnsafeCell, report};
 
 /// A waiter's node. The links stay uninitialized until it is enqueued: the fast path does not pay for the stores.
 pub(crate) struct Node {
@@ -159,6 +159,12 @@ impl Enqueued<'_> {
     fn granted(self) -> Outcome {
         // SAFETY: the outcome was loaded, and no thread writes `amount` after the outcome is stored (N3).
         Outcome::Granted(self.0.amount.with(|amount| unsafe { *amount }))
+    }
+
+    /// Reports that the owner takes the permits that it was granted, to use or to release them, or the failure.
+    #[inline]
+    pub(super) fn report_taken(self, granted: Option<usize>) {
+        report(Step::Take { prev: ptr::from_ref(&self.0.prev).addr(), granted });
     }
 
     /// Whether the node holds a waker of the same task as `waker`.

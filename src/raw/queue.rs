@@ -28,7 +28,7 @@ use core::task::Waker;
 
 use super::node::{self, CLAIMED, Enqueued, Links, Node, Outcome, PinnedNode};
 use super::state::{AtomicState, Request, State};
-use crate::sync::{self, AtomicPtr, Backoff, Ordering, SharedPtr, UnsafeCell, const_fn};
+use crate::sync::{self, AtomicPtr, Backoff, Ordering, SharedPtr, Step, UnsafeCell, const_fn, report};
 
 /// The state word, and the queue that its LOCKED flag guards.
 pub(super) struct WaitQueue {
@@ -129,6 +129,7 @@ impl WaitQueue {
             if !state.is_queued() {
                 return None;
             }
+            report(Step::LockForOwner);
             // ORDERING: Acquire, see `try_lock`. No Release: this step publishes nothing.
             if let Ok(guard) = self.try_lock(state, state, Ordering::Acquire) {
                 return Some(guard);
@@ -236,6 +237,15 @@ impl<'a> QueueGuard<'a> {
                 set_prev(front, this);
             }
         }
+        // SAFETY: the node is in the queue (Q1), whose lock is held (Q2).
+        let (Links { prev, next, .. }, min) = unsafe { (node::links(this), node::min(this)) };
+        report(Step::Push {
+            node: this.addr(),
+            prev: (ptr::from_ref(prev).addr(), back.addr()),
+            next: (ptr::from_ref(next).addr(), length + 1),
+            min,
+            max,
+        });
         enqueued
     }
 
@@ -274,6 +284,7 @@ impl<'a> QueueGuard<'a> {
             set_amount(front, n);
             // ORDERING: Release, with the Acquire in `read_ends`: a thread that peeks sees the new front.
             node::links(front).prev.store(CLAIMED, Ordering::Release);
+            report(Step::Claim { prev: ptr::from_ref(&node::links(front).prev).addr(), n });
         }
         if claims.count == 0 {
             claims.first = front;
@@ -295,6 +306,7 @@ impl<'a> QueueGuard<'a> {
                 return None;
             }
             self.unlink(node);
+            report(Step::Remove { prev: ptr::from_ref(&node::links(node).prev).addr() });
             Some(take_waker(node))
         }
     }

@@ -94,6 +94,10 @@ pub(crate) fn peeking<R>(read: impl FnOnce() -> R) -> R {
     read()
 }
 
+/// Does nothing: only loom's build reports steps.
+#[inline(always)]
+pub(crate) fn report(_step: super::Step) {}
+
 /// How a thread waits until another thread unlocks the queue, finishes reading it, or stores an outcome. The other
 /// thread is a few steps away from that, and runs no foreign code before it.
 #[derive(Debug)]

@@ -4,58 +4,188 @@ use core::cell::Cell;
 use std::sync::Mutex;
 use std::vec::Vec;
 
-use super::Ordering;
+use super::{Ordering, Step};
 pub(crate) use loom::cell::UnsafeCell;
 use loom::sync::atomic;
 #[cfg(feature = "std")]
 pub(crate) use loom::sync::atomic::AtomicBool;
 
-pub(crate) type AtomicUsize = Tracked<atomic::AtomicUsize>;
-pub(crate) type AtomicPtr<T> = Tracked<atomic::AtomicPtr<T>>;
+/// An access that the checks in `loom-tests/` learn of, or a step that the algorithm reports.
+///
+/// Loom switches threads before an access and never after it, so each event is reported before any other thread runs.
+#[derive(Clone, Copy, Debug)]
+pub enum Event {
+    /// A word was created. `word` is a number that no other word has.
+    Created { word: usize, value: usize },
+    /// A word was dropped.
+    Dropped { word: usize },
+    /// A load returned `value`, which may be an old value.
+    Loaded { word: usize, value: usize },
+    /// A read-modify-write changed the word; `by_addition` if it was not a compare-and-swap.
+    Changed { word: usize, old: usize, new: usize, by_addition: bool },
+    /// A compare-and-swap failed.
+    Failed { word: usize, actual: usize },
+    /// `value` was written to the link at the address `link`.
+    LinkWritten { link: usize, value: usize },
+    /// The link at this address was read by a thread that should hold the queue lock, or have claimed its node.
+    LinkRead { link: usize },
+    /// The link at this address was read by a thread that should have set PEEKED.
+    LinkPeeked { link: usize },
+    /// The node whose `next` has this address is about to be freed.
+    Freed { link: usize },
+    /// A blocked thread is woken, which only a waker does while another thread runs.
+    Unparked,
+    /// A step that no access shows.
+    Reported(Step),
+}
+
+std::thread_local! {
+    static OBSERVER: Cell<Option<fn(Event)>> = const { Cell::new(None) };
+    /// The number of words that were created on this thread.
+    static WORDS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Calls `observer` for all events on this real thread, which runs all threads of a model.
+pub fn observe(observer: Option<fn(Event)>) {
+    OBSERVER.set(observer);
+}
+
+fn emit(event: Event) {
+    if let Some(observer) = OBSERVER.get() {
+        observer(event);
+    }
+}
+
+/// Reports a step that the accesses do not show.
+pub(crate) fn report(step: Step) {
+    emit(Event::Reported(step));
+}
 
 /// An atomic whose loads count as accesses. Loom itself remembers only the last access to an atomic, so a thread's
 /// load that is followed by its own store hides a race between the store and another thread's load. A Relaxed
 /// increment of a second atomic before each load makes loom try both orders.
 #[derive(Debug)]
-pub(crate) struct Tracked<A> {
+struct Tracked<A> {
     atomic: A,
     loads: atomic::AtomicUsize,
 }
 
 impl<A> Tracked<A> {
-    fn count_load(&self) {
-        self.loads.fetch_add(1, Ordering::Relaxed);
+    fn new(atomic: A) -> Self {
+        Self { atomic, loads: atomic::AtomicUsize::new(0) }
     }
+
+    /// The atomic, for a load.
+    fn to_load(&self) -> &A {
+        self.loads.fetch_add(1, Ordering::Relaxed);
+        &self.atomic
+    }
+}
+
+/// The state word: no other number of the crate is atomic. It has only those accesses that it reports.
+#[derive(Debug)]
+pub(crate) struct AtomicUsize {
+    tracked: Tracked<atomic::AtomicUsize>,
+    word: usize,
 }
 
 impl AtomicUsize {
     pub(crate) fn new(value: usize) -> Self {
-        Self { atomic: atomic::AtomicUsize::new(value), loads: atomic::AtomicUsize::new(0) }
+        let word = WORDS.get();
+        WORDS.set(word + 1);
+        emit(Event::Created { word, value });
+        Self { tracked: Tracked::new(atomic::AtomicUsize::new(value)), word }
     }
 
+    #[track_caller]
     pub(crate) fn load(&self, order: Ordering) -> usize {
-        self.count_load();
-        self.atomic.load(order)
+        let value = self.tracked.to_load().load(order);
+        emit(Event::Loaded { word: self.word, value });
+        value
+    }
+
+    #[track_caller]
+    pub(crate) fn compare_exchange(
+        &self,
+        current: usize,
+        new: usize,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<usize, usize> {
+        let result = self.tracked.atomic.compare_exchange(current, new, success, failure);
+        let word = self.word;
+        emit(match result {
+            Ok(old) => Event::Changed { word, old, new, by_addition: false },
+            Err(actual) => Event::Failed { word, actual },
+        });
+        result
+    }
+
+    #[track_caller]
+    pub(crate) fn fetch_add(&self, n: usize, order: Ordering) -> usize {
+        let old = self.tracked.atomic.fetch_add(n, order);
+        let new = old.wrapping_add(n);
+        emit(Event::Changed { word: self.word, old, new, by_addition: true });
+        old
+    }
+
+    #[track_caller]
+    pub(crate) fn fetch_and(&self, mask: usize, order: Ordering) -> usize {
+        let old = self.tracked.atomic.fetch_and(mask, order);
+        emit(Event::Changed { word: self.word, old, new: old & mask, by_addition: false });
+        old
+    }
+
+    #[track_caller]
+    pub(crate) fn fetch_or(&self, mask: usize, order: Ordering) -> usize {
+        let old = self.tracked.atomic.fetch_or(mask, order);
+        if old | mask != old {
+            emit(Event::Changed { word: self.word, old, new: old | mask, by_addition: false });
+        }
+        old
     }
 }
+
+impl Drop for AtomicUsize {
+    fn drop(&mut self) {
+        emit(Event::Dropped { word: self.word });
+    }
+}
+
+/// The link of a node that other threads load without the queue lock.
+#[derive(Debug)]
+pub(crate) struct AtomicPtr<T>(Tracked<atomic::AtomicPtr<T>>);
 
 impl<T> AtomicPtr<T> {
     pub(crate) fn new(value: *mut T) -> Self {
-        Self { atomic: atomic::AtomicPtr::new(value), loads: atomic::AtomicUsize::new(0) }
+        Self(Tracked::new(atomic::AtomicPtr::new(value)))
     }
 
+    #[track_caller]
     pub(crate) fn load(&self, order: Ordering) -> *mut T {
-        self.count_load();
-        self.atomic.load(order)
+        self.0.to_load().load(order)
+    }
+
+    #[track_caller]
+    pub(crate) fn store(&self, value: *mut T, order: Ordering) {
+        self.0.atomic.store(value, order);
+        emit(Event::LinkWritten { link: address(self), value: value.addr() });
+    }
+
+    #[track_caller]
+    pub(crate) fn compare_exchange(
+        &self,
+        current: *mut T,
+        new: *mut T,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<*mut T, *mut T> {
+        self.0.atomic.compare_exchange(current, new, success, failure)
     }
 }
 
-impl<A> core::ops::Deref for Tracked<A> {
-    type Target = A;
-
-    fn deref(&self) -> &A {
-        &self.atomic
-    }
+fn address<T>(object: &T) -> usize {
+    core::ptr::from_ref(object).addr()
 }
 
 /// A pointer that only the holder of the queue lock writes. Accesses of lock holders are accesses to a cell, so that loom
@@ -82,6 +212,7 @@ impl<T> SharedPtr<T> {
 
     pub(crate) fn get(&self) -> *mut T {
         self.locked.with(|_| ());
+        emit(Event::LinkRead { link: address(self) });
         self.pointer.load(Ordering::Relaxed)
     }
 
@@ -91,16 +222,19 @@ impl<T> SharedPtr<T> {
             self.peeked.fetch_add(1, Ordering::Release);
         }
         self.pointer.store(pointer, Ordering::Relaxed);
+        emit(Event::LinkWritten { link: address(self), value: pointer.addr() });
     }
 
     /// An access that no peek may be concurrent with.
     pub(crate) fn check_unshared(&self) {
         self.freed.with_mut(|_| ());
+        emit(Event::Freed { link: address(self) });
     }
 
     pub(crate) fn peek(&self) -> *mut T {
         self.peeked.fetch_add(1, Ordering::Acquire);
         self.freed.with(|_| ());
+        emit(Event::LinkPeeked { link: address(self) });
         self.pointer.load(Ordering::Relaxed)
     }
 }
@@ -172,6 +306,7 @@ pub(crate) mod thread {
 
     impl Thread {
         pub(crate) fn unpark(&self) {
+            super::emit(super::Event::Unparked);
             // Not a store: loom would let the swap in `park` miss it.
             self.0.token.swap(true, Ordering::Relaxed);
             if self.0.is_parked.swap(false, Ordering::Relaxed) {

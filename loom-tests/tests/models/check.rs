@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use fairgate_loom::Semaphore;
 
+use crate::bridge;
 use crate::request::run_and_check_wakers;
 
 /// The default bound that is explored completely. A preemption interrupts a thread that could have continued; a
@@ -77,6 +78,7 @@ fn explore(
 ) -> usize {
     let executions = Arc::new(AtomicUsize::new(0));
     let (counter, model) = (Arc::clone(&executions), Arc::clone(model));
+    let check_steps = env::var_os("FAIRGATE_LOOM_NO_BRIDGE").is_none();
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = bound;
     builder.max_branches = 10_000;
@@ -85,7 +87,11 @@ fn explore(
     builder.checkpoint_interval = 1;
     builder.check(move || {
         counter.fetch_add(1, Ordering::Relaxed);
+        if check_steps {
+            bridge::start();
+        }
         run_and_check_wakers(&*model);
+        bridge::finish();
     });
     executions.load(Ordering::Relaxed)
 }

@@ -1,5 +1,6 @@
 //! Models of the semaphore and the mutex, run by loom: a file per subject, and the name of a test is its claim.
 
+mod bridge;
 mod check;
 mod data;
 mod request;

@@ -9,12 +9,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
+use crate::bridge;
+
 /// Counts wake-ups. Loom does not know this counter, so it orders nothing.
 #[derive(Default)]
 struct WakeCount(AtomicUsize);
 
 impl Wake for WakeCount {
     fn wake(self: Arc<Self>) {
+        bridge::waker_is_called();
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }

@@ -8,6 +8,7 @@ use std::task::{Context, Wake, Waker};
 use fairgate_loom::{AcquireOwned, Semaphore};
 use loom::thread;
 
+use crate::bridge;
 use crate::check::{assert_idle, check};
 use crate::request::{Polled, Request, waker};
 use crate::threads::{join, spawn_with};
@@ -105,6 +106,7 @@ struct Call(Box<dyn Fn() + Send + Sync>);
 
 impl Wake for Call {
     fn wake(self: Arc<Self>) {
+        bridge::waker_is_called();
         (self.0)();
     }
 }
