@@ -67,12 +67,12 @@ mtype = { acquire, repoll, cancel, bounded, try, release_all, add, forget, reduc
 	step(0, 0, acquire, 1, 1) step(0, 1, release_all, 0, 0) step(0, 2, acquire, 2, 2) step(0, 3, release_all, 0, 0) \
 	step(1, 0, acquire, 2, 2) step(1, 1, release_all, 0, 0) step(1, 2, acquire, 1, 1) step(1, 3, release_all, 0, 0) \
 	step(2, 0, acquire, 1, 1) step(2, 1, release_all, 0, 0) step(2, 2, acquire, 1, 1) step(2, 3, release_all, 0, 0)
-#elif defined(CANCEL) /* cancel while queued, claimed or granted */
-#define CREATED 1
+#elif defined(CANCEL) /* cancel while queued, claimed or granted, weights 1 and 2 */
+#define CREATED 2
 #define PROGRAM \
 	step(0, 0, acquire, 1, 1) step(0, 1, release_all, 0, 0) step(0, 2, cancel, 1, 1) step(0, 3, release_all, 0, 0) \
-	step(1, 0, cancel, 1, 1) step(1, 1, release_all, 0, 0) step(1, 2, acquire, 1, 1) step(1, 3, release_all, 0, 0) \
-	step(2, 0, cancel, 1, 1) step(2, 1, release_all, 0, 0) step(2, 2, try, 1, 1) step(2, 3, release_all, 0, 0)
+	step(1, 0, cancel, 2, 2) step(1, 1, release_all, 0, 0) step(1, 2, acquire, 1, 1) step(1, 3, release_all, 0, 0) \
+	step(2, 0, cancel, 1, 1) step(2, 1, release_all, 0, 0) step(2, 2, try, 1, 2) step(2, 3, release_all, 0, 0)
 #elif defined(REPOLL) /* poll again, with the same and with another waker */
 #define CREATED 1
 #define PROGRAM \
@@ -484,7 +484,11 @@ p_edit:
 		:: else -> waker[node] = current[node]; then = PENDING
 		fi
 	}
+#ifdef BREAK_F3_LOOK
+	goto p_unlock;
+#else
 	goto p_claim;
+#endif
 
 	/* -- RawAcquire::drop, cancel -- */
 p_cancel:
