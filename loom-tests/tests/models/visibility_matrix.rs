@@ -73,7 +73,7 @@ const SEMAPHORE: &str = "
 
 /// The expected matrix of the mutex.
 const MUTEX: &str = "
-                    unlock unlock_part lock cancel_a_grant
+                    unlock unlock_part lock cancel_a_granted_lock
     try_lock        P      P           .    v
     poll            P      P           .    v
     blocking_lock   P      P           .    v
@@ -567,7 +567,7 @@ const METHODS: &[(&str, Role)] = &[
 ];
 
 /// Columns that no method of their own belongs to.
-const DROPPED_FUTURES: &[&str] = &["cancel_a_grant", "cancel_a_request"];
+const DROPPED_FUTURES: &[&str] = &["cancel_a_grant", "cancel_a_granted_lock", "cancel_a_request"];
 
 /// The name of the function that a line of `api.txt` declares.
 fn function_name(line: &str) -> Option<String> {
@@ -624,7 +624,7 @@ const MUTEX_PUBLISHERS: &[Publisher<Mutex<()>>] = &[
         };
         (mutex, Box::new(lock))
     }),
-    publisher("cancel_a_grant", || {
+    publisher("cancel_a_granted_lock", || {
         let mutex = Arc::new(Mutex::new(()));
         let guard = Mutex::try_lock(&mutex).unwrap();
         let request = Request::pending(mutex.clone().lock_owned());
@@ -776,5 +776,5 @@ columns! {
     from_an_unlock: MUTEX MUTEX_PUBLISHERS MUTEX_OBSERVERS "unlock",
     from_an_unlock_of_a_part: MUTEX MUTEX_PUBLISHERS MUTEX_OBSERVERS "unlock_part",
     from_a_lock: MUTEX MUTEX_PUBLISHERS MUTEX_OBSERVERS "lock",
-    from_the_cancel_of_a_granted_lock: MUTEX MUTEX_PUBLISHERS MUTEX_OBSERVERS "cancel_a_grant",
+    from_the_cancel_of_a_granted_lock: MUTEX MUTEX_PUBLISHERS MUTEX_OBSERVERS "cancel_a_granted_lock",
 }
