@@ -2,7 +2,7 @@
 //! that was never in the sources cannot be weakened; here it shows as a cell that is not the promised one.
 //!
 //! One thread writes, and then calls an operation. The other thread calls a method and concludes from its result that
-//! the operation was called. Then it reads. Loom tells whether it can read the old value.
+//! the operation was called. Then it reads. Loom shows if it can read the old value.
 //!
 //! The write and the read are Relaxed accesses to an atomic. Loom lets the read miss the write exactly if no ordering
 //! of the crate makes the write happen before the read. So a pair without visibility is found without a failing execution.
