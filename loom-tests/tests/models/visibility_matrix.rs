@@ -213,7 +213,7 @@ fn granted<T: Any, E>(result: Option<Result<T, E>>) -> Kept {
 }
 
 fn failed<T, E>(result: Option<Result<T, E>>, expected: fn(&E) -> bool) -> Kept {
-    result?.err().filter(|error| expected(error)).and_then(|_| keep(()))
+    result?.err().filter(expected).and_then(|_| keep(()))
 }
 
 fn closed<T>(result: Option<Result<T, AcquireError>>) -> Kept {
