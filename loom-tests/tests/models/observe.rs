@@ -227,6 +227,21 @@ fn the_only_future_is_freed_while_it_is_counted() {
     });
 }
 
+/// The same with two threads, so that all executions are explored: the future may be freed after the observer has read it,
+/// and that the observer no longer reads is seen in the word only.
+#[test]
+fn a_granted_future_is_freed_while_it_is_counted() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let request = Request::pending(semaphore.clone().acquire_owned());
+        let observer = spawn_with(&semaphore, |semaphore| assert!(semaphore.waiters() <= 1));
+        semaphore.add_permits(1);
+        drop(request.poll_again().expect_ready());
+        join([observer]);
+        assert_idle(&semaphore, 1);
+    });
+}
+
 /// The word is the same before and after a request is put behind the front. So an observer that has read it before must
 /// see the queue as it is after.
 #[test]
