@@ -51,7 +51,8 @@ use crate::sync::const_fn;
 /// # Memory ordering
 /// What a thread wrote before it released a permit is visible to the request that acquires it, and so is everything
 /// written before earlier releases. The same is visible to a thread that finds the permits available with
-/// [`available_permits`](Self::available_permits), takes them away with [`forget_permits`](Self::forget_permits) or
+/// [`available_permits`](Self::available_permits), finds with [`permits_owed`](Self::permits_owed) that they have paid a
+/// deficit, takes them away with [`forget_permits`](Self::forget_permits) or
 /// [`reduce_permits`](Self::reduce_permits), or finds a request granted with
 /// [`is_granted`](AcquireFrom::is_granted). What was written before [`close`](Self::close) is visible to a request that
 /// fails because of it, and to a thread for which [`is_closed`](Self::is_closed) returns `true`. There is no such guarantee

@@ -71,7 +71,7 @@ pub fn assert_idle(semaphore: &Semaphore, permits: usize) {
 }
 
 /// Explores a model up to a bound, or up to `limit` executions. Returns how many executions ran.
-fn explore(
+pub fn explore(
     bound: Option<usize>,
     limit: Option<usize>,
     model: &Arc<impl Fn() + Send + Sync + 'static>,

@@ -20,4 +20,5 @@ mod scenarios;
 mod timeout;
 mod try_acquire;
 mod visibility;
+mod visibility_matrix;
 mod wakers;

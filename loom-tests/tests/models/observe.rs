@@ -213,6 +213,52 @@ fn a_future_is_freed_while_the_waiters_are_counted() {
     });
 }
 
+/// The same for the only waiter, which is front and back: the observer reads both of its links.
+#[test]
+fn the_only_future_is_freed_while_it_is_counted() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let request = Request::pending(semaphore.clone().acquire_owned());
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        let observer = spawn_with(&semaphore, |semaphore| assert!(semaphore.waiters() <= 1));
+        drop(request.poll_again());
+        join([releaser, observer]);
+        assert_idle(&semaphore, 1);
+    });
+}
+
+/// The same with two threads, so that all executions are explored: the future may be freed after the observer has read it,
+/// and that the observer no longer reads is seen in the word only.
+#[test]
+fn a_granted_future_is_freed_while_it_is_counted() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let request = Request::pending(semaphore.clone().acquire_owned());
+        let observer = spawn_with(&semaphore, |semaphore| assert!(semaphore.waiters() <= 1));
+        semaphore.add_permits(1);
+        drop(request.poll_again().expect_ready());
+        join([observer]);
+        assert_idle(&semaphore, 1);
+    });
+}
+
+/// The word is the same before and after a request is put behind the front. So an observer that has read it before must
+/// see the queue as it is after.
+#[test]
+fn a_request_is_queued_behind_the_front_while_the_waiters_are_counted() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let first = Request::pending(semaphore.acquire());
+        let second = semaphore.clone().acquire_owned();
+        let second = thread::spawn(move || Request::pending(second));
+        assert!((1..=2).contains(&semaphore.waiters()));
+        let second = second.join().unwrap();
+        assert_eq!(semaphore.waiters(), 2);
+        drop((first, second));
+        assert_idle(&semaphore, 0);
+    });
+}
+
 /// Two threads read the queue, and a third cancels its only waiter.
 #[test]
 fn two_threads_observe_while_a_waiter_is_cancelled() {
