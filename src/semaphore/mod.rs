@@ -56,8 +56,8 @@ use crate::sync::const_fn;
 /// [`reduce_permits`](Self::reduce_permits), or finds a request granted with
 /// [`is_granted`](AcquireFrom::is_granted). What was written before [`close`](Self::close) is visible to a request that
 /// fails because of it, and to a thread for which [`is_closed`](Self::is_closed) returns `true`. There is no such guarantee
-/// for a request that has to wait or fails with [`NoPermits`](TryAcquireError::NoPermits), and none for the value of
-/// [`waiters`](Self::waiters).
+/// for a request that has to wait or fails with [`NoPermits`](TryAcquireError::NoPermits), and none for the values of
+/// [`waiters`](Self::waiters) and [`permits_needed`](Self::permits_needed).
 ///
 /// # Wakers
 /// Wakers are cloned, called and dropped without a lock, so a waker may call any method of the same semaphore. If a waker
@@ -208,6 +208,28 @@ impl Semaphore {
     #[must_use]
     pub fn waiters(&self) -> usize {
         self.raw.peek().0
+    }
+
+    /// Returns the number of permits that the request at the front of the queue needs, or `None` if no request is queued.
+    ///
+    /// No request is granted until that many are available. Of a request with a maximum ([`up_to`](AcquireFrom::up_to))
+    /// this is the minimum. The number was correct at some moment during the call, which takes the same steps as
+    /// [`waiters`](Self::waiters).
+    ///
+    /// # Examples
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use futures_lite::future::poll_once;
+    ///
+    /// let semaphore = fairgate::Semaphore::new(3);
+    /// let mut large = std::pin::pin!(semaphore.acquire_many(5));
+    /// assert!(poll_once(&mut large).await.is_none());
+    /// assert_eq!((semaphore.available_permits(), semaphore.permits_needed()), (3, Some(5)));
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn permits_needed(&self) -> Option<usize> {
+        self.raw.peek().1
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::step::{Action, Observation, Outcome, Request, SemaphoreAction, State, Step};
+use super::step::{Action, Observation, Outcome, PermitCounts, Request, SemaphoreAction, State, Step};
 use super::waker::WakeUp;
 
 #[derive(Clone)]
@@ -153,8 +153,11 @@ impl Model {
         };
         let (available, waiters) = (self.available.max(0) as usize, self.queue.len());
         let state = Some(State { available, waiters, closed: self.closed });
-        let owed = Some((-self.available).max(0) as usize);
-        Observation { outcome, woken: std::mem::take(&mut self.woken), state, owed }
+        let permits = PermitCounts {
+            owed: (-self.available).max(0) as usize,
+            needed: self.front().map(Request::min),
+        };
+        Observation { outcome, woken: std::mem::take(&mut self.woken), state, permits: Some(permits) }
     }
 
     fn act(&mut self, action: Action) -> Outcome {

@@ -37,7 +37,7 @@ pub fn run_actions<S: PermitSource>(
     compare(Model::new(available), &steps, |step| match step {
         Step::Common(action) => {
             let outcome = world.act(action);
-            Observation { outcome, woken: world.wake_log.take(), state: None, owed: None }
+            Observation { outcome, woken: world.wake_log.take(), state: None, permits: None }
         }
         Step::Semaphore(_) => unreachable!("all steps are common actions"),
     })
@@ -86,7 +86,7 @@ fn compare(
         );
         let observed = run_step(step);
         specified.state = specified.state.filter(|_| observed.state.is_some());
-        specified.owed = specified.owed.filter(|_| observed.owed.is_some());
+        specified.permits = specified.permits.filter(|_| observed.permits.is_some());
         if specified == observed { Ok(()) } else { Err(Box::new(Mismatch { step, specified, observed })) }
     };
     steps.iter().try_for_each(|&step| check(&mut model, step))?;

@@ -97,8 +97,15 @@ pub struct Observation {
     pub woken: Vec<super::waker::WakeUp>,
     /// `None` for a mutex.
     pub state: Option<State>,
-    /// The permits owed. `None` for a mutex.
-    pub owed: Option<usize>,
+    /// `None` for a mutex.
+    pub permits: Option<PermitCounts>,
+}
+
+/// What only a semaphore reports about its permits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PermitCounts {
+    pub owed: usize,
+    pub needed: Option<usize>,
 }
 
 /// The public state of a semaphore.

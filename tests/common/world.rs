@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use super::source::{NewSource, PermitSource, SemaphoreSource};
-use super::step::{Action, Observation, Outcome, Request, SemaphoreAction, State, Step};
+use super::step::{Action, Observation, Outcome, PermitCounts, Request, SemaphoreAction, State, Step};
 use super::waker::WakeLog;
 
 pub struct World<S: PermitSource> {
@@ -211,7 +211,13 @@ impl<S: SemaphoreSource> World<S> {
             Step::Common(action) => self.act(action),
             Step::Semaphore(action) => self.act_on_semaphore(action),
         };
-        let (state, owed) = (Some(self.state()), Some(self.source.permits_owed()));
-        Observation { outcome, woken: self.wake_log.take(), state, owed }
+        let permits =
+            PermitCounts { owed: self.source.permits_owed(), needed: self.source.permits_needed() };
+        Observation {
+            outcome,
+            woken: self.wake_log.take(),
+            state: Some(self.state()),
+            permits: Some(permits),
+        }
     }
 }

@@ -195,6 +195,30 @@ fn the_number_of_waiters_against_a_grant_and_a_cancel() {
     });
 }
 
+/// The same for what the front needs: it is the number of the first waiter, of the second, or none, in this order.
+#[test]
+fn what_the_front_needs_against_a_grant_and_a_cancel() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let first = Request::pending(semaphore.acquire());
+        let second = Request::pending(semaphore.clone().acquire_many_owned(2));
+        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        let canceller = thread::spawn(move || drop(second));
+        let rank = |needed| match needed {
+            Some(1) => 0,
+            Some(2) => 1,
+            None => 2,
+            _ => panic!("no request is for {needed:?}"),
+        };
+        let seen = rank(semaphore.permits_needed());
+        assert!(seen <= rank(semaphore.permits_needed()), "no request was queued in between");
+        join([releaser, canceller]);
+        assert_eq!(semaphore.permits_needed(), None);
+        drop(first.expect_ready());
+        assert_idle(&semaphore, 1);
+    });
+}
+
 /// A future that completes may be freed at once, also while another thread reads the queue.
 #[test]
 fn a_future_is_freed_while_the_waiters_are_counted() {

@@ -58,6 +58,8 @@ const SEMAPHORE: &str = "
     owed                   .       .   .                .              .                .     .             .           .    .      .      s              .
     waiters                .       .   .                .              .                .     .             .           .    .      .      .              v
     no_waiters             .       .   .                .              v                .     v             .           .    .      .      .              .
+    needed                 .       .   .                .              .                .     .             .           .    .      .      .              v
+    none_needed            .       .   .                .              v                .     v             .           .    .      .      .              .
     debug_waiters          .       .   .                .              .                .     .             .           .    .      .      .              v
     is_closed              .       .   .                .              .                P     P             .           .    .      .      .              .
     try_closed             .       .   .                .              .                P     P             .           .    .      .      .              .
@@ -411,6 +413,10 @@ const OBSERVERS: &[Observer<Semaphore>] = &[
     observer("owed", |semaphore| observe_if(semaphore, |semaphore| semaphore.permits_owed() == 1)),
     observer("waiters", |semaphore| observe_if(semaphore, |semaphore| semaphore.waiters() == 1)),
     observer("no_waiters", |semaphore| observe_if(semaphore, |semaphore| semaphore.waiters() == 0)),
+    observer("needed", |semaphore| observe_if(semaphore, |semaphore| semaphore.permits_needed().is_some())),
+    observer("none_needed", |semaphore| {
+        observe_if(semaphore, |semaphore| semaphore.permits_needed().is_none())
+    }),
     observer("debug_waiters", |semaphore| {
         observe_if(semaphore, |semaphore| format!("{semaphore:?}").contains("waiters: 1"))
     }),
@@ -527,6 +533,7 @@ const METHODS: &[(&str, Role)] = &[
     ("mutex", OWNED),
     ("new", CONSTRUCTS),
     ("num_permits", OWNED),
+    ("permits_needed", Cells(&["needed", "none_needed"])),
     ("permits_owed", Cells(&["nothing_owed", "owed"])),
     (
         "poll",
