@@ -192,6 +192,28 @@ fn a_blocked_thread_is_woken_even_if_its_future_consumes_the_park_token() {
     });
 }
 
+/// A thread that polled again and again would not sleep.
+#[test]
+fn a_blocked_thread_polls_its_future_once_per_wake_up() {
+    const WAKE_UPS: usize = 2;
+    let (mut polls, wake_ups) = (0, Arc::new(AtomicUsize::new(0)));
+    let future = poll_fn(|cx| {
+        assert_eq!(polls, wake_ups.load(SeqCst), "a poll without a wake-up");
+        polls += 1;
+        if polls > WAKE_UPS {
+            return Poll::Ready(());
+        }
+        let (waker, wake_ups) = (cx.waker().clone(), wake_ups.clone());
+        thread::spawn(move || {
+            thread::sleep(Duration::from_millis(20));
+            wake_ups.fetch_add(1, SeqCst);
+            waker.wake();
+        });
+        Poll::Pending
+    });
+    future.blocking_timeout(Duration::MAX).unwrap();
+}
+
 /// P28: a future that wakes itself in every poll, as a yielding one does, kept the deadline from being checked.
 #[test]
 fn a_blocking_timeout_expires_even_if_the_future_wakes_itself_in_every_poll() {

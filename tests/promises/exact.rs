@@ -9,6 +9,7 @@ use std::thread;
 use fairgate::{BoundedAcquireError, Mutex, Semaphore, TryAcquireError};
 
 use crate::common::rounds;
+use crate::common::waker::{self, WakerEvent};
 
 const THREADS: usize = 3;
 
@@ -66,6 +67,16 @@ fn tries_without_permits_fail_beside_threads_that_enqueue_and_cancel() {
         assert_eq!(error, BoundedAcquireError::QueueFull);
         assert_eq!(semaphore.available_permits(), 0);
     });
+}
+
+/// It fails before it would lock the queue, for which a request needs a clone of its waker.
+#[test]
+fn a_request_that_must_not_be_queued_clones_no_waker() {
+    let semaphore = Semaphore::new(0);
+    let waker = waker::on(WakerEvent::Clone, || panic!("cloned"));
+    let request = pin!(semaphore.acquire().bounded(0));
+    let Poll::Ready(Err(error)) = request.poll(&mut Context::from_waker(&waker)) else { panic!("queued") };
+    assert_eq!(error, BoundedAcquireError::QueueFull);
 }
 
 #[test]
