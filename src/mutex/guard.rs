@@ -89,6 +89,7 @@ impl<M: MutexHandle> Guard<M> {
     }
 
     /// Returns the handle to the mutex: the reference, the `Arc`, or a pointer of your own.
+    #[must_use]
     pub const fn handle(this: &Self) -> &M {
         &this.handle
     }
@@ -104,6 +105,7 @@ impl<M: MutexHandle> Guard<M> {
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
     /// Returns the mutex of the guard.
     #[doc(alias = "source")]
+    #[must_use]
     pub fn mutex(this: &Self) -> &'a Mutex<T> {
         this.handle
     }
@@ -113,6 +115,7 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
 impl<T: ?Sized> OwnedMutexGuard<T> {
     /// Returns the mutex of the guard.
     #[doc(alias = "source")]
+    #[must_use]
     pub fn mutex(this: &Self) -> &Arc<Mutex<T>> {
         &this.handle
     }
@@ -329,6 +332,7 @@ impl<K, U: ?Sized> MappedGuard<K, U> {
 #[cfg(feature = "alloc")]
 impl<T: ?Sized, U: ?Sized> OwnedMappedMutexGuard<T, U> {
     /// Returns the mutex of the guard.
+    #[must_use]
     pub fn mutex(this: &Self) -> &Arc<Mutex<T>> {
         &this.kept
     }

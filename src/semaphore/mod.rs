@@ -477,7 +477,7 @@ impl Semaphore {
     /// ```
     #[inline]
     #[track_caller]
-    pub fn acquire_many_owned(self: Arc<Self>, n: usize) -> AcquireOwned {
+    pub const fn acquire_many_owned(self: Arc<Self>, n: usize) -> AcquireOwned {
         AcquireFrom::new(self, n)
     }
 
