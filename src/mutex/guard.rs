@@ -296,6 +296,19 @@ impl<K, U: ?Sized> MappedGuard<K, U> {
     ///
     /// # Panics
     /// Panics if `f` panics. The mutex is then unlocked.
+    ///
+    /// # Examples
+    /// ```
+    /// use fairgate::{MappedMutexGuard, Mutex, MutexGuard};
+    ///
+    /// let nested = Mutex::new((1, (2, 3)));
+    /// let inner = MutexGuard::map(nested.try_lock()?, |outer| &mut outer.1);
+    /// let mut number = MappedMutexGuard::map(inner, |inner| &mut inner.0);
+    /// *number += 10;
+    /// drop(number);
+    /// assert_eq!(nested.into_inner(), (1, (12, 3)));
+    /// # Ok::<(), fairgate::TryLockError>(())
+    /// ```
     pub fn map<V, F>(mut this: Self, f: F) -> MappedGuard<K, V>
     where
         V: ?Sized,
