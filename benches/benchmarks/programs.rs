@@ -69,7 +69,7 @@ fn instructions(runner: &mut Runner) {
         let version =
             Command::new(tool).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
         if version.is_err() {
-            print_line(&format!("\nskipped instructions: no {tool} ({install})"));
+            print_line(&format!("\nskipped: instructions: no {tool} ({install})"));
             return;
         }
     }

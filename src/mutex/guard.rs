@@ -89,6 +89,7 @@ impl<M: MutexHandle> Guard<M> {
     }
 
     /// Returns the handle to the mutex: the reference, the `Arc`, or a pointer of your own.
+    #[must_use]
     pub const fn handle(this: &Self) -> &M {
         &this.handle
     }
@@ -104,6 +105,7 @@ impl<M: MutexHandle> Guard<M> {
 impl<'a, T: ?Sized> MutexGuard<'a, T> {
     /// Returns the mutex of the guard.
     #[doc(alias = "source")]
+    #[must_use]
     pub fn mutex(this: &Self) -> &'a Mutex<T> {
         this.handle
     }
@@ -113,6 +115,7 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
 impl<T: ?Sized> OwnedMutexGuard<T> {
     /// Returns the mutex of the guard.
     #[doc(alias = "source")]
+    #[must_use]
     pub fn mutex(this: &Self) -> &Arc<Mutex<T>> {
         &this.handle
     }
@@ -293,6 +296,19 @@ impl<K, U: ?Sized> MappedGuard<K, U> {
     ///
     /// # Panics
     /// Panics if `f` panics. The mutex is then unlocked.
+    ///
+    /// # Examples
+    /// ```
+    /// use fairgate::{MappedMutexGuard, Mutex, MutexGuard};
+    ///
+    /// let nested = Mutex::new((1, (2, 3)));
+    /// let inner = MutexGuard::map(nested.try_lock()?, |outer| &mut outer.1);
+    /// let mut number = MappedMutexGuard::map(inner, |inner| &mut inner.0);
+    /// *number += 10;
+    /// drop(number);
+    /// assert_eq!(nested.into_inner(), (1, (12, 3)));
+    /// # Ok::<(), fairgate::TryLockError>(())
+    /// ```
     pub fn map<V, F>(mut this: Self, f: F) -> MappedGuard<K, V>
     where
         V: ?Sized,
@@ -329,6 +345,7 @@ impl<K, U: ?Sized> MappedGuard<K, U> {
 #[cfg(feature = "alloc")]
 impl<T: ?Sized, U: ?Sized> OwnedMappedMutexGuard<T, U> {
     /// Returns the mutex of the guard.
+    #[must_use]
     pub fn mutex(this: &Self) -> &Arc<Mutex<T>> {
         &this.kept
     }

@@ -75,6 +75,7 @@ impl<M: MutexHandle> LockFrom<M> {
     ///
     /// If this stays `true`, the task no longer polls the future, and so holds a lock that all requests behind it wait
     /// for: a *futurelock*.
+    #[must_use]
     pub fn is_granted(&self) -> bool {
         self.raw.progress() == Progress::Granted
     }

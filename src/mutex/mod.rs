@@ -248,13 +248,24 @@ impl<T: ?Sized> Mutex<T> {
     ///
     /// # Errors
     /// Like [`try_lock`](Self::try_lock).
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// let count = Arc::new(fairgate::Mutex::new(0));
+    /// let mut guard = count.clone().try_lock_owned()?;
+    /// std::thread::spawn(move || *guard += 1).join().unwrap();
+    /// assert_eq!(*count.try_lock()?, 1);
+    /// # Ok::<(), fairgate::TryLockError>(())
+    /// ```
     #[doc(alias = "try_lock_arc")]
     #[inline]
     pub fn try_lock_owned(self: Arc<Self>) -> Result<OwnedMutexGuard<T>, TryLockError> {
         Self::try_lock_from(self)
     }
 
-    /// Like [`lock_owned`](Self::lock_owned), blocking the current thread.
+    /// Like [`lock_owned`](Self::lock_owned), blocking the current thread like [`blocking_lock`](Self::blocking_lock).
     #[cfg(feature = "std")]
     #[doc(alias = "lock_arc_blocking")]
     pub fn blocking_lock_owned(self: Arc<Self>) -> OwnedMutexGuard<T> {

@@ -16,6 +16,22 @@
 //! * CLOSED: every acquire fails. Never cleared.
 //!
 //! *The word* is the atomic, *the state* is a value of it.
+//!
+//! Each change of the word is one atomic step. The flags that a row does not name may be set or clear, and stay as they are.
+//!
+//! | change | by | before | after |
+//! |---|---|---|---|
+//! | a new request takes permits | `take` | QUEUED and CLOSED clear, enough permits | fewer permits |
+//! | permits are taken away | `take` | LOCKED clear | fewer permits |
+//! | a release that does not see a queued request | `release` | | more permits |
+//! | another release, an addition, a close | `update` | QUEUED clear or LOCKED set | more permits, or CLOSED set |
+//! | the same, which locks the queue to serve it | `update` | QUEUED set, LOCKED clear | the same, and LOCKED set |
+//! | lock the queue to serve it | `try_lock_to_serve` | QUEUED set, LOCKED clear | LOCKED set |
+//! | lock it to add a node | `try_lock_to_enqueue` | LOCKED, PEEKED and CLOSED clear | LOCKED and QUEUED set |
+//! | lock it for the owner of a node | `WaitQueue::lock` | QUEUED set, LOCKED and PEEKED clear | LOCKED set |
+//! | unlock it | `QueueGuard::unlock` | LOCKED and QUEUED set | LOCKED clear, QUEUED clear if the queue is empty, fewer permits if requests are granted (F5) |
+//! | begin to peek | `peek` | QUEUED set, LOCKED and PEEKED clear | PEEKED set |
+//! | end a peek | `end_peek` | PEEKED set | PEEKED clear |
 
 use crate::sync::{AtomicUsize, Ordering, const_fn};
 

@@ -34,7 +34,7 @@ impl WakeList {
     /// Adds a waker.
     ///
     /// # Panics
-    /// If the list is full.
+    /// Panics if the list is full.
     #[inline]
     pub(super) fn push(&mut self, waker: Waker) {
         self.slots[self.end].write(waker);

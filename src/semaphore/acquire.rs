@@ -236,11 +236,13 @@ macro_rules! inspect_request {
             /// semaphore.add_permits(1);
             /// assert!(request.is_granted());
             /// ```
+            #[must_use]
             pub fn is_granted(&self) -> bool {
                 self.raw.progress() == Progress::Granted
             }
 
             /// Returns the number of permits the request waits for.
+            #[must_use]
             pub fn num_permits(&self) -> usize {
                 self.raw.min()
             }

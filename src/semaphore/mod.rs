@@ -409,6 +409,17 @@ impl Semaphore {
     ///
     /// # Panics
     /// Like [`try_acquire_many`](Self::try_acquire_many).
+    ///
+    /// # Examples
+    /// ```
+    /// use fairgate::Semaphore;
+    /// use std::rc::Rc;
+    ///
+    /// let local = Rc::new(Semaphore::new(3));
+    /// let two = Semaphore::try_acquire_from(local.clone(), 2)?;
+    /// assert_eq!(local.available_permits(), 1);
+    /// # Ok::<(), fairgate::TryAcquireError>(())
+    /// ```
     #[inline]
     #[track_caller]
     pub fn try_acquire_from<H: Handle<Target = Self>>(
@@ -477,7 +488,7 @@ impl Semaphore {
     /// ```
     #[inline]
     #[track_caller]
-    pub fn acquire_many_owned(self: Arc<Self>, n: usize) -> AcquireOwned {
+    pub const fn acquire_many_owned(self: Arc<Self>, n: usize) -> AcquireOwned {
         AcquireFrom::new(self, n)
     }
 
@@ -485,6 +496,17 @@ impl Semaphore {
     ///
     /// # Errors
     /// Like [`try_acquire`](Self::try_acquire).
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// let semaphore = Arc::new(fairgate::Semaphore::new(1));
+    /// let permit = semaphore.clone().try_acquire_owned()?;
+    /// std::thread::spawn(move || drop(permit)).join().unwrap();
+    /// assert_eq!(semaphore.available_permits(), 1);
+    /// # Ok::<(), fairgate::TryAcquireError>(())
+    /// ```
     #[doc(alias = "try_acquire_arc")]
     #[inline]
     pub fn try_acquire_owned(self: Arc<Self>) -> Result<OwnedSemaphorePermit, TryAcquireError> {
@@ -539,19 +561,21 @@ impl Semaphore {
         self.acquire().block()
     }
 
-    /// Like [`acquire_many`](Self::acquire_many), blocking the current thread.
+    /// Like [`acquire_many`](Self::acquire_many), blocking the current thread like
+    /// [`blocking_acquire`](Self::blocking_acquire).
     ///
     /// # Errors
     /// Like [`acquire`](Self::acquire).
     ///
     /// # Panics
-    /// Like [`acquire_many`](Self::acquire_many).
+    /// Panics if `n` is more than [`MAX_PERMITS`](Self::MAX_PERMITS).
     #[track_caller]
     pub fn blocking_acquire_many(&self, n: usize) -> Result<SemaphorePermit<'_>, AcquireError> {
         self.acquire_many(n).block()
     }
 
-    /// Like [`acquire_owned`](Self::acquire_owned), blocking the current thread.
+    /// Like [`acquire_owned`](Self::acquire_owned), blocking the current thread like
+    /// [`blocking_acquire`](Self::blocking_acquire).
     ///
     /// # Errors
     /// Like [`acquire`](Self::acquire).
@@ -560,13 +584,14 @@ impl Semaphore {
         self.acquire_owned().block()
     }
 
-    /// Like [`acquire_many_owned`](Self::acquire_many_owned), blocking the current thread.
+    /// Like [`acquire_many_owned`](Self::acquire_many_owned), blocking the current thread like
+    /// [`blocking_acquire`](Self::blocking_acquire).
     ///
     /// # Errors
     /// Like [`acquire`](Self::acquire).
     ///
     /// # Panics
-    /// Like [`acquire_many`](Self::acquire_many).
+    /// Panics if `n` is more than [`MAX_PERMITS`](Self::MAX_PERMITS).
     #[track_caller]
     pub fn blocking_acquire_many_owned(
         self: Arc<Self>,

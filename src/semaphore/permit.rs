@@ -44,11 +44,13 @@ impl<H: Handle<Target = Semaphore>> Permit<H> {
     }
 
     /// Returns the number of permits.
+    #[must_use]
     pub const fn num_permits(&self) -> usize {
         self.n
     }
 
     /// Returns the handle through which the permits are released: the reference, the `Arc`, or a pointer of your own.
+    #[must_use]
     pub const fn handle(&self) -> &H {
         &self.handle
     }
@@ -107,6 +109,7 @@ impl<H: Handle<Target = Semaphore> + Clone> Permit<H> {
     /// assert_eq!((one.num_permits(), two.num_permits()), (1, 1));
     /// # Ok::<(), fairgate::TryAcquireError>(())
     /// ```
+    #[must_use = "the permits that are split off are released when dropped"]
     pub fn split(&mut self, n: usize) -> Option<Self> {
         let left = self.n.checked_sub(n)?;
         let split = Self { handle: self.handle.clone(), n };
@@ -117,6 +120,7 @@ impl<H: Handle<Target = Semaphore> + Clone> Permit<H> {
 
 impl<'a> SemaphorePermit<'a> {
     /// Returns the semaphore that the permits belong to.
+    #[must_use]
     pub const fn semaphore(&self) -> &'a Semaphore {
         self.handle
     }
@@ -125,6 +129,7 @@ impl<'a> SemaphorePermit<'a> {
 #[cfg(feature = "alloc")]
 impl OwnedSemaphorePermit {
     /// Returns the semaphore that the permits belong to.
+    #[must_use]
     pub const fn semaphore(&self) -> &alloc::sync::Arc<Semaphore> {
         &self.handle
     }

@@ -48,10 +48,24 @@ impl PollSemaphore {
         Self { semaphore, request: Box::pin(None) }
     }
 
-    /// Polls for one permit. Starts a request if none is pending.
+    /// Polls for one permit. Starts a request if none is pending. After a poll that was ready, the next one starts a new
+    /// request.
     ///
     /// # Errors
     /// Returns [`AcquireError`] if the semaphore is closed before the permit is granted.
+    ///
+    /// # Examples
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use fairgate::{PollSemaphore, Semaphore};
+    /// use std::{future::poll_fn, sync::Arc};
+    ///
+    /// let mut slots = PollSemaphore::new(Arc::new(Semaphore::new(2)));
+    /// let first = poll_fn(|cx| slots.poll_acquire(cx)).await?;
+    /// let second = poll_fn(|cx| slots.poll_acquire(cx)).await?;
+    /// assert_eq!(slots.semaphore().available_permits(), 0);
+    /// # Ok::<(), fairgate::AcquireError>(()) }).unwrap();
+    /// ```
     pub fn poll_acquire(
         &mut self,
         cx: &mut Context<'_>,
@@ -85,6 +99,21 @@ impl PollSemaphore {
 
     /// Cancels the pending request, if there is one. Permits that were granted to it go to the next request. The next poll
     /// starts a new one.
+    ///
+    /// # Examples
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// use fairgate::{PollSemaphore, Semaphore};
+    /// use futures_lite::future::poll_once;
+    /// use std::{future::poll_fn, sync::Arc};
+    ///
+    /// let mut slots = PollSemaphore::new(Arc::new(Semaphore::new(0)));
+    /// assert!(poll_once(poll_fn(|cx| slots.poll_acquire(cx))).await.is_none());
+    /// assert_eq!(slots.semaphore().waiters(), 1);
+    /// slots.cancel();
+    /// assert_eq!(slots.semaphore().waiters(), 0);
+    /// # });
+    /// ```
     pub fn cancel(&mut self) {
         self.request.set(None);
     }

@@ -2,8 +2,7 @@
 //! Atomics, cells and threads for the rest of the crate.
 //!
 //! `core.rs` takes them from `core` and `std`, or from the crate portable-atomic. `loom.rs` takes them from loom, for the
-//! models in `loom-tests/`. No other folder imports an atomic type from
-//! elsewhere, or uses the crate loom.
+//! models in `loom-tests/`. No other folder imports an atomic type from elsewhere, or uses the crate loom.
 
 #[cfg(not(fairgate_loom))]
 #[path = "core.rs"]
