@@ -66,6 +66,8 @@ pub struct TryLockError(pub(crate) ());
 
 /// The deadline passed before the future completed. The future has been dropped.
 ///
+#[cfg_attr(feature = "std", doc = "It converts into a [`std::io::Error`] of the kind `TimedOut`.")]
+///
 /// # Examples
 /// ```
 /// # futures_lite::future::block_on(async {
@@ -119,3 +121,10 @@ impl Error for TryAcquireError {}
 impl Error for BoundedAcquireError {}
 impl Error for TryLockError {}
 impl Error for Elapsed {}
+
+#[cfg(feature = "std")]
+impl From<Elapsed> for std::io::Error {
+    fn from(_: Elapsed) -> Self {
+        std::io::ErrorKind::TimedOut.into()
+    }
+}

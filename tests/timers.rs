@@ -204,6 +204,14 @@ fn a_deadline_of_zero_does_not_stop_an_acquire_that_completes_at_once() {
 }
 
 #[test]
+fn an_expired_deadline_is_an_io_error() {
+    async fn read() -> std::io::Result<u8> {
+        with_timeout(pending(), ready(())).await?
+    }
+    assert_eq!(block_on(read()).unwrap_err().kind(), std::io::ErrorKind::TimedOut);
+}
+
+#[test]
 fn a_deadline_that_never_expires_has_no_effect() {
     let semaphore = Semaphore::new(0);
     let mut acquire = pin!(semaphore.acquire().with_timeout(pending::<()>()));
