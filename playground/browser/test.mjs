@@ -243,6 +243,12 @@ async function names(browser, host) {
   for (const name of ['heading "Two holders of one lock" [level=1]', 'radio "asyncio.Lock 2017" [checked]', 'button "Poll A"', 'button "Cancel A"', 'button "Unlock" [disabled]', 'button "Undo"', 'img "Timeline of 4 moves A: woken', 'slider "Move"', 'img "Lock is unlocked. Held by no task. Queue: A woken, B waits, C waits."', "A stands here."]) {
     assert.ok(tree.includes(name), `${name} is missing in\n${tree}`);
   }
+  // A task whose request the server refuses is done, but its page does not arrive.
+  await page.goto(`${host.url}#flood.unlimited.ABC`);
+  await page.waitForSelector(".won");
+  assert.match(await page.textContent('[data-task="C"] .status'), /done · request refused, 429/);
+  assert.match(await page.textContent(".timeline desc"), /C: refused/);
+  assert.deepEqual(await page.locator(".timeline .end").allTextContents(), ["✕ refused"]);
   await page.context().close();
 }
 
@@ -314,6 +320,22 @@ async function badLinks(browser, host) {
   await page.waitForSelector("[role=alert]");
   await page.goto(`${host.url}#nowhere`);
   await page.waitForSelector("text=There is no level");
+  // Not a text that can be decoded, as the first address and as a later one.
+  await page.goto(`${host.url}#flood.unlimited.A`);
+  await afterMove(page, 1);
+  await page.goto(`${host.url}#100%`);
+  await page.waitForSelector('text=There is no level "100%"');
+  const other = await open(browser, host, "#%E0%A4");
+  assert.match(await other.textContent("[role=alert]"), /There is no level/);
+  assert.ok(await other.locator(".card").count());
+  // The sandbox says what is wrong, and shows the run of the lesson.
+  await other.goto(`${host.url}#sandbox.9.20`);
+  await other.waitForSelector("text=act is 9; it goes from 1 to 3");
+  await other.waitForSelector(".summary");
+  assert.ok(await other.isChecked('[data-focus="act-2"]'));
+  await other.check('[data-focus="act-1"]');
+  await other.waitForSelector("[role=alert]", { state: "detached" });
+  await other.context().close();
   // The browser logs the 400 of the program; nothing else is wrong.
   for (let i = troubles.length - 1; i >= 0; i--) if (/400 \(Bad Request\)/.test(troubles[i])) troubles.splice(i, 1);
   await page.context().close();
@@ -362,6 +384,50 @@ async function accessible(browser, host) {
   }
 }
 
+// The Tab key goes down the page as the eye does, also on a phone and at 200 %.
+async function tabOrder(browser, host) {
+  for (const path of ["#overtaking.textbook.AB", "#sandbox"]) {
+    for (const width of [360, 640]) {
+      const page = await open(browser, host, path, { viewport: { width, height: 700 } });
+      await page.waitForSelector(".summary, .move");
+      const seen = [];
+      for (;;) {
+        await page.keyboard.press("Tab");
+        const at = await page.evaluate(() => {
+          const area = document.activeElement.closest(".area");
+          return area && { name: area.className, top: area.getBoundingClientRect().top + scrollY };
+        });
+        if (at) seen.push(at);
+        else if (seen.length) break;
+      }
+      const names = [...new Set(seen.map(({ name }) => name))];
+      assert.ok(names.length >= 2, names.join());
+      const sorted = seen.toSorted((a, b) => a.top - b.top).map(({ name }) => name);
+      assert.deepEqual(seen.map(({ name }) => name), sorted, `${path} at ${width} px`);
+      await page.context().close();
+    }
+  }
+  // A layout that changes keeps the focus.
+  const page = await open(browser, host, "#overtaking.textbook.AB");
+  await page.focus('[data-focus="move-B"]');
+  for (const width of [640, 1280]) {
+    await page.setViewportSize({ width, height: 700 });
+    await page.waitForFunction((one) => (document.querySelectorAll(".level > .column").length === 0) === one, width === 640);
+    assert.equal(await page.evaluate(() => document.activeElement.dataset.focus), "move-B");
+  }
+  await page.context().close();
+}
+
+// Where the system picks the colors, the pictures keep theirs: otherwise all swatches of a legend look the same.
+async function forcedColors(browser, host) {
+  const page = await open(browser, host, "#overtaking.textbook.ABA", { forcedColors: "active" });
+  for (const part of [".token", ".slot", ".swatch", ".timeline"]) {
+    const adjusted = await page.locator(part).first().evaluate((element) => getComputedStyle(element).forcedColorAdjust);
+    assert.equal(adjusted, "none", part);
+  }
+  await page.context().close();
+}
+
 async function screenshots(browser, host) {
   const sizes = {
     light: {},
@@ -387,7 +453,7 @@ try {
   for (const path of hosts) {
     const host = await start(path);
     try {
-      for (const test of [playAll, keys, keyboardAlone, names, stress, badLinks, playSandbox, accessible, screenshots]) {
+      for (const test of [playAll, keys, keyboardAlone, names, stress, badLinks, playSandbox, accessible, tabOrder, forcedColors, screenshots]) {
         const said = await test(browser, host);
         console.log(`${host.name}: ${test.name}: ok${said ? `: ${said}` : ""}`);
       }

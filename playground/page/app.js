@@ -12,9 +12,18 @@ let levels;
 let page = { close() {}, key() {} };
 let shown = null;
 
+// A link may come from anywhere, and `%` may stand for itself in it.
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 async function route() {
-  const address = decodeURIComponent(location.hash.slice(1));
-  if (address === "content") return;
+  const hash = location.hash.slice(1);
+  const address = hash === "content" ? "" : decoded(hash); // the skip link, where it was followed without this script
   const [first] = address.split(".");
   const known = levels.find((other) => other.id === first);
   // A link to the same level with other moves keeps the level as it is.

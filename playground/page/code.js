@@ -23,8 +23,13 @@ function colour(text) {
   let from = 0;
   for (const match of text.matchAll(WORDS)) {
     const kind = ["comment", "await", "keyword", "string"][[1, 2, 3, 4].findIndex((group) => match[group])];
-    parts.push(text.slice(from, match.index), kind === "await" && h("wbr"), h("span", { class: kind }, match[0]));
+    parts.push(breakable(text.slice(from, match.index)), kind === "await" && h("wbr"), h("span", { class: kind }, match[0]));
     from = match.index + match[0].length;
   }
-  return [...parts, text.slice(from) || (parts.length ? "" : "\u00a0")];
+  return [...parts, text.slice(from) ? breakable(text.slice(from)) : parts.length ? "" : "\u00a0"];
 }
+
+// A line that is too long for a phone goes on below after an opening parenthesis, or before a dot, not within a name or
+// an arrow.
+const breakable = (text) => text.split(/(?<=\()|(?=\.[a-z])/).map((part, index) => [index > 0 && h("wbr"), whole(part)]);
+const whole = (text) => text.split(/(->)/).map((part) => (part === "->" ? h("span", { class: "whole" }, part) : part));

@@ -66,6 +66,21 @@ function patch(old, fresh) {
   update(old, [...fresh.childNodes]);
 }
 
+// Lays out the parts of a page: in columns if it is wide, or else one below another. The order of the elements is what
+// the Tab key and a screen reader follow, so it has to be the order that the eye sees. Returns a function that stops it.
+export function layOut(element, columns, narrow) {
+  const wide = matchMedia("(min-width: 60rem)");
+  const apply = () => {
+    const focused = document.activeElement;
+    const inside = element.contains(focused);
+    element.replaceChildren(...(wide.matches ? columns.map((parts) => h("div", { class: "column" }, parts)) : narrow));
+    if (inside) focused.focus({ preventScroll: true });
+  };
+  wide.addEventListener("change", apply);
+  apply();
+  return () => wide.removeEventListener("change", apply);
+}
+
 // For screen readers.
 export function say(text) {
   document.getElementById("said").textContent = text;

@@ -1,12 +1,12 @@
 // A level: the story, the code, the moves, and where they lead.
 
 import { ask } from "./host.js";
-import { h, letter, reducedMotion, rich, say, show, token } from "./dom.js";
+import { h, layOut, letter, reducedMotion, rich, say, show, token } from "./dom.js";
 import { isDone, markDone } from "./store.js";
 import { words } from "./home.js";
 import { listing } from "./code.js";
 import { picture } from "./picture.js";
-import { PHASES, timeline, zoom } from "./timeline.js";
+import { PHASES, isRefused, timeline, zoom } from "./timeline.js";
 
 const STATUS = {
   "not started": "○",
@@ -39,9 +39,12 @@ export function level(content, levels, level) {
 
   document.title = `${level.title} · fairgate playground`;
   const areas = Object.fromEntries(["intro", "code", "reveal", "how", "moves", "outcome", "picture", "line", "log"].map((name) => [name, h("div", { class: `area ${name}` })]));
-  content.replaceChildren(h("div", { class: "level" },
-    h("div", { class: "column" }, areas.intro, areas.code, areas.reveal, areas.how),
-    h("div", { class: "column" }, areas.moves, areas.outcome, areas.picture, areas.line, areas.log)));
+  const grid = h("div", { class: "level" });
+  const pick = (...names) => names.map((name) => areas[name]);
+  const stopLayout = layOut(grid,
+    [pick("intro", "code", "reveal", "how"), pick("moves", "outcome", "picture", "line", "log")],
+    pick("intro", "moves", "outcome", "picture", "code", "line", "reveal", "how", "log"));
+  content.replaceChildren(grid);
 
   // The worlds that are known, by the text of their games. Those one move away are asked for in advance.
   const worlds = new Map();
@@ -335,7 +338,8 @@ export function level(content, levels, level) {
     const { world } = state;
     const spurious = new Set(world.legal.filter((move) => move.kind === "spurious").map((move) => move.task));
     const tasks = world.tasks.map((task, index) => {
-      const note = [task.note, task.holds.length ? `holds ${task.holds.join(" and ")}` : null].filter(Boolean).join("; ");
+      const refused = isRefused(world, task.name) ? "request refused, 429" : null;
+      const note = [task.note, refused, task.holds.length ? `holds ${task.holds.join(" and ")}` : null].filter(Boolean).join("; ");
       const over = ["done", "refused", "cancelled"].includes(task.status);
       return h("li", { class: `task ${task.status.replace(" ", "-")}`, "data-task": task.name },
         token(task.name),
@@ -454,6 +458,7 @@ export function level(content, levels, level) {
     close() {
       stopPlayer();
       forget();
+      stopLayout();
       resized.disconnect();
     },
   };

@@ -1,7 +1,7 @@
 // A whole run with settings: the lesson's three acts.
 
 import { ask } from "./host.js";
-import { h, reducedMotion, s, say, show } from "./dom.js";
+import { h, layOut, reducedMotion, s, say, show } from "./dom.js";
 import { listing } from "./code.js";
 import { patterns, zoom } from "./timeline.js";
 
@@ -33,14 +33,14 @@ export function sandbox(content, address) {
 
   const controls = h("div", { class: "area controls" });
   const view = h("div", { class: "area view" });
-  content.replaceChildren(h("div", { class: "sandbox" },
-    h("div", { class: "column" },
-      h("h1", {}, "Sandbox"),
-      h("p", {}, "A program fetches pages from a server that refuses what is too much for it. The tasks run on a plain executor, in virtual time. Each change of a slider runs the whole program again."),
-      controls),
-    view));
+  const grid = h("div", { class: "sandbox" });
+  const intro = h("div", {},
+    h("h1", {}, "Sandbox"),
+    h("p", {}, "A program fetches pages from a server that refuses what is too much for it. The tasks run on a plain executor, in virtual time. Each change of a slider runs the whole program again."));
+  const stopLayout = layOut(grid, [[intro, controls], [view]], [intro, view, controls]);
+  content.replaceChildren(grid);
   drawControls();
-  run();
+  run(true);
 
   function read(text) {
     const numbers = text.split(".").slice(1).map(Number);
@@ -49,7 +49,7 @@ export function sandbox(content, address) {
     return settings;
   }
 
-  async function run() {
+  async function run(linked = false) {
     const { settings } = state;
     try {
       const result = await ask({ sandbox: { ...settings, fair: Boolean(settings.fair) } });
@@ -58,17 +58,27 @@ export function sandbox(content, address) {
       state.trouble = null;
       state.now = result.duration;
     } catch (error) {
+      // A link that cannot be followed: show the run of the lesson, and say why.
+      if (linked) await reset();
       state.trouble = error.message;
+      return drawView();
     }
     history.replaceState(null, "", `#sandbox.${ORDER.map((name) => Number(settings[name])).join(".")}`);
     drawView();
     if (state.run) say(summary());
   }
 
-  function set(name, value) {
-    state.settings = { ...state.settings, [name]: value };
+  function set(changed) {
+    state.settings = { ...state.settings, ...changed };
     stop();
     return run();
+  }
+
+  // For settings that the controls do not show yet.
+  function reset() {
+    const done = set(START);
+    drawControls();
+    return done;
   }
 
   function summary() {
@@ -82,16 +92,16 @@ export function sandbox(content, address) {
       const off = act && settings.act < act;
       return h("label", { class: off ? "off" : "" }, h("span", {}, label), h("output", {}, `${settings[name]}${unit}`),
         h("input", { type: "range", min, max, step, value: settings[name], disabled: Boolean(off), "data-focus": name, id: `slider-${name}`,
-          oninput: (event) => { event.target.previousSibling.textContent = `${event.target.value}${unit}`; set(name, Number(event.target.value)); } }));
+          oninput: (event) => { event.target.previousSibling.textContent = `${event.target.value}${unit}`; set({ [name]: Number(event.target.value) }); } }));
     };
     const choice = (name, value, label) => h("label", { class: settings[name] === value ? "chosen" : "" },
-      h("input", { type: "radio", name, checked: settings[name] === value, "data-focus": `${name}-${value}`, onchange: () => { set(name, value); drawControls(); } }), ` ${label}`);
+      h("input", { type: "radio", name, checked: settings[name] === value, "data-focus": `${name}-${value}`, onchange: () => { set({ [name]: value }); drawControls(); } }), ` ${label}`);
     show(controls,
       h("fieldset", { class: "variants" }, h("legend", {}, "Act"), ACTS.map((label, index) => choice("act", index + 1, `${index + 1}. ${label}`))),
       h("fieldset", { class: "variants", disabled: settings.act === 1 }, h("legend", {}, "Semaphore"), choice("fair", 1, "fairgate"), choice("fair", 0, "textbook")),
       h("p", { class: "about" }, "They differ when a task asks again at once: set the requests per task to 2 or more."),
       h("div", { class: "sliders" }, SLIDERS.map(slider)),
-      h("button", { type: "button", onclick: () => { state.settings = { ...START }; drawControls(); run(); } }, "As in the lesson"));
+      h("button", { type: "button", onclick: reset }, "As in the lesson"));
   }
 
   // Counts at the time of the playhead.
@@ -112,9 +122,11 @@ export function sandbox(content, address) {
 
   function drawView() {
     const { run, trouble } = state;
-    if (trouble) return show(view, h("p", { class: "trouble", role: "alert" }, trouble));
+    const alert = trouble && h("p", { class: "trouble", role: "alert" }, trouble);
+    if (!run) return show(view, alert);
     const used = new Set(run.rows.flat().map((span) => span.kind));
     show(view,
+      alert,
       h("div", { class: "counts", "aria-hidden": "true" }),
       h("p", { class: "summary" }, summary()),
       h("div", { class: "player", role: "group", "aria-label": "Playback" },
@@ -221,6 +233,7 @@ export function sandbox(content, address) {
     },
     close() {
       stop();
+      stopLayout();
       resized.disconnect();
     },
   };

@@ -12,6 +12,9 @@ export const PHASES = {
   b: ["both", "Holds and waits"],
 };
 
+// Whether the server has refused the request of a task. The task itself may be done.
+export const isRefused = (world, name) => world.rooms.some((room) => room.refused.includes(name));
+
 // In the large mode the style sheet zooms timelines.
 export const zoom = () => (document.documentElement.classList.contains("large") ? 1.4 : 1);
 
@@ -46,7 +49,7 @@ export function timeline(world, at, width) {
         used.add(letters[from]);
         shapes.push(bar(phase[0], x, middle, w, letters[from]));
       } else if (letters[from] === "d" || letters[from] === "x") {
-        shapes.push(s("text", { class: "end", x: x + 4, y: middle + 5 }, letters[from] === "d" ? "✓ done" : "✕ cancelled"));
+        shapes.push(s("text", { class: "end", x: x + 4, y: middle + 5 }, letters[from] === "x" ? "✕ cancelled" : isRefused(world, letter(task)) ? "✕ refused" : "✓ done"));
       }
       from = to;
     }
@@ -55,6 +58,7 @@ export function timeline(world, at, width) {
   const description = world.history
     .map((letters, task) => {
       const last = letters[letters.length - 1];
+      if (last === "d" && isRefused(world, letter(task))) return `${letter(task)}: refused`;
       return `${letter(task)}: ${names[last] ?? { d: "done", x: "cancelled", ".": "not started" }[last]}`;
     })
     .join("; ");

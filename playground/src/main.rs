@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use fairgate_playground::api;
@@ -73,8 +74,11 @@ async fn serve(options: &Options) -> Result<(), String> {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => smol::spawn(talk(stream)).detach(),
-            // One connection failed, for example for want of file descriptors. Others may work.
-            Err(_) => smol::future::yield_now().await,
+            // One connection failed. If the file descriptors are used up, the next attempt fails as well until a
+            // connection is closed.
+            Err(_) => {
+                smol::Timer::after(Duration::from_millis(50)).await;
+            }
         }
     }
 }
@@ -89,8 +93,9 @@ async fn talk(stream: TcpStream) {
 async fn respond(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     Ok(match (request.method(), request.uri().path()) {
         (&Method::POST, "/engine") => ask(request).await,
-        (&Method::GET, path) => file(path),
-        _ => text(StatusCode::METHOD_NOT_ALLOWED, "only GET, and POST to /engine"),
+        // hyper leaves out the body of an answer to HEAD.
+        (&Method::GET | &Method::HEAD, path) => file(path),
+        _ => text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD, and POST to /engine"),
     })
 }
 

@@ -111,6 +111,7 @@ fn bad_input_is_refused_with_a_sentence() {
     assert_eq!(host.post("/", b"").0, 405);
     // It still works.
     assert_eq!(host.get("/").0, 200);
+    assert_eq!(host.send(b"HEAD / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"), (200, String::new()));
 }
 
 #[test]
