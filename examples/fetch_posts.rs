@@ -103,7 +103,7 @@ async fn three_runs(options: &Options) -> Result<(), String> {
 fn print_results<'a>(fetched: impl IntoIterator<Item = &'a Fetched>) {
     for result in fetched {
         match result {
-            Ok(title) => say!("  {title}"),
+            Ok(title) => say!("  {}", output::on_one_line(title)),
             Err(error) => say!("  {error}"),
         }
     }

@@ -11,7 +11,7 @@ use fairgate::Elapsed;
 use futures_rustls::TlsConnector;
 use futures_rustls::rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
 use futures_rustls::rustls::{self, CertificateError, ClientConfig, RootCertStore};
-use http_body_util::{BodyExt, Empty, Limited};
+use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, Connection as Driver, SendRequest};
 use hyper::{Request, StatusCode, Uri, header};
@@ -85,7 +85,10 @@ impl Site {
         let response = sender.send_request(request).await.map_err(unreachable)?;
         let status = response.status();
         let body = Limited::new(response.into_body(), MAX_BODY).collect().await;
-        let body = body.map_err(|error| Problem::Unreachable(error.to_string()))?;
+        let body = body.map_err(|error| match error.is::<LengthLimitError>() {
+            true => Problem::TooLong,
+            false => Problem::Unreachable(error.to_string()),
+        })?;
         if status != StatusCode::OK {
             return Err(Problem::Status(status));
         }
@@ -187,6 +190,7 @@ pub struct FetchError {
 pub enum Problem {
     Unreachable(String),
     Status(StatusCode),
+    TooLong,
     NotJson(serde_json::Error),
     NoTitle,
     TimedOut(Elapsed),
@@ -233,6 +237,7 @@ impl fmt::Display for Problem {
         match self {
             Self::Unreachable(cause) => write!(f, "could not be reached: {cause}"),
             Self::Status(status) => write!(f, "was answered {status}"),
+            Self::TooLong => write!(f, "is longer than {MAX_BODY} bytes"),
             Self::NotJson(cause) => write!(f, "is not JSON: {cause}"),
             Self::NoTitle => write!(f, "has no title"),
             Self::TimedOut(_) => write!(f, "timed out"),

@@ -92,6 +92,11 @@ pub fn printable(text: &str) -> String {
     printable
 }
 
+/// As [`printable`], with line breaks written as escapes, too.
+pub fn on_one_line(text: &str) -> String {
+    printable(text).replace('\n', r"\u{a}")
+}
+
 /// "1 title", "20 titles".
 pub fn count(number: usize, noun: &str) -> String {
     match number {
@@ -108,6 +113,7 @@ mod tests {
     fn control_characters_are_escaped() {
         assert_eq!(printable("\x1b[31mred\x07\u{202e}"), r"\u{1b}[31mred\u{7}\u{202e}");
         assert_eq!(printable("naïve ✓\nnext"), "naïve ✓\nnext");
+        assert_eq!(on_one_line("\x1b✓\nnext"), r"\u{1b}✓\u{a}next");
     }
 
     #[test]

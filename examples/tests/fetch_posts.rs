@@ -124,6 +124,11 @@ fn an_error_names_the_post_and_loses_no_permit() {
         ),
         (fixed("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"), 2, "Post 2 has no title"),
         (fixed("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"), 2, "Post 2 could not be reached: "),
+        (
+            fixed(&format!("HTTP/1.1 200 OK\r\nContent-Length: 1048577\r\n\r\n{}", " ".repeat(1048577))),
+            2,
+            "Post 2 is longer than 1048576 bytes",
+        ),
         (fixed("no HTTP at all\r\n\r\n"), 2, "Post 2 could not be reached: "),
     ];
     for (site, posts, expected) in table {

@@ -303,10 +303,10 @@ fn a_post_that_does_not_exist_is_reported() {
 
 #[test]
 fn a_title_cannot_control_the_terminal() {
-    let body = r#"{"title": "\u001b[31mred\u0007\u202e"}"#;
+    let body = r#"{"title": "\u001b[31mred\u0007\u202e\n  Fetched 9 titles"}"#;
     let url = fixed_server(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len()));
     let printed = printed("fetch_posts", &["--url", &url, "--posts", "1", "--timed-posts", "1"]);
-    assert_has(&printed, "  \\u{1b}[31mred\\u{7}\\u{202e}\n");
+    assert_has(&printed, "  \\u{1b}[31mred\\u{7}\\u{202e}\\u{a}  Fetched 9 titles\n");
     assert!(!printed.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{printed:?}");
 }
 

@@ -113,6 +113,19 @@ fn every_kind_of_violation_but_the_miscount_is_the_goal_of_a_level() {
 }
 
 #[test]
+fn each_chapter_of_the_lesson_points_to_its_levels() {
+    let lesson = std::fs::read_to_string("../docs/lesson.md").unwrap();
+    for (index, level) in levels::all().iter().enumerate() {
+        let heading = format!("\n## {}\n", level.chapter);
+        let (_, chapter) = lesson.split_once(&heading).expect(&heading);
+        let chapter =
+            chapter.split("\n## ").next().unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
+        let pointer = format!("level {}, \"{}", index + 1, level.title);
+        assert!(chapter.contains(&pointer), "{:?} has no {pointer:?}", level.chapter);
+    }
+}
+
+#[test]
 fn every_task_stands_in_the_code_on_the_page() {
     let catalog: serde_json::Value =
         serde_json::from_str(&api::answer(r#"{"levels":{}}"#).unwrap()).unwrap();

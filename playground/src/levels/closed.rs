@@ -20,7 +20,8 @@ pub(super) const LEVEL: Level = Level {
     wins: Win { kind: Kind::AfterClose, times: 1 },
     hint: "The semaphore keeps its permits and the flag \"closed\" in one number. Which action writes that number?",
     question: Question {
-        ask: "The word is 0b101: two permits, and the lowest bit says closed. One permit is taken away. What should it be?",
+        ask: "The semaphore keeps its permits and the flag \"closed\" in one number, now 0b101: the lowest bit says closed, and \
+              the others count two permits. One permit is taken away. What should the number be?",
         answers: &["0b010", "0b011", "0b100"],
         right: 1,
     },

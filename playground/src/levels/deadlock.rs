@@ -9,7 +9,7 @@ use crate::world::World;
 pub(super) const LEVEL: Level = Level {
     id: "deadlock",
     title: "After you",
-    chapter: "Lock against semaphore",
+    chapter: "Lock or semaphore?",
     story: "Each task needs two things at the same time: two locks, or two permits. It gets the first, works for a \
             moment, and then asks for the second.",
     goal: "Bring both tasks to a standstill: each waits for what the other holds.",

@@ -9,7 +9,7 @@ use crate::world::World;
 pub(super) const LEVEL: Level = Level {
     id: "lost-update",
     title: "Read, wait, write",
-    chapter: "Lock against semaphore",
+    chapter: "Lock or semaphore?",
     story: "Two tasks add 1 to a counter. Each reads the value, waits for a moment (think of a database), and writes the \
             value it has read plus 1. Nothing runs in parallel here: you switch from one task to the other only at an \
             `.await`. That is enough.",

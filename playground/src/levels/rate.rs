@@ -9,7 +9,7 @@ use crate::world::World;
 pub(super) const LEVEL: Level = Level {
     id: "rate",
     title: "Two a second",
-    chapter: "Rate against concurrency",
+    chapter: "Requests a second",
     story: "This server counts requests per second, not requests in flight: it answers two within any second and refuses \
             the next. Its answers come at once. A, B and C each send one request. Time passes only when no \
             task that has started can run.",

@@ -9,7 +9,7 @@ use crate::world::World;
 pub(super) const LEVEL: Level = Level {
     id: "time-limit",
     title: "When does the time limit start?",
-    chapter: "A time limit inside the slot",
+    chapter: "A time limit",
     story: "Two tasks share one permit. The server takes 2 seconds for every answer, never longer. Each task has a time \
             limit of 3 seconds. Time passes only when no task that has started can run: \
             then the clock goes to the next timer.",
