@@ -20,7 +20,8 @@ fn the_model_is_quoted_word_for_word() {
     }
     let (_, name) = quoted.split_once("#[test]\nfn ").unwrap();
     let (name, _) = name.split_once('(').unwrap();
-    let commands = lesson.matches(&format!("-- visibility::{name}")).count();
+    // Without --exact, other models whose names begin the same run as well.
+    let commands = lesson.matches(&format!("-- visibility::{name} --exact")).count();
     assert_eq!(commands, 2, "both commands name the quoted model {name}");
 }
 
