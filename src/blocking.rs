@@ -32,7 +32,7 @@ fn block_until<F: Future>(future: F, deadline: Option<Instant>) -> Option<F::Out
     let signal = Signal::of_current_thread();
     let waker = Waker::from(Arc::clone(&signal));
     let mut cx = Context::from_waker(&waker);
-    let mut has_parked = false;
+    let mut token = ParkToken { thread: &signal.thread, is_consumed: false };
     let output = loop {
         // The clock is read before the future is polled, so that the future is polled once more after the deadline.
         let is_expired = deadline.is_some_and(|deadline| Instant::now() >= deadline);
@@ -42,15 +42,27 @@ fn block_until<F: Future>(future: F, deadline: Option<Instant>) -> Option<F::Out
         if is_expired {
             break None;
         }
-        has_parked |= signal.wait_until(deadline);
+        token.is_consumed |= signal.wait_until(deadline);
     };
-    if has_parked {
-        // Parking may have consumed an unpark token that was meant for other code on this thread, such as an outer
-        // `block_on`. An additional token only causes a spurious wake-up.
-        signal.thread.unpark();
-    }
+    drop(token);
     signal.keep_for_next_call();
     output
+}
+
+/// The park token of the current thread. Parking may have consumed one that was meant for other code on this thread, such as
+/// an outer `block_on`. Dropping this makes a new one, also if the future panics. An additional token only causes a spurious
+/// wake-up.
+struct ParkToken<'a> {
+    thread: &'a Thread,
+    is_consumed: bool,
+}
+
+impl Drop for ParkToken<'_> {
+    fn drop(&mut self) {
+        if self.is_consumed {
+            self.thread.unpark();
+        }
+    }
 }
 
 /// The waker of a blocked thread: the thread, and whether it was woken. The thread's park token alone is not enough, because

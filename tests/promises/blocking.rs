@@ -4,6 +4,8 @@
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -277,6 +279,22 @@ fn a_blocking_acquire_keeps_the_park_token_of_an_outer_executor() {
                 assert!(block_on_with_park_token(outer));
             });
         }
+    });
+}
+
+/// P28: the same if the future panics after the thread has parked, here in the poll after the deadline.
+#[test]
+fn a_blocking_call_whose_future_panics_keeps_the_park_token_of_an_outer_executor() {
+    with_watchdog("a thread whose park token was lost", || {
+        let mut is_second = false;
+        let future = poll_fn(|_| -> Poll<()> {
+            assert!(!mem::replace(&mut is_second, true), "the second poll panics");
+            thread::current().unpark(); // the wake-up of an outer executor
+            Poll::Pending
+        });
+        let blocking = AssertUnwindSafe(|| future.blocking_timeout(Duration::from_millis(1)));
+        assert!(catch_unwind(blocking).is_err());
+        thread::park();
     });
 }
 

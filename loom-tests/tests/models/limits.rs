@@ -13,7 +13,7 @@ use crate::threads::{join, spawn_with};
 const MAX: usize = Semaphore::MAX_PERMITS;
 
 /// Whether a change succeeds. It panics if the semaphore would then hold, or owe, more than `MAX` permits.
-fn accepted(change: impl FnOnce()) -> bool {
+pub fn accepted(change: impl FnOnce()) -> bool {
     static SILENCE: Once = Once::new();
     SILENCE.call_once(silence_refusals);
     catch_unwind(AssertUnwindSafe(change)).is_ok()

@@ -8,6 +8,7 @@ use loom::thread::{self, JoinHandle};
 
 use crate::check::{assert_idle, check};
 use crate::data::Data;
+use crate::limits::accepted;
 use crate::request::{Polled, Request};
 use crate::threads::join;
 
@@ -316,6 +317,30 @@ fn to_reduce_permits() {
             semaphore.add_permits(1);
         }
         removed
+    });
+}
+
+/// A reduction that would owe too many permits fails, so a success says that another thread has added some. In
+/// `to_reduce_permits` the observation of the deficit has an ordering of its own; here there is none.
+#[test]
+fn to_reduce_permits_up_to_the_limit() {
+    check(|| {
+        let (semaphore, data) = (Arc::new(Semaphore::new(0)), Data::new());
+        semaphore.reduce_permits(Semaphore::MAX_PERMITS - 1);
+        let write_if_reduced = |semaphore: &Semaphore, data: &Data| {
+            if accepted(|| semaphore.reduce_permits(1)) {
+                data.write();
+                semaphore.add_permits(1);
+            }
+        };
+        let other = thread::spawn({
+            let (semaphore, data) = (semaphore.clone(), data.clone());
+            move || write_if_reduced(&semaphore, &data)
+        });
+        write_if_reduced(&semaphore, &data);
+        join([other]);
+        data.read();
+        assert_eq!(semaphore.permits_owed(), Semaphore::MAX_PERMITS - 1);
     });
 }
 
