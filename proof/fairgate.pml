@@ -79,11 +79,11 @@ mtype = { acquire, repoll, cancel, bounded, try, release_all, add, forget, reduc
 	step(0, 0, acquire, 1, 1) step(0, 1, release_all, 0, 0) step(0, 2, repoll, 1, 1) step(0, 3, release_all, 0, 0) \
 	step(1, 0, repoll, 1, 1) step(1, 1, release_all, 0, 0) step(1, 2, repoll, 1, 1) step(1, 3, release_all, 0, 0) \
 	step(2, 0, add, 1, 0) step(2, 1, cancel, 2, 2) step(2, 2, release_all, 0, 0)
-#elif defined(CLOSING) /* close while requests are queued, claimed or granted */
+#elif defined(CLOSING) /* close while requests are queued, claimed or granted; one thread keeps its permits */
 #define CREATED 1
 #define PROGRAM \
 	step(0, 0, acquire, 1, 1) step(0, 1, release_all, 0, 0) step(0, 2, cancel, 1, 1) step(0, 3, release_all, 0, 0) \
-	step(1, 0, acquire, 1, 2) step(1, 1, release_all, 0, 0) step(1, 2, try, 1, 1) step(1, 3, release_all, 0, 0) \
+	step(1, 0, acquire, 1, 2) step(1, 1, try, 1, 1) \
 	step(2, 0, add, 1, 0) step(2, 1, close, 0, 0)
 #elif defined(DEFICIT) /* forget, reduce below what is available, and add */
 #define CREATED 2
@@ -210,6 +210,7 @@ inline touch(n) { assert(alive[n]) }
 /* A new request takes n permits without being queued. */
 inline take(n) {
 	assert(n == 0 || len(order) == 0 && permits(word) >= 0);  /* F1; never more than there are */
+	assert(n >= least && n <= most);
 	held[_pid] = held[_pid] + n;
 	check()
 }
@@ -275,7 +276,7 @@ inline free() {
 inline take_outcome() {
 	n = granted[node];
 	assert(promised[node] == !has(prev[node], CLOSED));
-	assert(n == 0 || n == amount[node]);
+	assert(n == 0 && !promised[node] || n >= least && n <= most);  /* what was asked for */
 	held[_pid] = held[_pid] + n;
 	granted[node] = 0;
 	free()
@@ -425,11 +426,12 @@ p_lock_to_enqueue:
 	}
 p_push:
 	d_step {
+		if :: front != 0 -> i = next[prev[front]] - LENGTH :: else fi;  /* the length of the queue */
 		if
-		:: what == bounded && len(order) >= count -> then = DONE
-		:: else -> node = new_node; push_back(node); then = PENDING
+		:: what == bounded && i >= count -> assert(len(order) >= count); then = DONE
+		:: else -> node = new_node; push_back(node); assert(what != bounded || len(order) <= count); then = PENDING
 		fi;
-		count = 0
+		i = 0; count = 0
 	}
 	goto p_claim;
 
@@ -734,7 +736,10 @@ p_take_away_wait:
 p_take_away:
 	atomic {
 		if
-		:: word == seen -> word = minus(word, n); total = total - n; check(); goto p_next
+		:: word == seen ->
+			word = minus(word, n); total = total - n;
+			assert(what == reduce || permits(word) >= 0);  /* forget takes only available permits */
+			check(); goto p_next
 		:: else -> goto p_take_away_wait
 		fi
 	}
@@ -802,6 +807,21 @@ until_2:
 	if :: alive[SERVED] && !is_idle(2) -> goto until_2 :: alive[SERVED] && is_idle(2) -> goto accept fi;
 accept:
 	if :: alive[SERVED] -> goto until_0 fi
+}
+#elif defined(QUEUED_AGAIN)
+/* A control: the runs in which no thread retries or waits without end, and the request of this node is queued again and again.
+   Without such a run, the property above would say nothing. */
+never queued_again {
+until_0:
+	if :: !is_idle(0) -> goto until_0 :: is_idle(0) -> goto until_1 fi;
+until_1:
+	if :: !is_idle(1) -> goto until_1 :: is_idle(1) -> goto until_2 fi;
+until_2:
+	if :: !is_idle(2) -> goto until_2 :: is_idle(2) -> goto until_queued fi;
+until_queued:
+	if :: !alive[QUEUED_AGAIN] -> goto until_queued :: alive[QUEUED_AGAIN] -> goto accept fi;
+accept:
+	if :: true -> goto until_0 fi
 }
 #elif defined(SERVED)
 /* The request of this node completes once it is queued. */
