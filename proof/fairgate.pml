@@ -83,8 +83,8 @@ mtype = { acquire, repoll, cancel, bounded, try, release_all, add, forget, reduc
 #define CREATED 1
 #define PROGRAM \
 	step(0, 0, acquire, 1, 1) step(0, 1, release_all, 0, 0) step(0, 2, cancel, 1, 1) step(0, 3, release_all, 0, 0) \
-	step(1, 0, acquire, 1, 2) step(1, 1, try, 1, 1) \
-	step(2, 0, add, 1, 0) step(2, 1, close, 0, 0)
+	step(1, 0, acquire, 1, 2) step(1, 1, release_all, 0, 0) step(1, 2, acquire, 2, 2) \
+	step(2, 0, add, 1, 0) step(2, 1, close, 0, 0) step(2, 2, try, 1, 1)
 #elif defined(DEFICIT) /* forget, reduce below what is available, and add */
 #define CREATED 2
 #define PROGRAM \
