@@ -563,7 +563,11 @@ p_update:
 			fi;
 			n = 0;
 			if
+#ifdef BREAK_F3_CLOSE
+			:: what != close && has(word, QUEUED) && !has(word, LOCKED) ->
+#else
 			:: has(word, QUEUED) && !has(word, LOCKED) ->
+#endif
 				seen = locked(seen); word = seen; lock_taken(); check(); goto p_claim
 			:: else -> word = seen; check(); goto p_next
 			fi
