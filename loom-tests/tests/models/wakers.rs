@@ -136,6 +136,29 @@ fn a_waker_panics_and_the_others_are_called() {
     });
 }
 
+/// A cancelled request is claimed by a release, and its cancel serves the next one, whose waker panics. The cancel waits for
+/// the outcome anyway, and passes the permit on.
+#[test]
+fn a_waker_panics_in_the_cancel_of_a_claimed_request() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let first = Request::pending(semaphore.acquire());
+        let mut second = Box::pin(semaphore.acquire());
+        let panics = calling(|| resume_unwind(Box::new("a waker panics")));
+        assert!(second.as_mut().poll(&mut Context::from_waker(&panics)).is_pending());
+        let releasers = [(); 2].map(|()| {
+            spawn_with(&semaphore, |semaphore| {
+                catch_unwind(AssertUnwindSafe(|| semaphore.add_permits(1))).unwrap_or_default();
+            })
+        });
+        catch_unwind(AssertUnwindSafe(|| drop(first))).unwrap_or_default();
+        join(releasers);
+        assert!(second.is_granted());
+        drop(second);
+        assert_idle(&semaphore, 2);
+    });
+}
+
 #[test]
 fn a_waker_adds_a_permit_to_its_own_semaphore() {
     check(|| {
