@@ -33,6 +33,8 @@ pub enum Event {
     LinkPeeked { link: usize },
     /// The node whose `next` has this address is about to be freed.
     Freed { link: usize },
+    /// A thread waits until another thread unlocks the queue, finishes reading it, or stores an outcome.
+    Waiting,
     /// A blocked thread is woken, which only a waker does while another thread runs.
     Unparked,
     /// A step that no access shows.
@@ -264,6 +266,7 @@ impl Backoff {
     /// Sleeps until the next [`notify`](Self::notify) if `is_blocked`, which must not see a stale value. (A load may
     /// return one, a read-modify-write never does.)
     pub(crate) fn wait(&self, _round: u32, is_blocked: impl FnOnce() -> bool) {
+        emit(Event::Waiting);
         if is_blocked() {
             self.0.lock().unwrap().push(loom::thread::current());
             loom::thread::park();

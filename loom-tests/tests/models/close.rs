@@ -5,6 +5,7 @@ use std::sync::Arc;
 use fairgate_loom::{Semaphore, TryAcquireError};
 use loom::thread;
 
+use crate::bridge::without_waiting;
 use crate::check::{assert_idle, check};
 use crate::request::Request;
 use crate::threads::{join, spawn_with};
@@ -27,7 +28,7 @@ fn a_close_against_an_acquire_with_a_permit_available() {
 fn a_close_against_an_acquire_that_has_to_wait() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
-        let closer = spawn_with(&semaphore, Semaphore::close);
+        let closer = spawn_with(&semaphore, |semaphore| without_waiting(|| semaphore.close()));
         let request = Request::poll_once(semaphore.acquire());
         join([closer]);
         assert!(request.expect_ready().is_err());

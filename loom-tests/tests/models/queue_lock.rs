@@ -5,6 +5,7 @@ use std::sync::Arc;
 use fairgate_loom::{Semaphore, TryAcquireError};
 use loom::thread;
 
+use crate::bridge::without_waiting;
 use crate::check::{assert_idle, check};
 use crate::request::Request;
 use crate::threads::{join, spawn_with};
@@ -14,7 +15,8 @@ fn two_releases_while_the_middle_is_cancelled() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let [first, second, third] = [(); 3].map(|()| Request::pending(semaphore.acquire()));
-        let releasers = [(); 2].map(|()| spawn_with(&semaphore, |semaphore| semaphore.add_permits(1)));
+        let releasers = [(); 2]
+            .map(|()| spawn_with(&semaphore, |semaphore| without_waiting(|| semaphore.add_permits(1))));
         drop(second);
         join(releasers);
         drop([first, third].map(Request::expect_ready));
@@ -27,7 +29,7 @@ fn two_releases_while_a_request_is_enqueued() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(2));
         let permits = [(); 2].map(|()| semaphore.clone().try_acquire_owned().unwrap());
-        let releasers = permits.map(|permit| thread::spawn(move || drop(permit)));
+        let releasers = permits.map(|permit| thread::spawn(move || without_waiting(|| drop(permit))));
         let arriving = Request::poll_once(semaphore.acquire_many(2));
         join(releasers);
         drop(arriving.expect_ready());
@@ -40,7 +42,7 @@ fn a_release_while_the_waiters_are_counted() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let [first, second] = [(); 2].map(|()| Request::pending(semaphore.acquire()));
-        let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        let releaser = spawn_with(&semaphore, |semaphore| without_waiting(|| semaphore.add_permits(1)));
         assert!((1..=2).contains(&semaphore.waiters()));
         join([releaser]);
         drop(first.expect_ready());
@@ -56,7 +58,8 @@ fn available_permits_never_exceeds_the_total() {
         let large = Request::pending(semaphore.clone().acquire_many_owned(2));
         let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
         let other = thread::spawn(move || drop(large.poll_again()));
-        let (seen, forgotten) = (semaphore.available_permits(), semaphore.forget_permits(2));
+        let seen = without_waiting(|| semaphore.available_permits());
+        let forgotten = semaphore.forget_permits(2);
         assert!(seen <= 2 && forgotten <= 2);
         join([releaser, other]);
         assert_idle(&semaphore, 2 - forgotten);
@@ -99,7 +102,8 @@ fn a_try_fails_while_a_cancelled_grant_is_passed_on() {
         let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
         let canceller = thread::spawn(move || drop(first));
         // Two waiters and one permit: at every moment a waiter is queued, or holds the permit.
-        assert_eq!(semaphore.try_acquire().unwrap_err(), TryAcquireError::NoPermits);
+        let refused = without_waiting(|| semaphore.try_acquire()).unwrap_err();
+        assert_eq!(refused, TryAcquireError::NoPermits);
         join([releaser, canceller]);
         drop(second.expect_ready());
         assert_eq!(semaphore.available_permits(), 1);

@@ -1,13 +1,14 @@
 //! A try (`try_acquire` and its variants) fails only if permits are missing, a waiter is queued, or the semaphore is
 //! closed: also while another thread holds the queue lock, or finishes serving a queue that is already empty.
 //!
-//! The same holds for a request with a bound of 0, which never waits.
+//! The same holds for a request with a bound of 0. None of them waits until the other thread has finished.
 
 use std::sync::Arc;
 
 use fairgate_loom::{BoundedAcquireError, Mutex, Semaphore};
 use loom::thread;
 
+use crate::bridge::without_waiting;
 use crate::check::{assert_idle, check};
 use crate::request::{Polled, Request};
 use crate::threads::{join, spawn_with};
@@ -20,7 +21,7 @@ fn a_try_succeeds_after_the_only_waiter_released() {
         let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
         if let Polled::Ready(permit) = request.poll_again() {
             drop(permit);
-            assert!(semaphore.try_acquire().is_ok(), "no waiter, one permit available");
+            assert!(without_waiting(|| semaphore.try_acquire()).is_ok(), "no waiter, one permit available");
         }
         join([releaser]);
     });
@@ -34,7 +35,7 @@ fn a_try_succeeds_beside_a_bounded_request_that_is_refused() {
             let refused = Request::poll_once(semaphore.acquire_many(2).bounded(0)).expect_ready();
             assert_eq!(refused.unwrap_err(), BoundedAcquireError::QueueFull);
         });
-        assert!(semaphore.try_acquire().is_ok(), "no waiter, one permit available");
+        assert!(without_waiting(|| semaphore.try_acquire()).is_ok(), "no waiter, one permit available");
         join([other]);
     });
 }
@@ -66,7 +67,10 @@ fn a_try_succeeds_after_all_waiters_of_two_batches_released() {
         let ready = polled.iter().filter(|polled| matches!(polled, Polled::Ready(_))).count();
         if ready == 3 {
             drop(polled);
-            assert!(semaphore.try_acquire_many(3).is_ok(), "no waiter, three permits available");
+            assert!(
+                without_waiting(|| semaphore.try_acquire_many(3)).is_ok(),
+                "no waiter, three permits available"
+            );
         } else {
             join([releaser]);
             drop(polled);
@@ -83,8 +87,9 @@ fn a_try_succeeds_after_the_only_waiter_was_cancelled() {
         let large = Request::pending(semaphore.acquire_many(2));
         let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
         drop(large);
-        assert!(semaphore.try_acquire().is_ok(), "no waiter, one permit available");
-        assert!(Request::poll_once(semaphore.acquire().bounded(0)).expect_ready().is_ok());
+        assert!(without_waiting(|| semaphore.try_acquire()).is_ok(), "no waiter, one permit available");
+        let bounded = without_waiting(|| Request::poll_once(semaphore.acquire().bounded(0)));
+        assert!(bounded.expect_ready().is_ok());
         join([releaser]);
         assert_idle(&semaphore, 2);
     });
@@ -98,7 +103,7 @@ fn a_try_succeeds_beside_a_thread_that_observes() {
         let large = Request::pending(semaphore.acquire_many(2));
         let observer = spawn_with(&semaphore, |semaphore| assert!(semaphore.waiters() <= 1));
         drop(large);
-        assert!(semaphore.try_acquire().is_ok(), "no waiter, one permit available");
+        assert!(without_waiting(|| semaphore.try_acquire()).is_ok(), "no waiter, one permit available");
         join([observer]);
         assert_idle(&semaphore, 1);
     });
@@ -114,7 +119,7 @@ fn a_try_lock_succeeds_after_the_last_guard_was_dropped() {
         let releaser = thread::spawn(move || drop(guard));
         if let Polled::Ready(guard) = request.poll_again() {
             drop(guard);
-            assert!(mutex.try_lock().is_ok(), "no waiter, and unlocked");
+            assert!(without_waiting(|| mutex.try_lock()).is_ok(), "no waiter, and unlocked");
         }
         join([releaser]);
     });
@@ -130,7 +135,7 @@ fn a_try_succeeds_beside_requests_that_never_wait() {
             let refused = Request::poll_once(semaphore.acquire_many(3).bounded(0)).expect_ready();
             assert_eq!(refused.unwrap_err(), BoundedAcquireError::QueueFull);
         });
-        assert!(semaphore.try_acquire().is_ok(), "no waiter, one permit available");
+        assert!(without_waiting(|| semaphore.try_acquire()).is_ok(), "no waiter, one permit available");
         join([other]);
         assert_idle(&semaphore, 2);
     });
@@ -145,7 +150,8 @@ fn a_try_of_a_range_takes_all_available_permits() {
         let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(2));
         if let Polled::Ready(permit) = request.poll_again() {
             drop(permit);
-            let permit = semaphore.try_acquire_up_to(1, 3).expect("no waiter, two permits available");
+            let permit = without_waiting(|| semaphore.try_acquire_up_to(1, 3))
+                .expect("no waiter, two permits available");
             assert_eq!(permit.num_permits(), 2);
         }
         join([releaser]);

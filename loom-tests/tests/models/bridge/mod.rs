@@ -43,6 +43,20 @@ pub fn waker_is_called() {
     act(Bridge::wake);
 }
 
+/// Runs an operation that never waits for another thread. A wait is rejected, although the operation would end.
+pub fn without_waiting<R>(operation: impl FnOnce() -> R) -> R {
+    let never_waits = |value| {
+        act(|bridge, thread| {
+            bridge.reports[thread].never_waits = value;
+            Ok(())
+        });
+    };
+    never_waits(true);
+    let result = operation();
+    never_waits(false);
+    result
+}
+
 /// Prints what is rejected, and then ignores the rest of the execution. It does not panic before the execution has ended: the
 /// model may catch the panic, and a panic during unwinding would abort the process.
 fn act(step: impl FnOnce(&mut Bridge, Thread) -> Result<(), Rejection>) {
@@ -88,6 +102,8 @@ struct Reports {
     /// Whether the next permits that it adds are new.
     adds: bool,
     looks: bool,
+    /// Whether the model has said that its operation never waits.
+    never_waits: bool,
 }
 
 struct Semaphore {
@@ -210,6 +226,7 @@ impl Bridge {
                 self.semaphores[at].nodes.remove(node);
                 Ok(())
             }
+            Event::Waiting => self.wait(thread),
             Event::Unparked => self.wake(thread),
             Event::Reported(step) => self.report(thread, step),
         }
@@ -339,6 +356,18 @@ impl Bridge {
                 _ => Transition::Access { waiter },
             },
         )
+    }
+
+    /// A thread waits for another thread.
+    fn wait(&self, thread: Thread) -> Result<(), Rejection> {
+        let mut states = self.semaphores.iter().map(|semaphore| &semaphore.state);
+        if states.any(|state| state.holds(thread) || state.peeks(thread)) {
+            return rejected("a thread waits while it holds the queue lock or peeks");
+        }
+        match self.reports[thread].never_waits {
+            true => rejected("an operation waits that never waits"),
+            false => Ok(()),
+        }
     }
 
     /// A waker is called.

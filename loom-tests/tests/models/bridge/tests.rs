@@ -405,6 +405,7 @@ fn the_bridge_rejects_events() {
         Event::LinkPeeked { link: FRONT },
         "Q2: a link is read without the queue lock and without PEEKED",
     );
+    claimed(Event::Waiting, "a thread waits while it holds the queue lock or peeks");
     enqueued(Event::Dropped { word: 0 }, "N1: a node is still queued");
     granted(
         Event::Changed { word: 0, old: 0, new: 2 * PERMIT, by_addition: true },
