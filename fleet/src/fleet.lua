@@ -2,7 +2,7 @@
 --
 -- All times are microseconds of the server's own clock. A client sends durations only and receives durations only.
 --
--- KEYS  1 state    hash: run, permits, lease, opens, last
+-- KEYS  1 state    hash: run, permits, lease, opens, pause, last
 --       2 holders  sorted set: process:request -> when the lease ends
 --       3 queue    sorted set: process -> ticket; at most one request per process
 --       4 alive    sorted set: process -> until when a waiting process counts as alive
@@ -33,16 +33,22 @@ for _, dead in ipairs(redis.call('ZRANGEBYSCORE', alive, '-inf', now)) do
   redis.call('ZREM', alive, dead)
 end
 
-local known = redis.call('HMGET', state, 'run', 'permits', 'lease', 'opens', 'last')
+local known = redis.call('HMGET', state, 'run', 'permits', 'lease', 'opens', 'last', 'pause')
 local old_permits, old_lease = tonumber(known[2]) or permits, tonumber(known[3]) or lease
 local opens, last = tonumber(known[4]) or 0, tonumber(known[5]) or 0
+local pause = tonumber(known[6]) or math.max(lease, old_lease)
 
 -- Another run id, or none: the server restarted, a replica took over, or the state is new or was deleted. Grants may
 -- be missing from the state. Their holders stop at the latest one lease from now, so nothing is granted until then,
 -- and holders that still renew are registered again.
 if known[1] ~= run then
-  opens = now + math.max(lease, old_lease)
-  redis.call('HSET', state, 'run', run, 'permits', old_permits, 'lease', old_lease, 'opens', opens)
+  pause = math.max(lease, old_lease)
+  opens = now + pause
+  redis.call('HSET', state, 'run', run, 'permits', old_permits, 'lease', old_lease, 'opens', opens, 'pause', pause)
+elseif opens > now + pause then
+  -- The server's clock was set back. The pause starts again, so that it does not last for as long as the jump.
+  opens = now + pause
+  redis.call('HSET', state, 'opens', opens)
 end
 
 -- Tickets and tokens come from one counter that never falls behind the clock or behind what any client has seen.

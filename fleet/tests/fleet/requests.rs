@@ -43,6 +43,20 @@ fn a_dropped_lease_releases_its_permit() {
     });
 }
 
+/// The end of the pause after a new key is stored as a date. To the script, a clock that was set back makes it lie ahead.
+#[test]
+fn a_server_clock_that_was_set_back_does_not_stop_the_grants() {
+    let Some(server) = Server::start() else { return };
+    block_on(async {
+        let fleet = fleet(&server, 1);
+        fleet.acquire().await.unwrap().release().await.unwrap();
+        let hour = 3_600_000_000_u64;
+        let _: u64 = server.connection().hincr("{test}:state", "opens", hour).unwrap();
+        let lease = with_timeout(fleet.acquire(), Timer::after(HANGS)).await;
+        assert!(lease.is_ok(), "no permit is granted until the clock has caught up");
+    });
+}
+
 #[test]
 fn the_last_lease_is_released_after_the_fleet_was_dropped() {
     let Some(server) = Server::start() else { return };
