@@ -22,7 +22,8 @@ impl Aimd {
         let _slot = self.slots.acquire().await.expect("never closed");
         let limit = self.state.lock().unwrap().limit;
         let result = request.await;
-        let (from, to) = self.state.lock().unwrap().learn(limit, result.is_ok());
+        let is_full = self.slots.available_permits() == 0;
+        let (from, to) = self.state.lock().unwrap().learn(limit, result.is_ok(), is_full);
         self.slots.resize(from, to);
         result
     }
@@ -30,9 +31,11 @@ impl Aimd {
 
 impl State {
     /// A request that was sent under a larger limit and fails says nothing about the limit of now.
-    fn learn(&mut self, sent_under: usize, is_ok: bool) -> (usize, usize) {
+    /// A success says nothing about a larger limit while permits are available.
+    fn learn(&mut self, sent_under: usize, is_ok: bool, is_full: bool) -> (usize, usize) {
         let from = self.limit;
         match is_ok {
+            true if !is_full => {}
             true if self.successes + 1 < from => self.successes += 1,
             true => *self = Self { limit: from + 1, successes: 0 },
             false if from < sent_under => {}
@@ -112,5 +115,14 @@ mod tests {
         capacity.set(30);
         (0..40).for_each(|_| round());
         assert!(aimd.limit() >= 20, "{} after the capacity is 30 again", aimd.limit());
+    }
+
+    #[test]
+    fn the_limit_does_not_grow_while_it_is_not_used() {
+        let aimd = Aimd::new(1);
+        for _ in 0..1000 {
+            let _ = smol::future::block_on(aimd.call(async { Ok::<_, ()>(()) }));
+        }
+        assert_eq!(aimd.limit(), 2, "one request at a time fills a limit of one and not of two");
     }
 }
