@@ -212,7 +212,7 @@ impl Semaphore {
 
     /// Returns the number of permits that the request at the front of the queue needs, or `None` if no request is queued.
     ///
-    /// No request is granted until that many are available. Of a request with a maximum ([`up_to`](AcquireFrom::up_to))
+    /// That request is granted once so many are available. Of a request with a maximum ([`up_to`](AcquireFrom::up_to))
     /// this is the minimum. The number was correct at some moment during the call, which takes the same steps as
     /// [`waiters`](Self::waiters).
     ///
