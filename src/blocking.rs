@@ -13,6 +13,10 @@ use std::time::Instant;
 use crate::sync::thread::{self, Thread};
 use crate::sync::{AtomicBool, Ordering};
 
+/// Number of `yield_now` calls before a blocked thread parks. Measured with more threads than cores: without them, spinning
+/// threads occupy the core that the holder of the permit needs, and each release has to wake a parked thread.
+const YIELDS: u32 = 16;
+
 /// Polls the future on the current thread, and parks the thread in between.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     match block_until(future, None) {
@@ -94,10 +98,10 @@ impl Signal {
 
     /// Waits until the waker is called, or until the deadline. Returns whether the thread has parked.
     fn wait_until(&self, deadline: Option<Instant>) -> bool {
-        // A permit is often released within a microsecond. Spinning does not change the order of the requests, because the
-        // thread that releases the permit grants it.
+        // A permit is often released within a microsecond. Spinning does not change the order of the requests: this one is
+        // queued, and the thread that releases the permit grants it.
         // ORDERING: Relaxed: `take_wake` follows.
-        thread::wait_briefly(0, || self.is_woken.load(Ordering::Relaxed));
+        thread::wait_briefly(YIELDS, || self.is_woken.load(Ordering::Relaxed));
         let mut has_parked = false;
         while !self.take_wake() {
             match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {

@@ -4,18 +4,92 @@
 use core::error::Error;
 use core::fmt;
 
-/// The semaphore was closed before the permits were granted.
+use crate::raw::Refused;
+
+/// A request failed: the semaphore was closed before the permits were granted, or a bound of the request was exceeded.
+///
+/// A plain request without a bound fails only because of [`close`](crate::Semaphore::close). [`TryAcquireError`] and
+/// [`Elapsed`] convert into this error, so that `?` works on all of them.
 ///
 /// # Examples
 /// ```
 /// # futures_lite::future::block_on(async {
-/// let semaphore = fairgate::Semaphore::new(0);
-/// semaphore.close();
-/// assert_eq!(semaphore.acquire().await.unwrap_err().to_string(), "semaphore closed");
+/// use fairgate::{AcquireError, Semaphore};
+///
+/// async fn serve(workers: &Semaphore) -> &'static str {
+///     match workers.acquire().max_waiters(100).await {
+///         Ok(_worker) => "200 OK",
+///         Err(error) if error.is_full() => "503 Service Unavailable",
+///         Err(_closed) => "410 Gone",
+///     }
+/// }
+/// assert_eq!(serve(&Semaphore::new(1)).await, "200 OK");
 /// # });
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AcquireError(pub(crate) ());
+pub struct AcquireError(Kind);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Closed,
+    Full,
+    TimedOut,
+}
+
+impl AcquireError {
+    /// Returns `true` if the semaphore was closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0 == Kind::Closed
+    }
+
+    /// Returns `true` if the request would have had to wait, and as many requests were queued as it permits
+    /// ([`max_waiters`](crate::futures::Acquire::max_waiters)). A [`TryAcquireError::NoPermits`] is such an error: a try
+    /// permits no waiting.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.0 == Kind::Full
+    }
+
+    /// Returns `true` if the time was up before the permits were granted.
+    #[must_use]
+    pub fn is_timed_out(&self) -> bool {
+        self.0 == Kind::TimedOut
+    }
+}
+
+impl From<Refused> for AcquireError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Closed => Self(Kind::Closed),
+            Refused::NoPermits | Refused::QueueFull => Self(Kind::Full),
+        }
+    }
+}
+
+impl From<TryAcquireError> for AcquireError {
+    fn from(error: TryAcquireError) -> Self {
+        match error {
+            TryAcquireError::Closed => Self(Kind::Closed),
+            TryAcquireError::NoPermits => Self(Kind::Full),
+        }
+    }
+}
+
+impl From<Elapsed> for AcquireError {
+    fn from(Elapsed(()): Elapsed) -> Self {
+        Self(Kind::TimedOut)
+    }
+}
+
+impl From<Refused> for TryAcquireError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Closed => Self::Closed,
+            Refused::NoPermits | Refused::QueueFull => Self::NoPermits,
+        }
+    }
+}
 
 /// The permits could not be acquired without waiting.
 ///
@@ -34,23 +108,6 @@ pub enum TryAcquireError {
     Closed,
     /// Too few permits are available, or another request is queued.
     NoPermits,
-}
-
-/// A [bounded](crate::AcquireFrom::bounded) request failed.
-///
-/// # Examples
-/// ```
-/// # futures_lite::future::block_on(async {
-/// let error = fairgate::Semaphore::new(0).acquire().bounded(0).await.unwrap_err();
-/// assert_eq!(error, fairgate::BoundedAcquireError::QueueFull);
-/// # });
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BoundedAcquireError {
-    /// The semaphore is closed.
-    Closed,
-    /// The queue is full: the request has to wait, and `max_waiters` or more requests are queued.
-    QueueFull,
 }
 
 /// The mutex could not be locked without waiting: it is locked, or another request is queued.
@@ -82,7 +139,11 @@ pub struct Elapsed(pub(crate) ());
 
 impl fmt::Display for AcquireError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("semaphore closed")
+        f.write_str(match self.0 {
+            Kind::Closed => "semaphore closed",
+            Kind::Full => "queue full",
+            Kind::TimedOut => "deadline has elapsed",
+        })
     }
 }
 
@@ -91,15 +152,6 @@ impl fmt::Display for TryAcquireError {
         f.write_str(match self {
             Self::Closed => "semaphore closed",
             Self::NoPermits => "no permits available",
-        })
-    }
-}
-
-impl fmt::Display for BoundedAcquireError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Closed => "semaphore closed",
-            Self::QueueFull => "queue full",
         })
     }
 }
@@ -118,7 +170,6 @@ impl fmt::Display for Elapsed {
 
 impl Error for AcquireError {}
 impl Error for TryAcquireError {}
-impl Error for BoundedAcquireError {}
 impl Error for TryLockError {}
 impl Error for Elapsed {}
 

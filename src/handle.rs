@@ -1,50 +1,72 @@
+#![allow(unsafe_code)]
 //! The handles by which futures, permits and guards refer to their semaphore or mutex.
 
+use core::marker::PhantomData;
 use core::ops::Deref;
 
-/// A pointer through which a future, a permit or a guard reaches its [`Semaphore`](crate::Semaphore) or
-/// [`Mutex`](crate::Mutex).
-///
-/// It is implemented for `&T`, `Arc<T>` and `Rc<T>`. Implement it for a smart pointer of your own to use the pointer with
-/// [`Semaphore::acquire_from`](crate::Semaphore::acquire_from) and [`Mutex::lock_from`](crate::Mutex::lock_from).
-///
-/// # Safety
-/// Implementations guarantee, from the moment a handle is first dereferenced:
-///
-/// * `deref` returns the same reference in every call, also after the handle was moved or coerced to a supertype, and
-///   does not panic. A clone of the handle dereferences to the same value.
-/// * The value is not moved or dropped, and no `&mut` reference to it is created, until the handle is dropped. If the
-///   handle is leaked, for example with [`mem::forget`](core::mem::forget), this holds until the end of its lifetime. A
-///   leaked handle without a lifetime, such as an `Arc`, keeps the value alive until the program ends.
-///
-/// # Examples
-/// A handle to one of several semaphores in a shared slice:
-/// ```
-/// use fairgate::{Handle, Semaphore};
-/// use std::{ops::Deref, sync::Arc};
-///
-/// struct Shard(Arc<[Semaphore]>, usize);
-///
-/// impl Deref for Shard {
-///     type Target = Semaphore;
-///     fn deref(&self) -> &Semaphore {
-///         &self.0[self.1]
-///     }
-/// }
-/// // SAFETY: the slice of an `Arc` is not moved, and the index is in bounds.
-/// unsafe impl Handle for Shard {}
-///
-/// let shards: Arc<[Semaphore]> = [1, 2].map(Semaphore::new).into();
-/// let permit = Semaphore::try_acquire_from(Shard(shards.clone(), 1), 2).unwrap();
-/// assert_eq!(shards[1].available_permits(), 0);
-/// ```
-pub unsafe trait Handle: Deref {}
+use crate::raw::{RawHandle, RawSemaphore};
 
+/// A pointer through which a future, a permit or a guard reaches its [`Semaphore`](crate::Semaphore) or
+/// [`Mutex`](crate::Mutex): `&T`, `Arc<T>` or `Rc<T>`.
+///
+/// This trait is sealed. It cannot be implemented for other pointers.
+pub trait Handle: Deref<Target: sealed::Raw> + sealed::Sealed {}
+
+pub(crate) mod sealed {
+    use crate::raw::RawSemaphore;
+
+    /// A semaphore or a mutex.
+    pub trait Raw {
+        #[expect(private_interfaces, reason = "the trait is sealed")]
+        fn raw(&self) -> &RawSemaphore;
+    }
+
+    /// # Safety
+    /// `deref` returns the same reference in every call, even after the handle was moved, and does not panic. The value
+    /// is not moved or dropped, and no `&mut` reference to it is created, until the handle, or the part that `keep` returns,
+    /// is dropped, or, if it is leaked, until the end of its lifetime.
+    pub unsafe trait Sealed {
+        /// The part of the handle that keeps the value alive: the `Arc` or `Rc` itself, or only the lifetime of a reference.
+        type Kept;
+
+        fn keep(self) -> Self::Kept;
+    }
+}
+
+// SAFETY: `Sealed` promises the same of the value that contains the `RawSemaphore`.
+unsafe impl<H: Handle> RawHandle for H {
+    #[inline]
+    fn as_raw(&self) -> &RawSemaphore {
+        sealed::Raw::raw(&**self)
+    }
+}
+
+impl<T: ?Sized + sealed::Raw> Handle for &T {}
 // SAFETY: a reference always points to the same value, which is borrowed for the reference's lifetime.
-unsafe impl<T: ?Sized> Handle for &T {}
-// SAFETY: an `Arc` does not move its value, and keeps it alive, also when it is leaked.
-#[cfg(feature = "alloc")]
-unsafe impl<T: ?Sized> Handle for alloc::sync::Arc<T> {}
-// SAFETY: an `Rc` does not move its value, and keeps it alive, also when it is leaked.
-#[cfg(feature = "alloc")]
-unsafe impl<T: ?Sized> Handle for alloc::rc::Rc<T> {}
+unsafe impl<'a, T: ?Sized> sealed::Sealed for &'a T {
+    type Kept = PhantomData<&'a ()>;
+
+    #[inline]
+    fn keep(self) -> Self::Kept {
+        PhantomData
+    }
+}
+
+macro_rules! counted {
+    ($($pointer:ident)::+) => {
+        #[cfg(feature = "alloc")]
+        impl<T: ?Sized + sealed::Raw> Handle for $($pointer)::+<T> {}
+        // SAFETY: the pointer does not move its value, and keeps it alive, even if it is leaked.
+        #[cfg(feature = "alloc")]
+        unsafe impl<T: ?Sized> sealed::Sealed for $($pointer)::+<T> {
+            type Kept = Self;
+
+            #[inline]
+            fn keep(self) -> Self {
+                self
+            }
+        }
+    };
+}
+counted!(alloc::sync::Arc);
+counted!(alloc::rc::Rc);

@@ -24,14 +24,19 @@
 //! | need | use |
 //! |---|---|
 //! | one permit, or several at once | [`Semaphore::acquire`], [`Semaphore::acquire_many`] |
-//! | no waiting | [`Semaphore::try_acquire`], [`Semaphore::try_acquire_up_to`] |
-//! | all available permits, up to a maximum | [`AcquireFrom::up_to`] |
-//! | to fail instead of waiting in a long queue | [`AcquireFrom::bounded`] |
+//! | no waiting | [`Semaphore::try_acquire`], [`try_wait`](futures::Acquire::try_wait) |
+//! | all available permits, up to a maximum | [`up_to`](futures::Acquire::up_to) |
+//! | to fail instead of waiting in a long queue | [`max_waiters`](futures::Acquire::max_waiters) |
 #![cfg_attr(feature = "alloc", doc = "| a permit for a spawned task | [`Semaphore::acquire_owned`] |")]
-//! | a permit with an `Rc` or a pointer of your own | [`Semaphore::acquire_from`] |
-#![cfg_attr(feature = "std", doc = "| to block a thread | [`Semaphore::blocking_acquire`] |")]
+//! | a permit with an `Rc` | [`Semaphore::acquire_from`] |
+//! | to wait until no permit is held | [`Semaphore::acquire_all`] |
+#![cfg_attr(
+    feature = "std",
+    doc = "| to block a thread | [`wait`](futures::Acquire::wait), [`wait_timeout`](futures::Acquire::wait_timeout) |"
+)]
 //! | a time limit | [`with_timeout`], [`TimeoutExt`] |
-//! | to change the limit while permits are held | [`Semaphore::resize`], [`Semaphore::reduce_permits`] |
+//! | to change the limit while permits are held | [`Semaphore::set_limit`] |
+//! | a token bucket | [`Semaphore::add_permits_up_to`] |
 //! | exclusive access to a value | [`Mutex`] |
 #![cfg_attr(feature = "alloc", doc = "| a request in `poll_ready` | [`PollSemaphore`] |")]
 //!
@@ -52,7 +57,7 @@
 
 #[cfg(feature = "alloc")]
 extern crate alloc;
-#[cfg(any(feature = "std", fairgate_loom))]
+#[cfg(any(feature = "std", fairgate_steps))]
 extern crate std;
 
 #[cfg(feature = "std")]
@@ -108,19 +113,28 @@ pub mod guide {
 #[doc = include_str!("../README.md")]
 mod readme {}
 
-pub use error::{AcquireError, BoundedAcquireError, Elapsed, TryAcquireError, TryLockError};
+pub mod futures {
+    //! The futures of this crate, for code that names them.
+    pub use crate::mutex::Lock;
+    #[cfg(feature = "alloc")]
+    pub use crate::mutex::LockOwned;
+    pub use crate::semaphore::Acquire;
+    #[cfg(feature = "alloc")]
+    pub use crate::semaphore::AcquireOwned;
+    pub use crate::timeout::WithTimeout;
+}
+
+pub use error::{AcquireError, Elapsed, TryAcquireError, TryLockError};
 pub use handle::Handle;
-pub use mutex::{
-    Erase, Guard, Lock, LockFrom, MappedGuard, MappedMutexGuard, Mutex, MutexGuard, MutexHandle,
-};
+pub use mutex::{Guard, MappedGuard, MappedMutexGuard, Mutex, MutexGuard};
 #[cfg(feature = "alloc")]
-pub use mutex::{LockOwned, OwnedMappedMutexGuard, OwnedMutexGuard};
-pub use semaphore::{
-    Acquire, AcquireFrom, AcquireUpTo, BoundedAcquire, Permit, Semaphore, SemaphorePermit,
-};
+pub use mutex::{OwnedMappedMutexGuard, OwnedMutexGuard};
 #[cfg(feature = "alloc")]
-pub use semaphore::{AcquireOwned, OwnedSemaphorePermit, PollSemaphore};
+pub use semaphore::{OwnedSemaphorePermit, PollSemaphore};
+pub use semaphore::{Permit, Semaphore, SemaphorePermit};
 /// What the checks in `loom-tests/` observe.
-#[cfg(fairgate_loom)]
+#[cfg(fairgate_steps)]
 pub use sync::{Event, Step, observe};
-pub use timeout::{Deadline, TimeoutExt, WithTimeout, with_timeout};
+#[doc(hidden)]
+pub use timeout::Deadline;
+pub use timeout::{TimeoutExt, with_timeout};

@@ -6,6 +6,7 @@ use core::fmt;
 use core::future::{Future, IntoFuture};
 use core::pin::Pin;
 use core::task::{Context, Poll};
+#[cfg(feature = "async-io")]
 use core::time::Duration;
 
 use crate::error::Elapsed;
@@ -75,9 +76,10 @@ where
     WithTimeout { future: Some(future.into_future()), deadline }
 }
 
-/// A deadline: a future whose completion ends another future. Implemented for every future.
-// A separate trait, for its error message. The bound is `Future`, not `IntoFuture`: for a type that is neither, the compiler
-// names the innermost bound that fails, which would be that of the standard library.
+/// Every future is a deadline. A trait of its own, for its error message.
+// The bound is `Future`, not `IntoFuture`: for a type that is neither, the compiler names the innermost bound that fails,
+// which would be that of the standard library.
+#[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a deadline: a deadline is a future",
     label = "the deadline must be a future, such as a timer",
@@ -115,26 +117,6 @@ pub trait TimeoutExt: Future + Sized {
         with_timeout(self, deadline)
     }
 
-    /// Blocks the current thread until the future completes, for at most `limit`. The future is dropped before this
-    /// returns, so a request is no longer queued then.
-    ///
-    /// # Errors
-    /// Returns [`Elapsed`] if the future has not completed after `limit`.
-    ///
-    /// # Examples
-    /// ```
-    /// use fairgate::{Semaphore, TimeoutExt};
-    /// use std::time::Duration;
-    ///
-    /// let semaphore = Semaphore::new(0);
-    /// assert!(semaphore.acquire().blocking_timeout(Duration::from_millis(1)).is_err());
-    /// ```
-    #[cfg(feature = "std")]
-    #[doc(alias = "wait_timeout")]
-    fn blocking_timeout(self, limit: Duration) -> Result<Self::Output, Elapsed> {
-        crate::blocking::block_on_timeout(self, limit).ok_or(Elapsed(()))
-    }
-
     /// Runs the future for at most `limit`: [`with_timeout`] with a timer of the crate `async-io`, which works on any
     /// executor.
     ///
@@ -155,32 +137,13 @@ pub trait TimeoutExt: Future + Sized {
     fn timeout(self, limit: Duration) -> WithTimeout<Self, async_io::Timer> {
         with_timeout(self, async_io::Timer::after(limit))
     }
-
-    /// A call never compiles: this method exists for its error message.
-    #[cfg(not(feature = "async-io"))]
-    #[doc(hidden)]
-    fn timeout(self, _limit: Duration) -> WithTimeout<Self, core::future::Pending<()>>
-    where
-        Self: missing::FeatureAsyncIo,
-    {
-        with_timeout(self, core::future::pending())
-    }
 }
 
 impl<F: Future> TimeoutExt for F {}
 
-#[cfg(not(feature = "async-io"))]
-mod missing {
-    #[diagnostic::on_unimplemented(
-        message = "`timeout` needs the feature `async-io` of fairgate",
-        label = "this method is not available without the feature",
-        note = "enable it with `cargo add fairgate --features async-io`, or call `with_timeout` with a timer of your executor"
-    )]
-    pub trait FeatureAsyncIo {}
-}
-
 /// The future of [`with_timeout`].
 #[must_use = "futures do nothing unless polled or awaited"]
+#[doc(alias = "Timeout")]
 pub struct WithTimeout<F, D> {
     /// `None` once the adapter has completed.
     future: Option<F>,

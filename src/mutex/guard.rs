@@ -3,7 +3,7 @@
 //! * **G1 (held)** A guard holds the permit of its mutex until it is dropped or turned into another guard. So it has
 //!   exclusive access to the value (M1).
 //! * **G2 (alive)** The value of a mapped guard, and the mutex that it unlocks, are borrowed for the lifetime in `K`, or
-//!   kept alive by `K`, which is dropped after the mutex has been unlocked. [`Erase`] promises that.
+//!   kept alive by `K`, which is dropped after the mutex has been unlocked. `Sealed` promises that.
 
 #[cfg(feature = "alloc")]
 use alloc::{rc::Rc, sync::Arc};
@@ -15,32 +15,10 @@ use core::ptr::{self, NonNull};
 
 use super::Mutex;
 use crate::handle::Handle;
-use crate::raw::RawSemaphore;
+use crate::raw::{RawHandle, RawSemaphore};
 
-/// A [`Handle`] to a [`Mutex`]. Implemented for all of them: `&Mutex<T>`, `Arc<Mutex<T>>`, `Rc<Mutex<T>>`, and handles of
-/// your own.
-///
-/// # Safety
-/// `as_mutex` returns the mutex that the handle dereferences to, also after the handle was coerced to a supertype.
-pub unsafe trait MutexHandle: Handle {
-    /// The type of the mutex's value.
-    type Value: ?Sized;
-
-    #[doc(hidden)]
-    fn as_mutex(&self) -> &Mutex<Self::Value>;
-}
-
-// SAFETY: `Handle` promises that `deref` always returns the same mutex.
-unsafe impl<T: ?Sized, M: Handle<Target = Mutex<T>>> MutexHandle for M {
-    type Value = T;
-
-    #[inline]
-    fn as_mutex(&self) -> &Mutex<T> {
-        self
-    }
-}
-
-/// An RAII guard: exclusive access to the value of the mutex to which the handle `M` points. Dropping it unlocks the mutex.
+/// An RAII guard: exclusive access to the value of the mutex to which the handle `H` points: `&Mutex<T>`, `Arc<Mutex<T>>` or
+/// `Rc<Mutex<T>>`. Dropping it unlocks the mutex.
 ///
 /// It may be held across an `.await`, and dropped on another thread. Its methods are associated functions, so that they do
 /// not shadow methods of the value: `MutexGuard::map(guard, ...)`.
@@ -55,8 +33,8 @@ unsafe impl<T: ?Sized, M: Handle<Target = Mutex<T>>> MutexHandle for M {
 /// # });
 /// ```
 #[must_use = "the mutex is unlocked when its guard is dropped"]
-pub struct Guard<M: MutexHandle> {
-    handle: M,
+pub struct Guard<H: Handle> {
+    handle: H,
     /// Disables the automatic Send and Sync, which are implemented below. Invariance in the type of the value comes from
     /// the handle.
     _not_send: PhantomData<*mut ()>,
@@ -71,31 +49,21 @@ pub type MutexGuard<'a, T> = Guard<&'a Mutex<T>>;
 pub type OwnedMutexGuard<T> = Guard<Arc<Mutex<T>>>;
 
 // SAFETY: to send the guard is to send its handle, which is Send, and a `&mut T`, which is Send because `T` is.
-unsafe impl<T: ?Sized + Send, M: Handle<Target = Mutex<T>> + Send> Send for Guard<M> {}
-// SAFETY: a shared guard gives access to a `&T`, so `T` must be Sync, and to a `&Mutex<T>` that outlives it, through which
-// another thread may move the `T` out, so `T` must be Send.
-unsafe impl<T: ?Sized + Send + Sync> Sync for Guard<&Mutex<T>> {}
-// SAFETY: a shared guard gives access to a `&T`, so `T` must be Sync, and to an `Arc` whose clone may drop the `T` on
-// another thread, so `T` must be Send.
-#[cfg(feature = "alloc")]
-unsafe impl<T: ?Sized + Send + Sync> Sync for Guard<Arc<Mutex<T>>> {}
+unsafe impl<T: ?Sized + Send, H: Handle<Target = Mutex<T>> + Send> Send for Guard<H> {}
+// SAFETY: a shared guard gives access to a `&T`, so `T` must be Sync, and to the handle, which is Sync. Through the handle
+// another thread may move or drop the `T`, so `T` must be Send.
+unsafe impl<T: ?Sized + Send + Sync, H: Handle<Target = Mutex<T>> + Sync> Sync for Guard<H> {}
 
-impl<M: MutexHandle> Guard<M> {
+impl<H: Handle> Guard<H> {
     /// # Safety
     /// The caller has acquired the permit of the mutex, and passes it on to the guard.
     #[inline]
-    pub(super) const unsafe fn new(handle: M) -> Self {
+    pub(super) const unsafe fn new(handle: H) -> Self {
         Self { handle, _not_send: PhantomData }
     }
 
-    /// Returns the handle to the mutex: the reference, the `Arc`, or a pointer of your own.
-    #[must_use]
-    pub const fn handle(this: &Self) -> &M {
-        &this.handle
-    }
-
     /// Turns the guard into its handle, without unlocking the mutex.
-    fn into_handle(self) -> M {
+    fn into_handle(self) -> H {
         let this = ManuallyDrop::new(self);
         // SAFETY: the guard is not dropped, so the handle is not dropped twice.
         unsafe { ptr::read(&this.handle) }
@@ -106,7 +74,7 @@ impl<'a, T: ?Sized> MutexGuard<'a, T> {
     /// Returns the mutex of the guard.
     #[doc(alias = "source")]
     #[must_use]
-    pub fn mutex(this: &Self) -> &'a Mutex<T> {
+    pub const fn mutex(this: &Self) -> &'a Mutex<T> {
         this.handle
     }
 }
@@ -116,59 +84,21 @@ impl<T: ?Sized> OwnedMutexGuard<T> {
     /// Returns the mutex of the guard.
     #[doc(alias = "source")]
     #[must_use]
-    pub fn mutex(this: &Self) -> &Arc<Mutex<T>> {
+    pub const fn mutex(this: &Self) -> &Arc<Mutex<T>> {
         &this.handle
     }
 }
 
-/// A handle whose guards can be mapped with [`Guard::map`]: `&Mutex<T>`, `Arc<Mutex<T>>` or `Rc<Mutex<T>>`.
-///
-/// # Safety
-/// The mutex stays alive and in place until the value that [`erase`](Self::erase) returns is dropped, or, if that value is
-/// leaked, until the end of its lifetime. No `&mut` reference to the mutex is created until then. `erase` does not panic.
-pub unsafe trait Erase: MutexHandle {
-    /// The part of the handle that a [`MappedGuard`] keeps, so that the mutex stays alive: the `Arc` or `Rc` itself, or only
-    /// the lifetime of a reference. With a lifetime, the type of the mapped guard does not name the type of the mutex's
-    /// value.
-    type Erased;
-
-    /// Turns the handle into the part that the mapped guard keeps.
-    fn erase(self) -> Self::Erased;
-}
-
-// SAFETY: the mutex is borrowed for 'a.
-unsafe impl<'a, T: ?Sized> Erase for &'a Mutex<T> {
-    type Erased = PhantomData<&'a ()>;
-
-    #[inline]
-    fn erase(self) -> Self::Erased {
-        PhantomData
-    }
-}
-
-// SAFETY: the `Arc` itself is kept.
 #[cfg(feature = "alloc")]
-unsafe impl<T: ?Sized> Erase for Arc<Mutex<T>> {
-    type Erased = Self;
-
-    #[inline]
-    fn erase(self) -> Self {
-        self
+impl<T: ?Sized> Guard<Rc<Mutex<T>>> {
+    /// Returns the mutex of the guard.
+    #[must_use]
+    pub const fn mutex(this: &Self) -> &Rc<Mutex<T>> {
+        &this.handle
     }
 }
 
-// SAFETY: the `Rc` itself is kept.
-#[cfg(feature = "alloc")]
-unsafe impl<T: ?Sized> Erase for Rc<Mutex<T>> {
-    type Erased = Self;
-
-    #[inline]
-    fn erase(self) -> Self {
-        self
-    }
-}
-
-impl<T: ?Sized, M: Handle<Target = Mutex<T>> + Erase> Guard<M> {
+impl<T: ?Sized, H: Handle<Target = Mutex<T>>> Guard<H> {
     /// Turns the guard into a guard of a component of the value. Dropping the new guard unlocks the mutex.
     ///
     /// # Panics
@@ -183,7 +113,7 @@ impl<T: ?Sized, M: Handle<Target = Mutex<T>> + Erase> Guard<M> {
     /// *number += 1;
     /// # Ok::<(), fairgate::TryLockError>(())
     /// ```
-    pub fn map<U, F>(mut this: Self, f: F) -> MappedGuard<M::Erased, U>
+    pub fn map<U, F>(mut this: Self, f: F) -> MappedGuard<H::Kept, U>
     where
         U: ?Sized,
         F: FnOnce(&mut T) -> &mut U,
@@ -206,7 +136,7 @@ impl<T: ?Sized, M: Handle<Target = Mutex<T>> + Erase> Guard<M> {
     /// assert_eq!(*guard, [1, 2]);
     /// # Ok::<(), fairgate::TryLockError>(())
     /// ```
-    pub fn try_map<U, F>(mut this: Self, f: F) -> Result<MappedGuard<M::Erased, U>, Self>
+    pub fn try_map<U, F>(mut this: Self, f: F) -> Result<MappedGuard<H::Kept, U>, Self>
     where
         U: ?Sized,
         F: FnOnce(&mut T) -> Option<&mut U>,
@@ -218,13 +148,13 @@ impl<T: ?Sized, M: Handle<Target = Mutex<T>> + Erase> Guard<M> {
     }
 
     /// Turns the guard into a mapped guard of a component of its value.
-    fn with_value<U: ?Sized>(self, value: NonNull<U>) -> MappedGuard<M::Erased, U> {
+    fn with_value<U: ?Sized>(self, value: NonNull<U>) -> MappedGuard<H::Kept, U> {
         let raw = NonNull::from(&self.handle.raw);
-        MappedGuard { raw, value, kept: self.into_handle().erase(), _value: PhantomData }
+        MappedGuard { raw, value, kept: self.into_handle().keep(), _value: PhantomData }
     }
 }
 
-impl<T: ?Sized, M: Handle<Target = Mutex<T>>> Deref for Guard<M> {
+impl<T: ?Sized, H: Handle<Target = Mutex<T>>> Deref for Guard<H> {
     type Target = T;
 
     #[inline]
@@ -234,7 +164,7 @@ impl<T: ?Sized, M: Handle<Target = Mutex<T>>> Deref for Guard<M> {
     }
 }
 
-impl<T: ?Sized, M: Handle<Target = Mutex<T>>> DerefMut for Guard<M> {
+impl<T: ?Sized, H: Handle<Target = Mutex<T>>> DerefMut for Guard<H> {
     #[inline]
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: the guard has exclusive access to the value (G1), and is itself borrowed exclusively.
@@ -242,16 +172,17 @@ impl<T: ?Sized, M: Handle<Target = Mutex<T>>> DerefMut for Guard<M> {
     }
 }
 
-impl<M: MutexHandle> Drop for Guard<M> {
+impl<H: Handle> Drop for Guard<H> {
     #[inline]
     fn drop(&mut self) {
-        self.handle.as_mutex().raw.release(1);
+        self.handle.as_raw().release(1);
     }
 }
 
 /// An RAII guard: exclusive access to a component of a mutex's value. Dropping it unlocks the mutex.
 ///
-/// It is created by [`Guard::map`]. `K` is the part of the first guard's handle that it keeps, see [`Erase::Erased`].
+/// It is created by [`Guard::map`]. `K` is what it keeps of the first guard's handle: an `Arc` or `Rc` itself, or only the
+/// lifetime of a reference. So the type of the guard of a borrowed mutex does not name the type of the mutex's value.
 ///
 /// # Examples
 /// ```
@@ -378,13 +309,13 @@ impl<K, U: ?Sized> Drop for MappedGuard<K, U> {
     }
 }
 
-impl<T: ?Sized + fmt::Debug, M: Handle<Target = Mutex<T>>> fmt::Debug for Guard<M> {
+impl<T: ?Sized + fmt::Debug, H: Handle<Target = Mutex<T>>> fmt::Debug for Guard<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }
 }
 
-impl<T: ?Sized + fmt::Display, M: Handle<Target = Mutex<T>>> fmt::Display for Guard<M> {
+impl<T: ?Sized + fmt::Display, H: Handle<Target = Mutex<T>>> fmt::Display for Guard<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (**self).fmt(f)
     }

@@ -24,15 +24,15 @@ use alloc::sync::Arc;
 use core::cell::UnsafeCell;
 use core::fmt;
 
-pub use self::guard::{Erase, Guard, MappedGuard, MappedMutexGuard, MutexGuard, MutexHandle};
+pub use self::guard::{Guard, MappedGuard, MappedMutexGuard, MutexGuard};
 #[cfg(feature = "alloc")]
 pub use self::guard::{OwnedMappedMutexGuard, OwnedMutexGuard};
+pub use self::lock::Lock;
 #[cfg(feature = "alloc")]
 pub use self::lock::LockOwned;
-pub use self::lock::{Lock, LockFrom};
 use crate::error::TryLockError;
-use crate::handle::Handle;
-use crate::raw::{RawSemaphore, Request};
+use crate::handle::{Handle, sealed};
+use crate::raw::{RawHandle, RawSemaphore, Request};
 use crate::sync::const_fn;
 
 /// An asynchronous mutex that is locked strictly in the order of the requests.
@@ -75,6 +75,14 @@ unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
 // must be Send; Sync is not necessary.
 unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
 
+impl<T: ?Sized> sealed::Raw for Mutex<T> {
+    #[expect(private_interfaces, reason = "the trait is sealed")]
+    #[inline]
+    fn raw(&self) -> &RawSemaphore {
+        &self.raw
+    }
+}
+
 impl<T> Mutex<T> {
     const_fn! {
         /// Creates an unlocked mutex.
@@ -92,6 +100,7 @@ impl<T> Mutex<T> {
 
     const_fn! {
         /// Like [`new`](Self::new). This is the name of the `const` constructor in tokio.
+        #[doc(hidden)]
         #[must_use]
         pub const fn const_new(value: T) -> Self {
             Self::new(value)
@@ -130,8 +139,8 @@ impl<T: ?Sized> Mutex<T> {
     /// # });
     /// ```
     #[inline]
-    pub const fn lock(&self) -> Lock<'_, T> {
-        LockFrom::new(self)
+    pub fn lock(&self) -> Lock<&Self> {
+        Lock::new(self)
     }
 
     /// Locks the mutex if that is possible without waiting.
@@ -151,17 +160,14 @@ impl<T: ?Sized> Mutex<T> {
     #[doc(alias = "locked")]
     #[inline]
     pub fn try_lock(&self) -> Result<MutexGuard<'_, T>, TryLockError> {
-        Self::try_lock_from(self)
+        try_lock(self)
     }
 
-    /// Like [`lock`](Self::lock), blocking the current thread until the lock is granted. Threads and tasks wait in the same
-    /// queue. With a time limit: [`lock().blocking_timeout(limit)`](crate::TimeoutExt::blocking_timeout).
-    ///
-    /// In a task, this blocks the executor's thread, and deadlocks if the guard is held by a task that runs only on that
-    /// thread.
+    /// `lock().wait()`: blocks the current thread until the lock is granted. With a time limit:
+    /// [`wait_timeout`](crate::futures::Lock::wait_timeout).
     ///
     /// # Fairness
-    /// As for [`Semaphore::blocking_acquire`](crate::Semaphore::blocking_acquire).
+    /// The thread makes one attempt, and is then queued like a task.
     ///
     /// # Examples
     /// ```
@@ -175,11 +181,11 @@ impl<T: ?Sized> Mutex<T> {
     #[cfg(feature = "std")]
     #[doc(alias = "lock_blocking")]
     pub fn blocking_lock(&self) -> MutexGuard<'_, T> {
-        self.lock().block()
+        self.lock().wait()
     }
 
     /// Like [`lock`](Self::lock), with a guard that holds any [`Handle`] to the mutex: an `Rc` for tasks that stay on one
-    /// thread, or a smart pointer of your own.
+    /// thread.
     ///
     /// # Examples
     /// ```
@@ -190,24 +196,12 @@ impl<T: ?Sized> Mutex<T> {
     /// let local = Rc::new(Mutex::new(1));
     /// let guard = Mutex::lock_from(local.clone()).await;
     /// assert_eq!(*guard, 1);
+    /// assert!(Mutex::lock_from(local).try_wait().is_err());
     /// # });
     /// ```
     #[inline]
-    pub const fn lock_from<M: Handle<Target = Self>>(handle: M) -> LockFrom<M> {
-        LockFrom::new(handle)
-    }
-
-    /// Like [`try_lock`](Self::try_lock), with a guard that holds any [`Handle`] to the mutex.
-    ///
-    /// # Errors
-    /// Like [`try_lock`](Self::try_lock).
-    #[inline]
-    pub fn try_lock_from<M: Handle<Target = Self>>(handle: M) -> Result<Guard<M>, TryLockError> {
-        if handle.raw.try_acquire_fast(1) || handle.raw.try_acquire(Request::exactly(1)).is_ok() {
-            // SAFETY: the permit was just acquired, and is passed on to the guard.
-            return Ok(unsafe { Guard::new(handle) });
-        }
-        Err(TryLockError(()))
+    pub fn lock_from<H: Handle<Target = Self>>(handle: H) -> Lock<H> {
+        Lock::new(handle)
     }
 
     /// Returns a mutable reference to the value. This does not lock the mutex: `&mut self` proves exclusive access.
@@ -240,8 +234,8 @@ impl<T: ?Sized> Mutex<T> {
     /// ```
     #[doc(alias = "lock_arc")]
     #[inline]
-    pub const fn lock_owned(self: Arc<Self>) -> LockOwned<T> {
-        LockFrom::new(self)
+    pub fn lock_owned(self: Arc<Self>) -> LockOwned<T> {
+        Lock::new(self)
     }
 
     /// Like [`try_lock`](Self::try_lock), with a guard that holds an `Arc` to the mutex.
@@ -262,15 +256,25 @@ impl<T: ?Sized> Mutex<T> {
     #[doc(alias = "try_lock_arc")]
     #[inline]
     pub fn try_lock_owned(self: Arc<Self>) -> Result<OwnedMutexGuard<T>, TryLockError> {
-        Self::try_lock_from(self)
+        try_lock(self)
     }
 
     /// Like [`lock_owned`](Self::lock_owned), blocking the current thread like [`blocking_lock`](Self::blocking_lock).
     #[cfg(feature = "std")]
     #[doc(alias = "lock_arc_blocking")]
     pub fn blocking_lock_owned(self: Arc<Self>) -> OwnedMutexGuard<T> {
-        self.lock_owned().block()
+        self.lock_owned().wait()
     }
+}
+
+#[inline]
+fn try_lock<T: ?Sized, H: Handle<Target = Mutex<T>>>(handle: H) -> Result<Guard<H>, TryLockError> {
+    let raw = handle.as_raw();
+    if raw.try_acquire_fast(1) || raw.try_acquire(Request::exactly(1)).is_ok() {
+        // SAFETY: the permit was just acquired, and is passed on to the guard.
+        return Ok(unsafe { Guard::new(handle) });
+    }
+    Err(TryLockError(()))
 }
 
 impl<T: Default> Default for Mutex<T> {

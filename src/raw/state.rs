@@ -3,99 +3,102 @@
 //!
 //! ```text
 //!    bit  63 .............................. 4     3        2        1        0
-//!        ┌────────────────────────────────────┬────────┬────────┬────────┬────────┐
-//!        │ available permits; < 0: a deficit  │ CLOSED │ PEEKED │ LOCKED │ QUEUED │
-//!        └────────────────────────────────────┴────────┴────────┴────────┴────────┘
+//!        ┌────────────────────────────────────┬────────┬─────────┬────────┬────────┐
+//!        │ available permits; < 0: a deficit  │ CLOSED │ RECHECK │ LOCKED │ QUEUED │
+//!        └────────────────────────────────────┴────────┴─────────┴────────┴────────┘
 //! ```
 //!
 //! * QUEUED: the queue is not empty, or a thread that may add a node holds the queue lock. New requests must not take
 //!   permits.
-//! * LOCKED: the queue lock. A thread edits the queue. Other threads may still add permits, but take none away.
-//! * PEEKED: a thread reads the queue without the queue lock. Until it has finished, no node is added to the queue, and none
-//!   is removed by its owner; the front may still be granted its permits.
+//! * LOCKED: the queue lock. A thread edits the queue.
+//! * RECHECK: the lock holder must examine the front again before it unlocks. Set only while LOCKED is set.
 //! * CLOSED: every acquire fails. Never cleared.
-//!
-//! *The word* is the atomic, *the state* is a value of it.
 //!
 //! Each change of the word is one atomic step. The flags that a row does not name may be set or clear, and stay as they are.
 //!
-//! | change | by | before | after |
-//! |---|---|---|---|
-//! | a new request takes permits | `take` | QUEUED and CLOSED clear, enough permits | fewer permits |
-//! | permits are taken away | `take` | LOCKED clear | fewer permits |
-//! | a release that does not see a queued request | `release` | | more permits |
-//! | another release, an addition, a close | `update` | QUEUED clear or LOCKED set | more permits, or CLOSED set |
-//! | the same, which locks the queue to serve it | `update` | QUEUED set, LOCKED clear | the same, and LOCKED set |
-//! | lock the queue to serve it | `try_lock_to_serve` | QUEUED set, LOCKED clear | LOCKED set |
-//! | lock it to add a node | `try_lock_to_enqueue` | LOCKED, PEEKED and CLOSED clear | LOCKED and QUEUED set |
-//! | lock it for the owner of a node | `WaitQueue::lock` | QUEUED set, LOCKED and PEEKED clear | LOCKED set |
-//! | unlock it | `QueueGuard::unlock` | LOCKED and QUEUED set | LOCKED clear, QUEUED clear if the queue is empty, fewer permits if requests are granted (F5) |
-//! | begin to peek | `peek` | QUEUED set, LOCKED and PEEKED clear | PEEKED set |
-//! | end a peek | `end_peek` | PEEKED set | PEEKED clear |
-
-use crate::sync::{AtomicUsize, Ordering, const_fn};
+//! | change | before | after |
+//! |---|---|---|
+//! | a new request takes permits | QUEUED and CLOSED clear, enough permits | fewer permits |
+//! | permits are released or added | | more permits |
+//! | permits are forgotten, or owed | | fewer permits, and RECHECK set if LOCKED is |
+//! | close | | CLOSED set |
+//! | request another look at the front | LOCKED set | RECHECK set |
+//! | lock the queue | LOCKED clear | LOCKED and QUEUED set |
+//! | begin the look that was requested | LOCKED and RECHECK set | RECHECK clear |
+//! | unlock the queue | LOCKED and QUEUED set, RECHECK clear | LOCKED clear, QUEUED clear if the queue is empty, fewer permits if requests are granted (F5) |
+//!
+//! A thread that adds permits or closes the semaphore, and finds the queue unlocked and not empty, locks it in the same step.
 
 const QUEUED: usize = 0b0001;
 const LOCKED: usize = 0b0010;
-pub(super) const PEEKED: usize = 0b0100;
-pub(super) const CLOSED: usize = 0b1000;
+const RECHECK: usize = 0b0100;
+const CLOSED: usize = 0b1000;
 const SHIFT: u32 = 4;
 
-/// The maximum number of available permits: half of the maximum of the signed field above the flags. The other half is room
-/// for permits that are added without a check, so that they do not reach the sign bit.
+/// The maximum number of permits that can exist, and the maximum number that can be owed. A quarter of the numbers that the
+/// signed field above the flags can hold: if [`MAX_PERMITS`] permits are held and as many are owed, the field is at its
+/// minimum of minus two times [`MAX_PERMITS`].
 pub(crate) const MAX_PERMITS: usize = usize::MAX >> (SHIFT + 2);
-
-pub(crate) const TOO_MANY_PERMITS: &str = "a semaphore holds at most MAX_PERMITS permits";
-pub(crate) const DEFICIT_TOO_LARGE: &str = "a semaphore owes at most MAX_PERMITS permits";
-
-/// The maximum number of permits that are released without an exact check against [`MAX_PERMITS`].
-const MAX_UNCHECKED: usize = MAX_PERMITS >> 15;
 
 /// How many permits a request needs, and how many it takes if they are available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Request {
-    pub(crate) min: usize,
-    pub(crate) max: usize,
+pub(crate) enum Request {
+    /// At least `min`, and all that are available up to `max`.
+    Range { min: usize, max: usize },
+    /// All permits that exist.
+    All,
 }
 
 impl Request {
     pub(crate) const fn exactly(n: usize) -> Self {
-        Self { min: n, max: n }
+        Self::Range { min: n, max: n }
+    }
+
+    /// Whether the number of permits depends on the state in which they are granted.
+    pub(super) const fn is_elastic(self) -> bool {
+        match self {
+            Self::Range { min, max } => min != max,
+            Self::All => true,
+        }
     }
 }
 
 /// A value of the state word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct State(usize);
+pub(crate) struct State(pub(super) usize);
 
 impl State {
-    const fn new(permits: usize) -> Self {
+    pub(super) const fn new(permits: usize) -> Self {
         Self(permits << SHIFT)
     }
 
+    #[inline]
     pub(crate) const fn is_queued(self) -> bool {
         self.0 & QUEUED != 0
     }
 
-    pub(crate) const fn is_locked(self) -> bool {
+    #[inline]
+    pub(super) const fn is_locked(self) -> bool {
         self.0 & LOCKED != 0
     }
 
-    pub(crate) const fn is_peeked(self) -> bool {
-        self.0 & PEEKED != 0
-    }
-
-    /// Whether a thread may lock the queue to add a node, or to remove its own: no other thread edits or reads the queue.
+    /// Whether a thread that has added permits, or closed the semaphore, must lock the queue to serve it.
     #[inline]
-    pub(crate) const fn is_editable(self) -> bool {
-        self.0 & (LOCKED | PEEKED) == 0
+    pub(super) const fn must_serve(self) -> bool {
+        self.0 & (QUEUED | LOCKED) == QUEUED
     }
 
+    pub(super) const fn is_recheck(self) -> bool {
+        self.0 & RECHECK != 0
+    }
+
+    #[inline]
     pub(crate) const fn is_closed(self) -> bool {
         self.0 & CLOSED != 0
     }
 
     /// The available permits, or, as a negative number, the owed permits.
+    #[inline]
     pub(crate) const fn permits(self) -> isize {
         self.0 as isize >> SHIFT
     }
@@ -113,7 +116,7 @@ impl State {
     /// The state after a new request has taken `n` permits, or `None` if it must wait or fail.
     // FAIRNESS: while QUEUED is set, a new request takes no permit, however many are available (F1).
     #[inline]
-    pub(crate) const fn try_take(self, n: usize) -> Option<Self> {
+    pub(super) const fn try_take(self, n: usize) -> Option<Self> {
         if self.0 & (QUEUED | CLOSED) == 0 && self.permits() >= n as isize {
             Some(self.minus(n))
         } else {
@@ -123,145 +126,104 @@ impl State {
 
     /// How many permits a new request takes immediately, or `None` if it must wait. The semaphore is not closed.
     // FAIRNESS: as in `try_take`. A request whose minimum is 0 does not wait, but while QUEUED is set it takes no permit.
-    pub(crate) const fn share_of_new(self, request: Request) -> Option<usize> {
-        match self.share(request) {
-            Some(n) if !self.is_queued() => Some(n),
-            _ if request.min == 0 => Some(0),
+    pub(super) const fn share_of_new(self, min: usize, max: usize) -> Option<usize> {
+        if self.0 & QUEUED == 0 && self.permits() >= min as isize {
+            Some(self.share(max))
+        } else if min == 0 {
+            Some(0)
+        } else {
+            None
+        }
+    }
+
+    /// The available permits, but at most `max`.
+    const fn share(self, max: usize) -> usize {
+        if self.available() < max { self.available() } else { max }
+    }
+
+    /// How many permits the request at the front takes, or `None` if it must keep waiting. If the semaphore is closed, the
+    /// request can complete, because it fails, and takes none. `limit` is the number of permits that exist, and is only
+    /// needed for [`Request::All`]: while so many are available, none is held.
+    pub(super) const fn share_of_front(self, request: Request, limit: isize) -> Option<usize> {
+        if self.is_closed() {
+            return Some(0);
+        }
+        match request {
+            Request::Range { min, max } if self.permits() >= min as isize => Some(self.share(max)),
+            Request::All if self.permits() >= limit => Some(self.available()),
             _ => None,
         }
     }
 
-    /// How many permits a request takes if no other one comes before it, or `None` if too few are available.
-    const fn share(self, request: Request) -> Option<usize> {
-        if self.permits() < request.min as isize {
-            None
-        } else if self.permits() < request.max as isize {
-            Some(self.permits() as usize)
+    /// The state after up to `n` available permits were forgotten, and how many were. If the queue is locked, its holder
+    /// must examine the front again (F6).
+    pub(super) const fn forget(self, n: usize) -> (Self, usize) {
+        let forgotten = self.share(n);
+        (self.minus(forgotten).recheck(), forgotten)
+    }
+
+    /// The state after `n` permits were taken away, or `None` if the field would not hold the deficit. Otherwise like
+    /// [`forget`](Self::forget).
+    pub(super) const fn reduce(self, n: usize) -> Option<Self> {
+        if n <= 2 * MAX_PERMITS && self.permits() >= n as isize - 2 * MAX_PERMITS as isize {
+            Some(self.minus(n).recheck())
         } else {
-            Some(request.max)
+            None
         }
     }
 
-    /// The flags that are stored as the outcome of a request that was claimed before the queue was unlocked with this state.
-    /// CLOSED: the request fails; without it, the request is granted. PEEKED: a thread may still read its node (N6).
+    /// How many permits have to be added until `most` are available. They pay the owed permits first.
+    pub(super) const fn room(self, most: usize) -> usize {
+        if self.permits() < most as isize { (most as isize - self.permits()) as usize } else { 0 }
+    }
+
     #[inline]
-    pub(crate) const fn outcome_flags(self) -> usize {
-        self.0 & (CLOSED | PEEKED)
-    }
-
-    /// Whether any queued request could complete: each of them needs at least one permit. If not, the front is not read,
-    /// which is probably not in the cache.
-    pub(crate) const fn can_serve(self) -> bool {
-        self.permits() > 0 || self.is_closed()
-    }
-
-    /// How many permits the request at the front takes, or `None` if it must keep waiting. If the semaphore is closed, the
-    /// request can complete, because it fails, and takes none.
-    pub(crate) const fn share_of_front(self, request: Request) -> Option<usize> {
-        if self.is_closed() { Some(0) } else { self.share(request) }
-    }
-
-    /// The state after `n` permits were added, or `None` if there would be more than [`MAX_PERMITS`].
-    pub(crate) const fn add(self, n: usize) -> Option<Self> {
-        if n <= MAX_PERMITS && self.permits() <= (MAX_PERMITS - n) as isize {
-            Some(self.plus(n))
-        } else {
-            None
-        }
-    }
-
-    /// Whether `n` permits may be added with `fetch_add`, although other threads may add permits between this check and
-    /// the addition. There may then be more than [`MAX_PERMITS`]. To reach the sign bit, more than 32,000 threads must
-    /// be between their check and their addition at the same time.
-    #[inline]
-    pub(crate) const fn can_add_unchecked(self, n: usize) -> bool {
-        self.0 & QUEUED == 0 && n <= MAX_UNCHECKED && self.permits() <= (MAX_PERMITS / 2) as isize
-    }
-
-    /// The state after `n` permits were taken away, or `None` if the deficit would be more than [`MAX_PERMITS`].
-    pub(crate) const fn reduce(self, n: usize) -> Option<Self> {
-        if n <= MAX_PERMITS && self.permits() >= n as isize - MAX_PERMITS as isize {
-            Some(self.minus(n))
-        } else {
-            None
-        }
-    }
-
-    pub(crate) const fn plus(self, n: usize) -> Self {
+    pub(super) const fn plus(self, n: usize) -> Self {
         Self(self.0.wrapping_add(n << SHIFT))
     }
 
-    pub(crate) const fn minus(self, n: usize) -> Self {
+    #[inline]
+    pub(super) const fn minus(self, n: usize) -> Self {
         Self(self.0.wrapping_sub(n << SHIFT))
     }
 
-    pub(crate) const fn close(self) -> Self {
+    pub(super) const fn close(self) -> Self {
         Self(self.0 | CLOSED)
+    }
+
+    /// The state in which the lock holder, if there is one, must examine the front again.
+    pub(super) const fn recheck(self) -> Self {
+        if self.is_locked() { Self(self.0 | RECHECK) } else { self }
+    }
+
+    pub(super) const fn without_recheck(self) -> Self {
+        Self(self.0 & !RECHECK)
     }
 
     /// The state with the queue locked. QUEUED is set, because the lock holder may add a node; if the queue is empty in the
     /// end, `unlock` clears it.
-    pub(crate) const fn lock(self) -> Self {
+    #[inline]
+    pub(super) const fn lock(self) -> Self {
         Self(self.0 | LOCKED | QUEUED)
     }
 
-    /// The state with the queue unlocked, and QUEUED cleared if the queue is empty.
-    pub(crate) const fn unlock(self, is_empty: bool) -> Self {
-        Self(self.0 & if is_empty { !(LOCKED | QUEUED) } else { !LOCKED })
-    }
-
-    pub(crate) const fn peek(self) -> Self {
-        Self(self.0 | PEEKED)
+    /// The state with the queue unlocked, `granted` permits taken, and QUEUED cleared if the queue is empty. A closed semaphore
+    /// grants nothing (F5).
+    #[inline]
+    pub(super) const fn unlock(self, granted: usize, is_empty: bool) -> Self {
+        let unlocked = self.0 & if is_empty { !(LOCKED | QUEUED) } else { !LOCKED };
+        if self.is_closed() { Self(unlocked) } else { Self(unlocked).minus(granted) }
     }
 }
 
-/// The atomic cell that holds a [`State`].
-#[derive(Debug)]
-pub(crate) struct AtomicState(AtomicUsize);
-
-impl AtomicState {
-    const_fn! {
-        pub(crate) const fn new(permits: usize) -> Self {
-            Self(AtomicUsize::new(State::new(permits).0))
-        }
-    }
-
-    #[inline]
-    pub(crate) fn load(&self, order: Ordering) -> State {
-        State(self.0.load(order))
-    }
-
-    #[inline]
-    pub(crate) fn compare_exchange(
-        &self,
-        current: State,
-        new: State,
-        success: Ordering,
-        failure: Ordering,
-    ) -> Result<(), State> {
-        match self.0.compare_exchange(current.0, new.0, success, failure) {
-            Ok(_) => Ok(()),
-            Err(actual) => Err(State(actual)),
-        }
-    }
-
-    /// Adds permits without a check, and returns the previous state.
-    #[inline]
-    pub(crate) fn fetch_add(&self, n: usize, order: Ordering) -> State {
-        State(self.0.fetch_add(n << SHIFT, order))
-    }
-
-    /// Clears PEEKED.
-    pub(crate) fn end_peek(&self, order: Ordering) {
-        self.0.fetch_and(!PEEKED, order);
-    }
-
-    /// The newest state. A read-modify-write, because a load may return an old state, under loom for any number of times.
-    // ORDERING: Relaxed: the caller loads the state again.
-    pub(crate) fn newest(&self) -> State {
-        State(self.0.fetch_or(0, Ordering::Relaxed))
-    }
+/// For [`fetch_add`](core::sync::atomic::AtomicUsize::fetch_add) on the state word: adds `n` permits.
+#[inline]
+pub(super) const fn permits_to_add(n: usize) -> usize {
+    n << SHIFT
 }
+
+/// For `fetch_and` on the state word: clears RECHECK.
+pub(super) const CLEAR_RECHECK: usize = !RECHECK;
 
 // The truth table, checked at compile time.
 const _: () = {
@@ -270,56 +232,63 @@ const _: () = {
     }
     const MAX: isize = MAX_PERMITS as isize;
     const TWO: Request = Request::exactly(2);
-    const TWO_TO_FOUR: Request = Request { min: 2, max: 4 };
-    const UP_TO_FOUR: Request = Request { min: 0, max: 4 };
+    const TWO_TO_FOUR: Request = Request::Range { min: 2, max: 4 };
 
     // A new request.
     assert!(state(2, 0).try_take(2).is_some());
-    assert!(state(2, PEEKED).try_take(2).is_some());
     assert!(state(1, 0).try_take(2).is_none()); // too few
     assert!(state(9, QUEUED).try_take(1).is_none()); // enough, but another request is queued
     assert!(state(9, QUEUED | LOCKED).try_take(1).is_none());
     assert!(state(9, CLOSED).try_take(1).is_none());
     assert!(state(-1, 0).try_take(1).is_none()); // a deficit
     assert!(state(MAX, 0).try_take(MAX_PERMITS).is_some());
-    assert!(matches!(state(3, 0).share_of_new(TWO_TO_FOUR), Some(3))); // all that are available
-    assert!(matches!(state(9, 0).share_of_new(TWO_TO_FOUR), Some(4))); // no more than its maximum
-    assert!(state(1, 0).share_of_new(TWO_TO_FOUR).is_none());
-    assert!(state(3, QUEUED).share_of_new(TWO_TO_FOUR).is_none());
-    assert!(matches!(state(3, QUEUED).share_of_new(UP_TO_FOUR), Some(0))); // does not wait, takes nothing
-    assert!(matches!(state(-1, 0).share_of_new(UP_TO_FOUR), Some(0)));
-    assert!(matches!(state(3, 0).share_of_new(UP_TO_FOUR), Some(3)));
+    assert!(matches!(state(3, 0).share_of_new(2, 4), Some(3))); // all that are available
+    assert!(matches!(state(9, 0).share_of_new(2, 4), Some(4))); // no more than its maximum
+    assert!(state(1, 0).share_of_new(2, 4).is_none());
+    assert!(state(3, QUEUED).share_of_new(2, 4).is_none());
+    assert!(matches!(state(3, QUEUED).share_of_new(0, 4), Some(0))); // does not wait, takes nothing
+    assert!(matches!(state(-1, 0).share_of_new(0, 4), Some(0)));
+    assert!(matches!(state(3, 0).share_of_new(0, 4), Some(3)));
 
     // The request at the front.
-    assert!(matches!(state(3, QUEUED).share_of_front(TWO), Some(2)));
-    assert!(matches!(state(3, QUEUED).share_of_front(TWO_TO_FOUR), Some(3)));
-    assert!(matches!(state(9, QUEUED).share_of_front(TWO_TO_FOUR), Some(4)));
-    assert!(state(1, QUEUED).share_of_front(TWO).is_none()); // and the requests behind it wait, too
-    assert!(matches!(state(9, QUEUED | CLOSED).share_of_front(TWO), Some(0)));
-    assert!(state(1, QUEUED).can_serve() && state(0, QUEUED | CLOSED).can_serve());
-    assert!(!state(0, QUEUED).can_serve() && !state(-1, QUEUED).can_serve());
+    assert!(matches!(state(3, QUEUED).share_of_front(TWO, 9), Some(2)));
+    assert!(matches!(state(3, QUEUED).share_of_front(TWO_TO_FOUR, 9), Some(3)));
+    assert!(matches!(state(9, QUEUED).share_of_front(TWO_TO_FOUR, 9), Some(4)));
+    assert!(state(1, QUEUED).share_of_front(TWO, 9).is_none()); // and the requests behind it wait, too
+    assert!(matches!(state(9, QUEUED | CLOSED).share_of_front(TWO, 9), Some(0)));
+    assert!(state(8, QUEUED).share_of_front(Request::All, 9).is_none()); // one is held
+    assert!(matches!(state(9, QUEUED).share_of_front(Request::All, 9), Some(9)));
+    assert!(matches!(state(0, QUEUED).share_of_front(Request::All, 0), Some(0)));
+    assert!(matches!(state(-3, QUEUED).share_of_front(Request::All, -3), Some(0))); // three are owed, none is held
+    assert!(state(-3, QUEUED).share_of_front(Request::All, 0).is_none());
+    assert!(matches!(state(1, QUEUED | CLOSED).share_of_front(Request::All, 9), Some(0)));
+    assert!(!TWO.is_elastic() && TWO_TO_FOUR.is_elastic() && Request::All.is_elastic());
 
     // Adding and taking away.
     assert!(state(MAX, 0).permits() == MAX && state(MAX, 0).available() == MAX_PERMITS);
-    assert!(state(-MAX, LOCKED | QUEUED | CLOSED).permits() == -MAX);
+    assert!(state(-2 * MAX, LOCKED | QUEUED | CLOSED).permits() == -2 * MAX);
     assert!(state(-3, 0).available() == 0 && state(-3, 0).owed() == 3 && state(3, 0).owed() == 0);
-    assert!(state(MAX - 1, 0).add(1).is_some());
-    assert!(state(MAX, 0).add(1).is_none());
-    assert!(state(MAX, 0).plus(MAX_UNCHECKED).permits() > MAX); // room for a release that was not checked
-    assert!(state(2 * MAX, 0).add(1).is_none() && state(2 * MAX, 0).available() == 2 * MAX_PERMITS);
-    assert!(state(0, 0).add(MAX_PERMITS + 1).is_none());
-    assert!(state(0, 0).add(usize::MAX).is_none());
-    assert!(state(-1, 0).add(MAX_PERMITS).is_some()); // pays one owed permit
-    assert!(state(0, 0).reduce(MAX_PERMITS).is_some());
-    assert!(state(-1, 0).reduce(MAX_PERMITS).is_none());
+    assert!(state(0, 0).reduce(2 * MAX_PERMITS).is_some());
+    assert!(state(-1, 0).reduce(2 * MAX_PERMITS).is_none());
     assert!(state(5, 0).reduce(usize::MAX).is_none());
     assert!(state(MAX - 1, CLOSED).plus(1).minus(1).0 == state(MAX - 1, CLOSED).0); // the flags stay as they are
-    assert!(state(0, 0).can_add_unchecked(1) && state(-MAX, CLOSED).can_add_unchecked(1));
-    assert!(!state(0, QUEUED).can_add_unchecked(1) && !state(MAX, 0).can_add_unchecked(1));
-    assert!(!state(0, 0).can_add_unchecked(MAX_PERMITS));
+    assert!(matches!(state(3, QUEUED).forget(5), (State(0b0001), 3)));
+    assert!(matches!(state(-3, 0).forget(5), (_, 0)));
+    assert!(
+        state(3, QUEUED | LOCKED).forget(1).0.is_recheck() && !state(3, QUEUED).forget(1).0.is_recheck()
+    );
+    assert!(state(-3, 0).room(5) == 8 && state(2, 0).room(5) == 3 && state(6, 0).room(5) == 0);
 
     // The lock.
     assert!(state(3, CLOSED).lock().is_closed() && state(3, CLOSED).lock().is_queued());
-    assert!(state(3, QUEUED | LOCKED | CLOSED).unlock(true).0 == state(3, CLOSED).0);
-    assert!(state(3, QUEUED | LOCKED | PEEKED).unlock(false).0 == state(3, QUEUED | PEEKED).0);
+    assert!(
+        state(3, QUEUED).must_serve()
+            && !state(3, QUEUED | LOCKED).must_serve()
+            && !state(3, 0).must_serve()
+    );
+    assert!(state(3, QUEUED | LOCKED).unlock(3, true).0 == state(0, 0).0);
+    assert!(state(3, QUEUED | LOCKED | CLOSED).unlock(3, true).0 == state(3, CLOSED).0);
+    assert!(state(3, QUEUED | LOCKED).unlock(1, false).0 == state(2, QUEUED).0);
+    assert!(state(3, QUEUED | LOCKED).recheck().without_recheck().0 == state(3, QUEUED | LOCKED).0);
+    assert!(!state(3, QUEUED).recheck().is_recheck());
 };

@@ -11,10 +11,10 @@ mod poll;
 use alloc::sync::Arc;
 use core::fmt;
 
+pub use self::acquire::Acquire;
 #[cfg(feature = "alloc")]
 pub use self::acquire::AcquireOwned;
-pub use self::acquire::{Acquire, AcquireFrom, AcquireUpTo, BoundedAcquire};
-use self::acquire::{assert_can_be_met, assert_range};
+use self::acquire::assert_can_be_met;
 #[cfg(feature = "alloc")]
 pub use self::permit::OwnedSemaphorePermit;
 pub use self::permit::{Permit, SemaphorePermit};
@@ -23,9 +23,12 @@ pub use self::poll::PollSemaphore;
 #[cfg(feature = "std")]
 use crate::error::AcquireError;
 use crate::error::TryAcquireError;
-use crate::handle::Handle;
-use crate::raw::{self, RawHandle, RawSemaphore, Request, Unavailable};
+use crate::handle::{Handle, sealed};
+use crate::raw::{self, Needed, RawHandle, RawSemaphore, Request};
 use crate::sync::const_fn;
+
+const TOO_MANY_PERMITS: &str = "a semaphore has at most MAX_PERMITS permits";
+const DEFICIT_TOO_LARGE: &str = "a semaphore owes at most MAX_PERMITS permits";
 
 /// An asynchronous counting semaphore that grants permits strictly in FIFO order.
 ///
@@ -51,13 +54,12 @@ use crate::sync::const_fn;
 /// # Memory ordering
 /// What a thread wrote before it released a permit is visible to the request that acquires it, and so is everything
 /// written before earlier releases. The same is visible to a thread that finds the permits available with
-/// [`available_permits`](Self::available_permits), finds with [`permits_owed`](Self::permits_owed) that they have paid a
-/// deficit, takes them away with [`forget_permits`](Self::forget_permits) or
+/// [`available_permits`](Self::available_permits), finds with [`owed`](Self::owed) that they have paid a deficit, takes them away with [`forget_permits`](Self::forget_permits) or
 /// [`reduce_permits`](Self::reduce_permits), or finds a request granted with
-/// [`is_granted`](AcquireFrom::is_granted). What was written before [`close`](Self::close) is visible to a request that
+/// [`is_granted`](crate::futures::Acquire::is_granted). What was written before [`close`](Self::close) is visible to a request that
 /// fails because of it, and to a thread for which [`is_closed`](Self::is_closed) returns `true`. There is no such guarantee
 /// for a request that has to wait or fails with [`NoPermits`](TryAcquireError::NoPermits), and none for the values of
-/// [`waiters`](Self::waiters) and [`permits_needed`](Self::permits_needed).
+/// [`waiters`](Self::waiters), [`needed`](Self::needed) and [`held`](Self::held).
 ///
 /// # Wakers
 /// Wakers are cloned, called and dropped without a lock, so a waker may call any method of the same semaphore. If a waker
@@ -75,9 +77,8 @@ use crate::sync::const_fn;
 ///
 /// # Interrupt and signal handlers
 /// In an interrupt handler call only [`try_acquire`](Self::try_acquire) and its variants,
-/// [`add_permits`](Self::add_permits), [`close`](Self::close), [`available_permits`](Self::available_permits),
-/// [`permits_owed`](Self::permits_owed) and [`is_closed`](Self::is_closed), or drop a permit. All other operations may
-/// wait for the thread that was interrupted. A release there calls the wakers of the requests that it grants, so the
+/// the counters, the methods that change the number of permits, and [`close`](Self::close), or drop a permit. All other
+/// operations may wait for the thread that was interrupted. A release there calls the wakers of the requests that it grants, so the
 /// wakers of the executor must permit that. In a signal handler call none of these methods.
 ///
 /// # Examples
@@ -94,29 +95,28 @@ use crate::sync::const_fn;
 /// assert_eq!(fetch(1).await, "post 1");
 /// # });
 /// ```
-#[doc(alias = "BoundedSemaphore")]
 #[doc(alias = "Sem")]
+#[doc(alias = "RateLimiter")]
+#[doc(alias = "throttle")]
+#[doc(alias = "concurrency")]
 pub struct Semaphore {
     raw: RawSemaphore,
 }
 
-// SAFETY: `Handle` promises the same of the semaphore that contains the `RawSemaphore`.
-#[allow(unsafe_code)]
-unsafe impl<H: Handle<Target = Semaphore>> RawHandle for H {
+impl sealed::Raw for Semaphore {
+    #[expect(private_interfaces, reason = "the trait is sealed")]
     #[inline]
-    fn as_raw(&self) -> &RawSemaphore {
+    fn raw(&self) -> &RawSemaphore {
         &self.raw
     }
 }
 
 /// Creating and inspecting.
 impl Semaphore {
-    /// The maximum number of permits that can be available, and the maximum that can be owed: `usize::MAX >> 6`.
+    /// The maximum number of permits that can exist, and the maximum that can be owed: `usize::MAX >> 6`, which is
+    /// 2<sup>58</sup> - 1 on 64-bit targets, and 2<sup>26</sup> - 1 on 32-bit targets.
     ///
-    /// Permits that are held do not count, so with [`add_permits`](Self::add_permits) more than this can exist. A release
-    /// that would make more than `MAX_PERMITS` available panics, and its permits are lost. A release that stays within
-    /// the limit never panics. Releases that run while another thread adds permits may succeed although they exceed the
-    /// limit, together by no more than the permits that they release.
+    /// A semaphore with this many permits has no limit in practice. It can still be closed, and counts what is held.
     pub const MAX_PERMITS: usize = raw::MAX_PERMITS;
 
     const_fn! {
@@ -134,16 +134,14 @@ impl Semaphore {
         #[must_use]
         #[track_caller]
         pub const fn new(permits: usize) -> Self {
-            assert!(permits <= Self::MAX_PERMITS, "{}", raw::TOO_MANY_PERMITS);
+            assert!(permits <= Self::MAX_PERMITS, "{}", TOO_MANY_PERMITS);
             Self { raw: RawSemaphore::new(permits) }
         }
     }
 
     const_fn! {
         /// Like [`new`](Self::new). This is the name of the `const` constructor in tokio.
-        ///
-        /// # Panics
-        /// Like [`new`](Self::new).
+        #[doc(hidden)]
         #[must_use]
         #[track_caller]
         pub const fn const_new(permits: usize) -> Self {
@@ -154,7 +152,7 @@ impl Semaphore {
     /// Returns the number of permits that no task or thread holds.
     ///
     /// A new request cannot always acquire them: the front of the queue may be waiting until there are more. While
-    /// permits are owed (see [`reduce_permits`](Self::reduce_permits)) the number is 0.
+    /// permits are [owed](Self::owed) the number is 0.
     ///
     /// # Examples
     /// ```
@@ -168,31 +166,58 @@ impl Semaphore {
         self.raw.state().available()
     }
 
+    /// Returns the number of permits that exist: those available and those held, less those owed. 0 if more are owed than
+    /// exist.
+    ///
+    /// # Examples
+    /// ```
+    /// let semaphore = fairgate::Semaphore::new(3);
+    /// let permit = semaphore.try_acquire()?;
+    /// assert_eq!((semaphore.limit(), semaphore.held()), (3, 1));
+    /// # Ok::<(), fairgate::TryAcquireError>(())
+    /// ```
+    #[doc(alias = "capacity")]
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.raw.limit().max(0) as usize
+    }
+
+    /// Returns the number of permits that are held.
+    ///
+    /// Computed from two numbers that are read one after the other. While another thread acquires, releases or changes the
+    /// limit, the result may be too large or too small. It is exact when no such operation is in progress.
+    #[doc(alias = "in_flight")]
+    #[doc(alias = "metrics")]
+    #[must_use]
+    pub fn held(&self) -> usize {
+        let permits = self.raw.state().permits();
+        self.raw.limit().saturating_sub(permits).max(0) as usize
+    }
+
     /// Returns the number of owed permits: the deficit that released permits pay before one becomes available again.
     ///
-    /// Permits are owed after [`reduce_permits`](Self::reduce_permits) or [`resize`](Self::resize) has removed more permits
-    /// than were available.
+    /// Permits are owed after [`set_limit`](Self::set_limit) or [`reduce_permits`](Self::reduce_permits) has removed more
+    /// permits than were available.
     ///
     /// # Examples
     /// ```
     /// let semaphore = fairgate::Semaphore::new(3);
     /// let all = semaphore.try_acquire_many(3)?;
-    /// semaphore.resize(3, 1);
-    /// assert_eq!(semaphore.permits_owed(), 2);
+    /// semaphore.set_limit(1);
+    /// assert_eq!(semaphore.owed(), 2);
     /// drop(all);
-    /// assert_eq!((semaphore.permits_owed(), semaphore.available_permits()), (0, 1));
+    /// assert_eq!((semaphore.owed(), semaphore.available_permits()), (0, 1));
     /// # Ok::<(), fairgate::TryAcquireError>(())
     /// ```
     #[must_use]
-    pub fn permits_owed(&self) -> usize {
+    pub fn owed(&self) -> usize {
         self.raw.state().owed()
     }
 
     /// Returns the number of queued requests.
     ///
-    /// The number was correct at some moment during the call. The call wakes no task, but may wait for a thread that edits
-    /// the queue. While it reads the queue, threads that enqueue, cancel or complete a request wait for it. So a tight loop
-    /// of such calls delays these threads.
+    /// The call never waits. The thread that edits the queue updates the number, so it may miss a change that another thread
+    /// is making, and it does not count a request that is being granted. When no operation is in progress it is exact.
     ///
     /// # Examples
     /// ```
@@ -205,16 +230,17 @@ impl Semaphore {
     /// assert_eq!(semaphore.waiters(), 1);
     /// # });
     /// ```
+    #[doc(alias = "metrics")]
     #[must_use]
     pub fn waiters(&self) -> usize {
-        self.raw.peek().0
+        self.raw.waiters()
     }
 
     /// Returns the number of permits that the request at the front of the queue needs, or `None` if no request is queued.
     ///
-    /// That request is granted once so many are available. Of a request with a maximum ([`up_to`](AcquireFrom::up_to))
-    /// this is the minimum. The number was correct at some moment during the call, which takes the same steps as
-    /// [`waiters`](Self::waiters).
+    /// That request is granted once so many are available. Of a request with a maximum ([`up_to`](crate::futures::Acquire::up_to))
+    /// this is the minimum, and of a request for all permits the [`limit`](Self::limit). Like [`waiters`](Self::waiters),
+    /// it may miss a change that another thread is making. A number above `u32::MAX - 1` is returned as `u32::MAX - 1`.
     ///
     /// # Examples
     /// ```
@@ -224,12 +250,15 @@ impl Semaphore {
     /// let semaphore = fairgate::Semaphore::new(3);
     /// let mut large = std::pin::pin!(semaphore.acquire_many(5));
     /// assert!(poll_once(&mut large).await.is_none());
-    /// assert_eq!((semaphore.available_permits(), semaphore.permits_needed()), (3, Some(5)));
+    /// assert_eq!((semaphore.available_permits(), semaphore.needed()), (3, Some(5)));
     /// # });
     /// ```
     #[must_use]
-    pub fn permits_needed(&self) -> Option<usize> {
-        self.raw.peek().1
+    pub fn needed(&self) -> Option<usize> {
+        match self.raw.needed()? {
+            Needed::Permits(n) => Some(n),
+            Needed::All => Some(self.limit()),
+        }
     }
 }
 
@@ -261,8 +290,8 @@ impl Semaphore {
     /// # Ok::<(), fairgate::AcquireError>(()) }).unwrap();
     /// ```
     #[inline]
-    pub const fn acquire(&self) -> Acquire<'_> {
-        AcquireFrom::new(self, 1)
+    pub fn acquire(&self) -> Acquire<&Self> {
+        Acquire::new(self, 1)
     }
 
     /// Waits until `n` permits are available, and acquires them in one step.
@@ -286,22 +315,57 @@ impl Semaphore {
     /// # Examples
     /// ```
     /// # futures_lite::future::block_on(async {
-    /// let memory = fairgate::Semaphore::new(1 << 30); // one permit per byte
-    /// let page = memory.acquire_many(4096).await?;
-    /// assert_eq!(page.num_permits(), 4096);
+    /// let memory = fairgate::Semaphore::new(1 << 20); // one permit per KiB
+    /// let page = memory.acquire_many(4).await?;
+    /// assert_eq!(page.num_permits(), 4);
     /// # Ok::<(), fairgate::AcquireError>(()) }).unwrap();
     /// ```
+    /// A budget in bytes fits where [`MAX_PERMITS`](Self::MAX_PERMITS) is larger than it. On 32-bit targets, where that is
+    /// 64 Mi, count larger units as above.
     #[inline]
     #[track_caller]
-    pub const fn acquire_many(&self, n: usize) -> Acquire<'_> {
-        AcquireFrom::new(self, n)
+    pub fn acquire_many(&self, n: usize) -> Acquire<&Self> {
+        Acquire::new(self, n)
     }
 
-    /// Like [`acquire_many`](Self::acquire_many), with permits that hold any [`Handle`] to the semaphore: an `Rc` for tasks
-    /// that stay on one thread, or a smart pointer of your own.
+    /// Waits until every permit that exists is available, and acquires them all: until no permit is held, whatever the
+    /// [`limit`](Self::limit) becomes meanwhile.
+    ///
+    /// For exclusive access, maintenance or a shutdown. The permit holds all permits that exist when it is granted. Permits
+    /// that are added later are available to others. At limit 0 the permit holds none. A task that holds a permit of the same
+    /// semaphore waits for itself.
+    ///
+    /// # Fairness
+    /// Like [`acquire_many`](Self::acquire_many): requests behind it wait until it is granted.
+    ///
+    /// The form [`try_wait`](crate::futures::Acquire::try_wait) locks the queue for a moment if no permit seems to be held. A
+    /// concurrent try may then fail as if this request had been queued.
+    ///
+    /// # Cancel safety
+    /// Like [`acquire_many`](Self::acquire_many).
     ///
     /// # Errors
     /// Like [`acquire`](Self::acquire).
+    ///
+    /// # Examples
+    /// A graceful shutdown: wait until all work has ended, then let all new work fail.
+    /// ```
+    /// # futures_lite::future::block_on(async {
+    /// let workers = fairgate::Semaphore::new(8);
+    /// drop(workers.acquire().await?); // work
+    /// let _all = workers.acquire_all().await?;
+    /// workers.close();
+    /// # Ok::<(), fairgate::AcquireError>(()) }).unwrap();
+    /// ```
+    #[doc(alias = "write")]
+    #[doc(alias = "drain")]
+    #[doc(alias = "shutdown")]
+    pub fn acquire_all(&self) -> Acquire<&Self> {
+        Acquire::all(self)
+    }
+
+    /// Like [`acquire_many`](Self::acquire_many), with permits that hold any [`Handle`] to the semaphore: an `Rc` for tasks
+    /// that stay on one thread.
     ///
     /// # Panics
     /// Like [`acquire_many`](Self::acquire_many).
@@ -314,12 +378,18 @@ impl Semaphore {
     ///
     /// let local = Rc::new(Semaphore::new(1));
     /// let permit = Semaphore::acquire_from(local.clone(), 1).await?;
+    /// assert!(Semaphore::acquire_from(local, 1).try_wait().is_err());
     /// # Ok::<(), fairgate::AcquireError>(()) }).unwrap();
     /// ```
     #[inline]
     #[track_caller]
-    pub const fn acquire_from<H: Handle<Target = Self>>(handle: H, n: usize) -> AcquireFrom<H> {
-        AcquireFrom::new(handle, n)
+    pub fn acquire_from<H: Handle<Target = Self>>(handle: H, n: usize) -> Acquire<H> {
+        Acquire::new(handle, n)
+    }
+
+    /// Like [`acquire_all`](Self::acquire_all), with permits that hold any [`Handle`] to the semaphore.
+    pub fn acquire_all_from<H: Handle<Target = Self>>(handle: H) -> Acquire<H> {
+        Acquire::all(handle)
     }
 
     /// Acquires one permit if that is possible without waiting.
@@ -367,80 +437,18 @@ impl Semaphore {
     #[inline]
     #[track_caller]
     pub fn try_acquire_many(&self, n: usize) -> Result<SemaphorePermit<'_>, TryAcquireError> {
-        Self::try_acquire_from(self, n)
-    }
-
-    /// Acquires all available permits, but at least `min` and at most `max`, if that is possible without waiting. The
-    /// waiting form is [`acquire_many(min).up_to(max)`](AcquireFrom::up_to).
-    ///
-    /// # Fairness
-    /// Like [`try_acquire`](Self::try_acquire). While requests are queued this fails, or acquires 0 permits if `min` is 0.
-    ///
-    /// # Errors
-    /// Like [`try_acquire`](Self::try_acquire).
-    ///
-    /// # Panics
-    /// Panics if `min` is more than `max`, or `max` is more than [`MAX_PERMITS`](Self::MAX_PERMITS).
-    ///
-    /// # Examples
-    /// ```
-    /// let tokens = fairgate::Semaphore::new(5);
-    /// let batch = tokens.try_acquire_up_to(1, 100)?;
-    /// assert_eq!(batch.num_permits(), 5);
-    /// # Ok::<(), fairgate::TryAcquireError>(())
-    /// ```
-    #[track_caller]
-    pub fn try_acquire_up_to(
-        &self,
-        min: usize,
-        max: usize,
-    ) -> Result<SemaphorePermit<'_>, TryAcquireError> {
-        assert_range(min, max);
-        match self.raw.try_acquire(Request { min, max }) {
-            Ok(n) => Ok(Permit::new(self, n)),
-            Err(unavailable) => Err(unavailable.into()),
-        }
-    }
-
-    /// Like [`try_acquire_many`](Self::try_acquire_many), with permits that hold any [`Handle`] to the semaphore.
-    ///
-    /// # Errors
-    /// Like [`try_acquire`](Self::try_acquire).
-    ///
-    /// # Panics
-    /// Like [`try_acquire_many`](Self::try_acquire_many).
-    ///
-    /// # Examples
-    /// ```
-    /// use fairgate::Semaphore;
-    /// use std::rc::Rc;
-    ///
-    /// let local = Rc::new(Semaphore::new(3));
-    /// let two = Semaphore::try_acquire_from(local.clone(), 2)?;
-    /// assert_eq!(local.available_permits(), 1);
-    /// # Ok::<(), fairgate::TryAcquireError>(())
-    /// ```
-    #[inline]
-    #[track_caller]
-    pub fn try_acquire_from<H: Handle<Target = Self>>(
-        handle: H,
-        n: usize,
-    ) -> Result<Permit<H>, TryAcquireError> {
-        assert_can_be_met(n);
-        if !handle.raw.try_acquire_fast(n) {
-            handle.raw.try_acquire(Request::exactly(n))?;
-        }
-        Ok(Permit::new(handle, n))
+        try_acquire(self, n)
     }
 }
 
-impl From<Unavailable> for TryAcquireError {
-    fn from(unavailable: Unavailable) -> Self {
-        match unavailable {
-            Unavailable::Closed => Self::Closed,
-            Unavailable::MustWait(_) => Self::NoPermits,
-        }
+#[inline]
+#[track_caller]
+fn try_acquire<H: Handle<Target = Semaphore>>(handle: H, n: usize) -> Result<Permit<H>, TryAcquireError> {
+    assert_can_be_met(n);
+    if !handle.as_raw().try_acquire_fast(n) {
+        handle.as_raw().try_acquire(Request::exactly(n))?;
     }
+    Ok(Permit::new(handle, n))
 }
 
 /// Acquiring permits that hold an `Arc` to their semaphore, for tasks that outlive the function that spawns them.
@@ -464,8 +472,8 @@ impl Semaphore {
     /// ```
     #[doc(alias = "acquire_arc")]
     #[inline]
-    pub const fn acquire_owned(self: Arc<Self>) -> AcquireOwned {
-        AcquireFrom::new(self, 1)
+    pub fn acquire_owned(self: Arc<Self>) -> AcquireOwned {
+        Acquire::new(self, 1)
     }
 
     /// Like [`acquire_many`](Self::acquire_many), with permits that hold the `Arc`.
@@ -488,8 +496,13 @@ impl Semaphore {
     /// ```
     #[inline]
     #[track_caller]
-    pub const fn acquire_many_owned(self: Arc<Self>, n: usize) -> AcquireOwned {
-        AcquireFrom::new(self, n)
+    pub fn acquire_many_owned(self: Arc<Self>, n: usize) -> AcquireOwned {
+        Acquire::new(self, n)
+    }
+
+    /// Like [`acquire_all`](Self::acquire_all), with a permit that holds the `Arc`.
+    pub fn acquire_all_owned(self: Arc<Self>) -> AcquireOwned {
+        Acquire::all(self)
     }
 
     /// Like [`try_acquire`](Self::try_acquire), with a permit that holds the `Arc`.
@@ -526,23 +539,18 @@ impl Semaphore {
         self: Arc<Self>,
         n: usize,
     ) -> Result<OwnedSemaphorePermit, TryAcquireError> {
-        Self::try_acquire_from(self, n)
+        try_acquire(self, n)
     }
 }
 
 /// Acquiring permits on a thread without an executor. Threads and tasks wait in the same queue.
 #[cfg(feature = "std")]
 impl Semaphore {
-    /// Like [`acquire`](Self::acquire), blocking the current thread until the permit is granted. With a time limit:
-    /// [`acquire().blocking_timeout(limit)`](crate::TimeoutExt::blocking_timeout).
-    ///
-    /// In a task, this blocks the executor's thread, and deadlocks if the permits are held by tasks that run only on that
-    /// thread. Each thread allocates a waker when it waits for the first time, and nothing after that.
+    /// `acquire().wait()`: blocks the current thread until the permit is granted. With a time limit, and for every other
+    /// request: [`wait_timeout`](crate::futures::Acquire::wait_timeout) and [`wait`](crate::futures::Acquire::wait).
     ///
     /// # Fairness
-    /// No queued request is overtaken. While none is queued, the thread first tries for a few microseconds to acquire the
-    /// permit without being queued, because that costs less than to park the thread and to wake it. So of two threads that
-    /// call at nearly the same time, the later one may be first.
+    /// The thread makes one attempt, and is then queued like a task.
     ///
     /// # Errors
     /// Like [`acquire`](Self::acquire).
@@ -558,7 +566,7 @@ impl Semaphore {
     /// ```
     #[doc(alias = "acquire_blocking")]
     pub fn blocking_acquire(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
-        self.acquire().block()
+        self.acquire().wait()
     }
 
     /// Like [`acquire_many`](Self::acquire_many), blocking the current thread like
@@ -571,7 +579,7 @@ impl Semaphore {
     /// Panics if `n` is more than [`MAX_PERMITS`](Self::MAX_PERMITS).
     #[track_caller]
     pub fn blocking_acquire_many(&self, n: usize) -> Result<SemaphorePermit<'_>, AcquireError> {
-        self.acquire_many(n).block()
+        self.acquire_many(n).wait()
     }
 
     /// Like [`acquire_owned`](Self::acquire_owned), blocking the current thread like
@@ -581,7 +589,7 @@ impl Semaphore {
     /// Like [`acquire`](Self::acquire).
     #[doc(alias = "acquire_arc_blocking")]
     pub fn blocking_acquire_owned(self: Arc<Self>) -> Result<OwnedSemaphorePermit, AcquireError> {
-        self.acquire_owned().block()
+        self.acquire_owned().wait()
     }
 
     /// Like [`acquire_many_owned`](Self::acquire_many_owned), blocking the current thread like
@@ -597,21 +605,49 @@ impl Semaphore {
         self: Arc<Self>,
         n: usize,
     ) -> Result<OwnedSemaphorePermit, AcquireError> {
-        self.acquire_many_owned(n).block()
+        self.acquire_many_owned(n).wait()
     }
 }
 
 /// Changing the number of permits, and closing.
 impl Semaphore {
+    /// Sets the number of permits that exist, while any number of them is held.
+    ///
+    /// Raising the limit adds permits, as [`add_permits`](Self::add_permits) does. Lowering it takes available permits away; if
+    /// too few are available, the rest is [owed](Self::owed): permits that are released pay it before any request gets one.
+    /// Lowering never waits, and revokes nothing. Several threads may call this at once. The limit of the call that takes
+    /// effect last holds exactly.
+    ///
+    /// # Panics
+    /// Panics if `n` is more than [`MAX_PERMITS`](Self::MAX_PERMITS), or if several calls at once lower the limit by more
+    /// than twice that in total. The semaphore is then unchanged.
+    ///
+    /// # Examples
+    /// ```
+    /// let semaphore = fairgate::Semaphore::new(10);
+    /// let busy = semaphore.try_acquire_many(7)?;
+    /// semaphore.set_limit(4); // three permits are owed
+    /// drop(busy);
+    /// assert_eq!(semaphore.available_permits(), 4);
+    /// # Ok::<(), fairgate::TryAcquireError>(())
+    /// ```
+    #[doc(alias = "resize")]
+    #[doc(alias = "set_capacity")]
+    #[track_caller]
+    pub fn set_limit(&self, n: usize) {
+        assert!(n <= Self::MAX_PERMITS, "{}", TOO_MANY_PERMITS);
+        assert!(self.raw.set_limit(n), "{}", DEFICIT_TOO_LARGE);
+    }
+
     /// Adds `n` permits. They pay owed permits first, then go to the queued requests, and the rest becomes available.
     ///
     /// A long queue is served in batches of 32 requests; the wakers of one batch are called before the next batch is
-    /// granted. No new request is granted in between. But a [`close`](Self::close),
+    /// granted. No new request is granted in between. But a [`close`](Self::close), [`set_limit`](Self::set_limit),
     /// [`forget_permits`](Self::forget_permits) or [`reduce_permits`](Self::reduce_permits) between two batches takes effect
     /// before the requests that are still queued are granted.
     ///
     /// # Panics
-    /// Panics if more than [`MAX_PERMITS`](Self::MAX_PERMITS) would be available. The semaphore is then unchanged.
+    /// Panics if more than [`MAX_PERMITS`](Self::MAX_PERMITS) would exist. The semaphore is then unchanged.
     ///
     /// # Examples
     /// ```
@@ -622,27 +658,64 @@ impl Semaphore {
     #[doc(alias = "release")]
     #[track_caller]
     pub fn add_permits(&self, n: usize) {
-        assert!(self.raw.add(n), "{}", raw::TOO_MANY_PERMITS);
+        assert!(self.raw.add(n), "{}", TOO_MANY_PERMITS);
     }
 
-    /// Removes up to `n` available permits, and returns how many were removed. May wait for a thread that edits the queue.
+    /// Adds up to `n` permits, but only so many that at most `most` are available; returns how many were added.
+    ///
+    /// The available permits are counted before waiters are served, and owed permits are paid on top: with two permits owed,
+    /// at most `most + 2` are added. The look and the addition are one step, so two threads that refill a bucket at the same
+    /// time do not fill it above `most`. While requests wait, no permit is normally available, so each refill adds up to
+    /// `most`, and the requests get them. If the request at the front needs more than `most`, the bucket never holds enough
+    /// for it, and it waits until it is cancelled or the permits come from elsewhere.
+    ///
+    /// # Panics
+    /// Panics if `most` is more than [`MAX_PERMITS`](Self::MAX_PERMITS), or if more would exist. The semaphore is then
+    /// unchanged.
     ///
     /// # Examples
+    /// A token bucket with a burst of 5, and a signal that is set at most once:
+    /// ```
+    /// let bucket = fairgate::Semaphore::new(3);
+    /// assert_eq!(bucket.add_permits_up_to(10, 5), 2);
+    ///
+    /// let signal = fairgate::Semaphore::new(0);
+    /// signal.add_permits_up_to(1, 1);
+    /// signal.add_permits_up_to(1, 1);
+    /// assert_eq!(signal.available_permits(), 1);
+    /// ```
+    #[doc(alias = "BoundedSemaphore")]
+    #[doc(alias = "refill")]
+    #[doc(alias = "rate")]
+    #[track_caller]
+    pub fn add_permits_up_to(&self, n: usize, most: usize) -> usize {
+        assert!(most <= Self::MAX_PERMITS, "{}", TOO_MANY_PERMITS);
+        let added = self.raw.add_up_to(n, most);
+        assert!(added.is_some(), "{}", TOO_MANY_PERMITS);
+        added.unwrap_or(0)
+    }
+
+    /// Removes up to `n` available permits for good, and returns how many were removed. Never waits.
+    ///
+    /// # Examples
+    /// To lower the rate of a token bucket, take tokens away with this method. After [`set_limit`](Self::set_limit) an empty
+    /// bucket would owe tokens.
     /// ```
     /// let semaphore = fairgate::Semaphore::new(3);
     /// let permit = semaphore.try_acquire()?;
     /// assert_eq!(semaphore.forget_permits(10), 2);
+    /// assert_eq!(semaphore.limit(), 1);
     /// # Ok::<(), fairgate::TryAcquireError>(())
     /// ```
     pub fn forget_permits(&self, n: usize) -> usize {
         self.raw.forget(n)
     }
 
-    /// Removes `n` permits. If fewer are available, the rest is owed: released permits pay the deficit before any request
-    /// gets one. Does not wait for these releases, but may wait for a thread that edits the queue.
+    /// Removes `n` permits. If fewer are available, the rest is [owed](Self::owed): released permits pay the deficit before
+    /// any request gets one. Never waits.
     ///
     /// # Panics
-    /// Panics if more than [`MAX_PERMITS`](Self::MAX_PERMITS) would be owed. The semaphore is then unchanged.
+    /// Panics if more than [`MAX_PERMITS`](Self::MAX_PERMITS) would be owed, with none held. The semaphore is then unchanged.
     ///
     /// # Examples
     /// ```
@@ -656,31 +729,7 @@ impl Semaphore {
     #[doc(alias = "reducePermits")]
     #[track_caller]
     pub fn reduce_permits(&self, n: usize) {
-        assert!(self.raw.reduce(n), "{}", raw::DEFICIT_TOO_LARGE);
-    }
-
-    /// Changes the limit from `from` to `to` permits, also while permits are held: adds or removes the difference in one
-    /// step, with [`add_permits`](Self::add_permits) or [`reduce_permits`](Self::reduce_permits). The semaphore does not
-    /// store its limit, only the number of available permits, so the caller passes both limits.
-    ///
-    /// # Panics
-    /// Like [`add_permits`](Self::add_permits) and [`reduce_permits`](Self::reduce_permits).
-    ///
-    /// # Examples
-    /// ```
-    /// let semaphore = fairgate::Semaphore::new(10);
-    /// let busy = semaphore.try_acquire_many(7)?;
-    /// semaphore.resize(10, 4); // three permits are owed
-    /// drop(busy);
-    /// assert_eq!(semaphore.available_permits(), 4);
-    /// # Ok::<(), fairgate::TryAcquireError>(())
-    /// ```
-    #[track_caller]
-    pub fn resize(&self, from: usize, to: usize) {
-        match to.checked_sub(from) {
-            Some(more) => self.add_permits(more),
-            None => self.reduce_permits(from - to),
-        }
+        assert!(self.raw.reduce(n), "{}", DEFICIT_TOO_LARGE);
     }
 
     /// Closes the semaphore: all queued and all future requests fail. Permits that were granted before stay granted. Calls
@@ -716,17 +765,16 @@ impl Semaphore {
     }
 }
 
-/// Shows the available permits (negative if some are owed), the number of waiters, how many permits the front of the queue
-/// needs, and whether the semaphore is closed. Calls no waker. The values are not one snapshot: they may be from different
-/// moments.
+/// Shows the available permits (negative if some are owed), the limit, the number of waiters, how many permits the front of
+/// the queue needs, and whether the semaphore is closed. The values are not one snapshot: they may be from different moments.
 impl fmt::Debug for Semaphore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (waiters, front) = self.raw.peek();
         let state = self.raw.state();
         let mut debug = f.debug_struct("Semaphore");
-        debug.field("permits", &state.permits()).field("waiters", &waiters);
-        if let Some(needed) = front {
-            debug.field("front", &needed);
+        debug.field("permits", &state.permits()).field("limit", &self.limit());
+        debug.field("waiters", &self.waiters());
+        if let Some(needed) = self.needed() {
+            debug.field("needed", &needed);
         }
         debug.field("closed", &state.is_closed()).finish()
     }

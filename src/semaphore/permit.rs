@@ -1,6 +1,8 @@
 #![forbid(unsafe_code)]
 //! The permits: RAII guards that release permits when they are dropped.
 
+#[cfg(feature = "alloc")]
+use alloc::{rc::Rc, sync::Arc};
 use core::fmt;
 
 use super::Semaphore;
@@ -35,7 +37,7 @@ pub type SemaphorePermit<'a> = Permit<&'a Semaphore>;
 /// Permits of a semaphore in an `Arc`. Dropping it releases them.
 #[cfg(feature = "alloc")]
 #[doc(alias = "SemaphoreGuardArc")]
-pub type OwnedSemaphorePermit = Permit<alloc::sync::Arc<Semaphore>>;
+pub type OwnedSemaphorePermit = Permit<Arc<Semaphore>>;
 
 impl<H: Handle<Target = Semaphore>> Permit<H> {
     #[inline]
@@ -49,14 +51,9 @@ impl<H: Handle<Target = Semaphore>> Permit<H> {
         self.n
     }
 
-    /// Returns the handle through which the permits are released: the reference, the `Arc`, or a pointer of your own.
-    #[must_use]
-    pub const fn handle(&self) -> &H {
-        &self.handle
-    }
-
-    /// Drops the permits without releasing them. This reduces the total number of permits, until
-    /// [`add_permits`](Semaphore::add_permits) adds new ones.
+    /// Drops the permits without releasing them. This lowers the [`limit`](Semaphore::limit) of the semaphore, until
+    /// [`add_permits`](Semaphore::add_permits) adds new ones. May call the waker of a request for
+    /// [all permits](Semaphore::acquire_all), which no longer waits for these.
     ///
     /// # Examples
     /// A token bucket: tokens are used up, and a timer adds new ones.
@@ -69,7 +66,10 @@ impl<H: Handle<Target = Semaphore>> Permit<H> {
     /// # Ok::<(), fairgate::TryAcquireError>(())
     /// ```
     pub fn forget(mut self) {
-        self.n = 0;
+        match core::mem::take(&mut self.n) {
+            0 => {}
+            n => self.handle.as_raw().forget_held(n),
+        }
     }
 
     /// Adds the permits of `other` to this one.
@@ -130,7 +130,16 @@ impl<'a> SemaphorePermit<'a> {
 impl OwnedSemaphorePermit {
     /// Returns the semaphore that the permits belong to.
     #[must_use]
-    pub const fn semaphore(&self) -> &alloc::sync::Arc<Semaphore> {
+    pub const fn semaphore(&self) -> &Arc<Semaphore> {
+        &self.handle
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl Permit<Rc<Semaphore>> {
+    /// Returns the semaphore that the permits belong to.
+    #[must_use]
+    pub const fn semaphore(&self) -> &Rc<Semaphore> {
         &self.handle
     }
 }
@@ -146,9 +155,6 @@ impl<H: Handle<Target = Semaphore>> Drop for Permit<H> {
 
 impl<H: Handle<Target = Semaphore>> fmt::Debug for Permit<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SemaphorePermit")
-            .field("permits", &self.n)
-            .field("semaphore", &*self.handle)
-            .finish()
+        f.debug_struct("Permit").field("permits", &self.n).field("semaphore", &*self.handle).finish()
     }
 }

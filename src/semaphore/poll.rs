@@ -9,11 +9,11 @@ use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
 use super::{AcquireOwned, OwnedSemaphorePermit, Semaphore};
-use crate::error::AcquireError;
+use crate::error::{AcquireError, TryAcquireError};
 
 /// A [`Semaphore`] with a slot for one pending request, for services and streams that implement `poll` methods.
 ///
-/// The memory of the request is allocated once and reused.
+/// The memory of the request is allocated when one has to wait for the first time, and then reused.
 ///
 /// # Cancel safety
 /// A pending request keeps its place in the queue until it completes, is [cancelled](Self::cancel), or the value is
@@ -21,9 +21,10 @@ use crate::error::AcquireError;
 /// permits, and all requests behind it wait.
 ///
 /// # Examples
+/// A service that limits its calls. `poll_ready` may be called again after it was ready, and keeps the slot that it has:
 /// ```
-/// use fairgate::{OwnedSemaphorePermit, PollSemaphore};
-/// use std::task::{Context, Poll};
+/// use fairgate::{AcquireError, OwnedSemaphorePermit, PollSemaphore};
+/// use std::task::{Context, Poll, ready};
 ///
 /// struct Limited {
 ///     slots: PollSemaphore,
@@ -31,21 +32,30 @@ use crate::error::AcquireError;
 /// }
 ///
 /// impl Limited {
-///     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-///         self.slots.poll_acquire(cx).map(|slot| self.slot = slot.ok())
+///     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), AcquireError>> {
+///         if self.slot.is_none() {
+///             self.slot = Some(ready!(self.slots.poll_acquire(cx))?);
+///         }
+///         Poll::Ready(Ok(()))
+///     }
+///
+///     async fn call(&mut self) -> u32 {
+///         let _slot = self.slot.take().expect("`poll_ready` was ready");
+///         42
 ///     }
 /// }
 /// ```
 pub struct PollSemaphore {
     semaphore: Arc<Semaphore>,
-    request: Pin<Box<Option<AcquireOwned>>>,
+    /// Allocated by the first request that has to wait.
+    request: Option<Pin<Box<Option<AcquireOwned>>>>,
 }
 
 impl PollSemaphore {
     /// Creates a `PollSemaphore` without a pending request.
     #[must_use]
-    pub fn new(semaphore: Arc<Semaphore>) -> Self {
-        Self { semaphore, request: Box::pin(None) }
+    pub const fn new(semaphore: Arc<Semaphore>) -> Self {
+        Self { semaphore, request: None }
     }
 
     /// Polls for one permit. Starts a request if none is pending. After a poll that was ready, the next one starts a new
@@ -86,14 +96,21 @@ impl PollSemaphore {
         cx: &mut Context<'_>,
         n: usize,
     ) -> Poll<Result<OwnedSemaphorePermit, AcquireError>> {
-        let pending = self.request.as_ref().as_pin_ref().map(|request| request.num_permits());
-        if pending != Some(n) {
+        let pending = self.request.as_ref().and_then(|request| request.as_ref().as_pin_ref());
+        if pending.is_none_or(|request| request.num_permits() != n) {
             let request = self.semaphore.clone().acquire_many_owned(n);
-            self.request.set(Some(request));
+            self.cancel();
+            match request.try_wait() {
+                Err(TryAcquireError::NoPermits) => {}
+                result => return Poll::Ready(result.map_err(AcquireError::from)),
+            }
+            let request = self.semaphore.clone().acquire_many_owned(n);
+            self.request.get_or_insert_with(|| Box::pin(None)).set(Some(request));
         }
-        let request = self.request.as_mut().as_pin_mut().expect("the request was just set");
+        let slot = self.request.as_mut().expect("a request is pending");
+        let request = slot.as_mut().as_pin_mut().expect("a request is pending");
         let result = ready!(request.poll(cx));
-        self.request.set(None);
+        slot.set(None);
         Poll::Ready(result)
     }
 
@@ -115,7 +132,9 @@ impl PollSemaphore {
     /// # });
     /// ```
     pub fn cancel(&mut self) {
-        self.request.set(None);
+        if let Some(request) = &mut self.request {
+            request.set(None);
+        }
     }
 
     /// Returns the semaphore.
@@ -149,7 +168,7 @@ impl fmt::Debug for PollSemaphore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PollSemaphore")
             .field("semaphore", &self.semaphore)
-            .field("request", &*self.request)
+            .field("request", &self.request.as_deref().and_then(Option::as_ref))
             .finish()
     }
 }

@@ -1,13 +1,11 @@
 //! Atomics and cells from `core` or portable-atomic, threads from `std`.
 
-use core::sync::atomic::Ordering;
-
 #[cfg(feature = "std")]
 pub(crate) use core::sync::atomic::AtomicBool;
 #[cfg(not(feature = "portable-atomic"))]
-pub(crate) use core::sync::atomic::{AtomicPtr, AtomicUsize};
+pub(crate) use core::sync::atomic::{AtomicIsize, AtomicPtr as LockedPtr, AtomicUsize};
 #[cfg(feature = "portable-atomic")]
-pub(crate) use portable_atomic::{AtomicPtr, AtomicUsize};
+pub(crate) use portable_atomic::{AtomicIsize, AtomicPtr as LockedPtr, AtomicUsize};
 
 /// Threads, for the blocking methods.
 #[cfg(feature = "std")]
@@ -51,55 +49,7 @@ impl<T> UnsafeCell<T> {
     }
 }
 
-/// A pointer of the queue or of a node, which only the holder of the queue lock writes, and which a thread that peeks
-/// reads at the same time.
-#[derive(Debug)]
-pub(crate) struct SharedPtr<T>(AtomicPtr<T>);
-
-impl<T> SharedPtr<T> {
-    pub(crate) const fn new(pointer: *mut T) -> Self {
-        Self(AtomicPtr::new(pointer))
-    }
-
-    /// Reads the pointer. The caller holds the queue lock, or has claimed the node that the pointer belongs to.
-    #[inline]
-    pub(crate) fn get(&self) -> *mut T {
-        // ORDERING: Relaxed: the queue lock orders the accesses of its holders, and a claimed node is accessed by one
-        // thread.
-        self.0.load(Ordering::Relaxed)
-    }
-
-    /// Writes the pointer. The caller holds the queue lock.
-    #[inline]
-    pub(crate) fn set(&self, pointer: *mut T) {
-        // ORDERING: Release, with the Acquire in `peek`.
-        self.0.store(pointer, Ordering::Release);
-    }
-
-    /// Reads the pointer without the queue lock, for a thread that peeks.
-    #[inline]
-    pub(crate) fn peek(&self) -> *mut T {
-        // ORDERING: Acquire, with the Release in `set`: a thread that sees the pointer sees what was written before.
-        self.0.load(Ordering::Acquire)
-    }
-
-    /// Does nothing. Under loom it checks that no thread reads the pointer any more.
-    #[inline]
-    pub(crate) fn check_unshared(&self) {}
-}
-
-/// Runs a closure that calls [`SharedPtr::peek`]. Under loom it marks the time of these calls.
-#[inline]
-pub(crate) fn peeking<R>(read: impl FnOnce() -> R) -> R {
-    read()
-}
-
-/// Does nothing: only loom's build reports steps.
-#[inline(always)]
-pub(crate) fn report(_step: super::Step) {}
-
-/// How a thread waits until another thread unlocks the queue, finishes reading it, or stores an outcome. The other
-/// thread is a few steps away from that, and runs no foreign code before it.
+/// How a thread waits for another one that is a few steps away from what it waits for.
 #[derive(Debug)]
 pub(crate) struct Backoff;
 
@@ -132,12 +82,13 @@ fn spin(round: u32) {
 
 /// Sleeps as briefly as the system allows. Yielding instead would not let a thread of lower priority run, and a thread that
 /// spins or yields for long uses up its time slice and then waits for many others.
-#[cfg(feature = "std")]
+#[cfg(all(feature = "std", not(target_family = "wasm")))]
 fn rest() {
     std::thread::sleep(core::time::Duration::from_micros(1));
 }
 
-#[cfg(not(feature = "std"))]
+/// Spins. (On the main thread of a browser, a sleep traps.)
+#[cfg(not(all(feature = "std", not(target_family = "wasm"))))]
 fn rest() {
     spin(SPIN_ROUNDS);
 }

@@ -1,31 +1,49 @@
 #![forbid(unsafe_code)]
 //! Atomics, cells and threads for the rest of the crate.
 //!
-//! `core.rs` takes them from `core` and `std`, or from the crate portable-atomic. `loom.rs` takes them from loom, for the
-//! models in `loom-tests/`. No other folder imports an atomic type from elsewhere, or uses the crate loom.
+//! `core.rs` takes them from `core` and `std`, or from the crate portable-atomic. `loom.rs` takes them from loom: for the
+//! models of users with the feature `loom`, and for our own models in `loom-tests/` with the cfg `fairgate_loom`. `steps.rs`
+//! reports what the algorithm does, with the cfg `fairgate_steps`. No other folder imports an atomic type from elsewhere, or
+//! uses the crate loom.
 
-#[cfg(not(fairgate_loom))]
+#[cfg(not(any(fairgate_loom, all(loom, feature = "loom"))))]
 #[path = "core.rs"]
 mod imp;
-#[cfg(fairgate_loom)]
+#[cfg(any(fairgate_loom, all(loom, feature = "loom")))]
 #[path = "loom.rs"]
 mod imp;
+#[cfg_attr(not(fairgate_steps), path = "no_steps.rs")]
+mod steps;
 
 pub(crate) use core::sync::atomic::Ordering;
 
 #[cfg(feature = "std")]
 pub(crate) use imp::{AtomicBool, thread};
-pub(crate) use imp::{AtomicPtr, AtomicUsize, Backoff, SharedPtr, UnsafeCell, peeking, report};
-#[cfg(fairgate_loom)]
-pub use imp::{Event, observe};
+pub(crate) use imp::{AtomicIsize, AtomicUsize, Backoff, LockedPtr, UnsafeCell};
+#[cfg(fairgate_steps)]
+pub use steps::{Event, observe};
+pub(crate) use steps::{Word, report};
 
 /// Whether the crate is compiled for loom.
-pub(crate) const LOOM: bool = cfg!(fairgate_loom);
+pub(crate) const LOOM: bool = cfg!(any(fairgate_loom, all(loom, feature = "loom")));
 
-/// What the accesses to memory do not show by themselves. The algorithm reports it to the checks in `loom-tests/`; outside of
-/// loom's build a report does nothing.
+/// A number of waiters. Half as wide as a pointer on 64-bit targets, so that two of them fit into one word.
+#[cfg(not(target_pointer_width = "16"))]
+pub(crate) type Count = u32;
+#[cfg(target_pointer_width = "16")]
+pub(crate) type Count = usize;
+
+/// An atomic [`Count`], which is only loaded and stored. Not loom's: it orders nothing, and no decision depends on it unless
+/// the queue lock is held.
+#[cfg(not(target_pointer_width = "16"))]
+pub(crate) type AtomicCount = core::sync::atomic::AtomicU32;
+#[cfg(target_pointer_width = "16")]
+pub(crate) type AtomicCount = core::sync::atomic::AtomicUsize;
+
+/// What the accesses to the state word do not show by themselves. The algorithm reports it to the checks in `loom-tests/`.
+/// Without the cfg `fairgate_steps` a report does nothing.
 #[derive(Clone, Copy, Debug)]
-#[cfg_attr(not(fairgate_loom), expect(dead_code, unreachable_pub, reason = "only loom-tests reads it"))]
+#[cfg_attr(not(fairgate_steps), expect(dead_code, unreachable_pub, reason = "only loom-tests reads it"))]
 pub enum Step {
     /// The next compare-and-swap of the word takes available permits away, and no caller owns them.
     Forget,
@@ -35,31 +53,42 @@ pub enum Step {
     Release,
     /// The next permits that are added to the word are new.
     Add,
+    /// The next compare-and-swap of the limit changes it by `change`.
+    Limit { change: isize },
+    /// The next change of the word only makes sure that the front is examined.
+    Recheck,
     /// The next compare-and-swap of the word locks the queue for a new request.
     LockToEnqueue,
+    /// The next compare-and-swap of the word locks the queue for a try that takes all permits.
+    LockForAll,
     /// The next compare-and-swap of the word locks the queue for the owner of a node.
     LockForOwner,
     /// The next accesses to the word find nothing to serve, or lock the queue.
     Look,
-    /// A node was put at the back of the queue. `prev` and `next` are the addresses of its links and what they hold.
-    Push { node: usize, prev: (usize, usize), next: (usize, usize), min: usize, max: usize },
-    /// The node whose `prev` has this address was removed by its owner.
-    Remove { prev: usize },
-    /// The node whose `prev` has this address was taken from the front, and is granted `n` permits unless the semaphore is
-    /// closed.
-    Claim { prev: usize, n: usize },
-    /// The owner of the node whose `prev` has this address takes the outcome: the permits, or `None` if the request failed.
-    Take { prev: usize, granted: Option<usize> },
+    /// A node was put at the back of the queue.
+    Push { node: usize, min: usize, max: usize, is_all: bool },
+    /// A node was removed by its owner.
+    Remove { node: usize },
+    /// A node was taken from the front, and is granted `n` permits unless the state changes.
+    Claim { node: usize, n: usize },
+    /// The last `count` claimed nodes, the first of which is `node`, were put back at the front.
+    PutBack { node: usize, count: usize },
+    /// The outcome is stored next: the permits, or `None` if the request fails.
+    Publish { node: usize, granted: Option<usize> },
+    /// The owner of a node takes the outcome.
+    Take { node: usize, granted: Option<usize> },
+    /// A node that was enqueued is freed.
+    Free { node: usize },
 }
 
 /// Declares a `const fn`; under loom, whose constructors are not `const`, a plain `fn`.
 macro_rules! const_fn {
     ($(#[$meta:meta])* $vis:vis const fn $($rest:tt)*) => {
-        #[cfg(not(fairgate_loom))]
+        #[cfg(not(any(fairgate_loom, all(loom, feature = "loom"))))]
         $(#[$meta])*
         $vis const fn $($rest)*
 
-        #[cfg(fairgate_loom)]
+        #[cfg(any(fairgate_loom, all(loom, feature = "loom")))]
         $(#[$meta])*
         $vis fn $($rest)*
     };

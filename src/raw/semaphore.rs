@@ -1,0 +1,495 @@
+//! The transitions of the semaphore: taking, releasing, adding and removing permits, and serving the queue. The fast path of
+//! an acquire is [`RawSemaphore::try_acquire_fast`], that of a release is [`RawSemaphore::release`]. Everything that grants
+//! permits to waiters goes through [`RawSemaphore::serve`].
+
+use core::mem;
+use core::panic::{RefUnwindSafe, UnwindSafe};
+
+use super::queue::{Claims, Needed, QueueGuard, WaitQueue};
+use super::state::{MAX_PERMITS, Request, State, permits_to_add};
+use super::wake_list::WakeList;
+use crate::sync::{Ordering, Step, const_fn, contain_panic, report};
+
+/// The semaphore under [`Semaphore`](crate::Semaphore) and [`Mutex`](crate::Mutex). It counts permits, but has no type for
+/// a held permit: the caller releases what it acquires.
+pub(crate) struct RawSemaphore {
+    pub(super) queue: WaitQueue,
+}
+
+// A panic of foreign code never interrupts a change of the semaphore (F4), so its state is valid after one.
+impl UnwindSafe for RawSemaphore {}
+impl RefUnwindSafe for RawSemaphore {}
+
+/// A handle to a [`RawSemaphore`].
+///
+/// # Safety
+/// `as_raw` does not panic and returns the same semaphore in every call, which stays alive and in place as long as the
+/// handle is used.
+#[allow(unsafe_code)]
+pub(crate) unsafe trait RawHandle {
+    fn as_raw(&self) -> &RawSemaphore;
+}
+
+/// Why a request gets no permits.
+// As wide as the number of permits, so that a result is returned in two registers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub(crate) enum Refused {
+    /// The semaphore is closed.
+    Closed,
+    /// Too few permits are available, or another request is queued.
+    NoPermits,
+    /// The request would have to wait, and as many requests are queued as it permits.
+    QueueFull,
+}
+
+impl RawSemaphore {
+    const_fn! {
+        pub(crate) const fn new(permits: usize) -> Self {
+            Self { queue: WaitQueue::new(permits) }
+        }
+    }
+
+    /// The state at this moment.
+    #[inline]
+    pub(crate) fn state(&self) -> State {
+        // ORDERING: Acquire, with the Release in `release` and `update`: a thread that finds all permits available sees
+        // what their holders wrote, and a thread that finds the semaphore closed sees what was written before `close`.
+        State(self.queue.state.load(Ordering::Acquire))
+    }
+
+    /// The permits that exist: those available and those held, less those owed.
+    pub(crate) fn limit(&self) -> isize {
+        // ORDERING: Acquire, with the Release in `change_limit` and `forget_held`.
+        self.queue.limit.load(Ordering::Acquire)
+    }
+
+    /// The number of queued requests.
+    pub(crate) fn waiters(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// What the front of the queue needs.
+    pub(crate) fn needed(&self) -> Option<Needed> {
+        self.queue.needed()
+    }
+
+    /// Takes `n` permits if they are available and no request is queued: the fast path. Makes one attempt, so it fails
+    /// spuriously if another thread changes the state.
+    #[inline]
+    pub(crate) fn try_acquire_fast(&self, n: usize) -> bool {
+        // ORDERING: Relaxed: the CAS compares the state again.
+        let state = State(self.queue.state.load(Ordering::Relaxed));
+        match state.try_take(n) {
+            Some(new) => self.take(state, new),
+            None => false,
+        }
+    }
+
+    /// Takes the permits of a request if they are available and no request is queued; returns how many. The path of a
+    /// caller that does not wait, after the fast path has failed: out of line, so that callers stay small.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn try_acquire(&self, request: Request) -> Result<usize, Refused> {
+        self.take_share(request).map_err(|(refused, _)| refused)
+    }
+
+    /// The same for a caller that waits next, which needs the state in which the request must wait.
+    #[inline]
+    pub(super) fn take_share(&self, request: Request) -> Result<usize, (Refused, State)> {
+        let Request::Range { min, max } = request else { return self.take_all() };
+        loop {
+            let state = self.state();
+            if state.is_closed() {
+                return Err((Refused::Closed, state));
+            }
+            match state.share_of_new(min, max) {
+                None => return Err((Refused::NoPermits, state)),
+                Some(0) => return Ok(0),
+                Some(n) if self.take(state, state.minus(n)) => return Ok(n),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Takes all permits if none is held and no request is queued. Locks the queue to make sure of that (F7), so that other
+    /// new requests find it queued for a moment.
+    #[cold]
+    fn take_all(&self) -> Result<usize, (Refused, State)> {
+        loop {
+            let state = self.state();
+            if state.is_closed() {
+                return Err((Refused::Closed, state));
+            }
+            if state.is_queued() || state.permits() < self.limit() {
+                return Err((Refused::NoPermits, state));
+            }
+            report(Step::LockForAll);
+            // ORDERING: Acquire, see `try_lock`. No Release: this step publishes nothing.
+            let Ok(mut queue) = self.queue.try_lock(state, state, Ordering::Acquire) else { continue };
+            while !queue.state().is_closed() {
+                let share = queue.state().share_of_front(Request::All, queue.limit());
+                let Some(n) = share else { break };
+                match queue.unlock(&Claims::of_permits(n)) {
+                    Ok(_) => return Ok(n),
+                    Err(changed) => queue = changed,
+                }
+            }
+            self.unlock(queue);
+        }
+    }
+
+    /// Changes the state to `new`, which has fewer permits. Returns `false` if the state is no longer `state`.
+    #[inline]
+    fn take(&self, state: State, new: State) -> bool {
+        // ORDERING: Acquire, with the Release in `release` and `update`: the thread sees what was written before these
+        // permits were released. An Acquire load of `state` is not enough: the word may have changed and changed back
+        // since. Relaxed on failure: the caller loads the state again or fails.
+        self.queue.state.compare_exchange(state.0, new.0, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    /// Releases `n` permits that were acquired. May call wakers. The permits exist, so there is room for them in the word.
+    #[inline]
+    pub(crate) fn release(&self, n: usize) {
+        report(Step::Release);
+        // ORDERING: Relaxed: only a hint, `fetch_add` returns the state that decides.
+        if State(self.queue.state.load(Ordering::Relaxed)).is_queued() {
+            return self.hand_off(n);
+        }
+        // ORDERING: Release, with the Acquire in `take`, in `WaitQueue::try_lock`, in a failed `QueueGuard::unlock`, and in
+        // `state`: threads that take or see these permits see what their holder wrote.
+        if State(self.queue.state.fetch_add(permits_to_add(n), Ordering::Release)).is_queued() {
+            self.serve_after_race();
+        }
+    }
+
+    /// Releases `n` permits while requests are queued: adds them and serves the queue.
+    #[cold]
+    #[inline(never)]
+    fn hand_off(&self, n: usize) {
+        self.update(|state| Some(state.plus(n)));
+    }
+
+    /// A request was queued between the look at the word and the release. Serves it, unless another thread does (F6).
+    #[cold]
+    #[inline(never)]
+    fn serve_after_race(&self) {
+        if let Some(queue) = self.try_lock_to_serve() {
+            self.serve(queue);
+        }
+    }
+
+    /// Closes the semaphore. May call wakers.
+    pub(crate) fn close(&self) {
+        self.update(|state| Some(state.close()));
+    }
+
+    /// Changes the state. If the queue is unlocked and not empty, locks it in the same step and serves it; if it is locked,
+    /// its holder serves the waiters (F6). Returns `false` if `new` returns `None`.
+    fn update(&self, mut new: impl FnMut(State) -> Option<State>) -> bool {
+        // ORDERING: Relaxed: the CAS compares the state again.
+        let mut state = State(self.queue.state.load(Ordering::Relaxed));
+        loop {
+            let Some(new) = new(state) else { return false };
+            if state.must_serve() {
+                // ORDERING: AcqRel: Acquire to lock (see `try_lock`), Release as below.
+                match self.queue.try_lock(state, new, Ordering::AcqRel) {
+                    Ok(queue) => {
+                        self.serve(queue);
+                        return true;
+                    }
+                    Err(actual) => state = actual,
+                }
+                continue;
+            }
+            // ORDERING: Release, with the same Acquires as in `release`: threads that take these permits or find the
+            // semaphore closed see what was written before. Relaxed on failure: the loop retries.
+            match self.queue.state.compare_exchange(state.0, new.0, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(actual) => state = State(actual),
+            }
+        }
+    }
+
+    /// Adds `n` new permits. May call wakers. Returns `false`, and changes nothing, if more than [`MAX_PERMITS`] would exist.
+    pub(crate) fn add(&self, n: usize) -> bool {
+        self.change_limit(|limit| {
+            let room = MAX_PERMITS as isize - limit;
+            (n <= 2 * MAX_PERMITS && n as isize <= room).then(|| limit + n as isize)
+        })
+    }
+
+    /// Takes `n` permits away, into a deficit if necessary. May call wakers. Returns `false`, and changes nothing, if the
+    /// deficit would be too large.
+    pub(crate) fn reduce(&self, n: usize) -> bool {
+        self.change_limit(|limit| {
+            let room = limit + MAX_PERMITS as isize;
+            (n <= 2 * MAX_PERMITS && n as isize <= room).then(|| limit - n as isize)
+        })
+    }
+
+    /// Makes `n` permits exist. May call wakers. Returns `false` if `n` is more than [`MAX_PERMITS`], or if several calls at
+    /// the same time together lower the limit by more than the word holds; nothing has changed then.
+    pub(crate) fn set_limit(&self, n: usize) -> bool {
+        self.change_limit(|_| (n <= MAX_PERMITS).then_some(n as isize))
+    }
+
+    /// Changes the limit and, by the same number, the permits in the word, in the order that F7 asks for.
+    #[inline(never)]
+    fn change_limit(&self, new: impl Fn(isize) -> Option<isize>) -> bool {
+        let mut lowered = 0;
+        // ORDERING: Relaxed: the CAS compares the limit again.
+        let mut limit = self.queue.limit.load(Ordering::Relaxed);
+        let (is_changed, raised) = loop {
+            let Some(new) = new(limit) else { break (false, 0) };
+            let excess = (limit - new).max(0) as usize;
+            if excess > lowered {
+                if !self.lower(excess - lowered) {
+                    break (false, 0);
+                }
+                lowered = excess;
+            }
+            report(Step::Limit { change: new - limit });
+            // ORDERING: Release, with the Acquire in `QueueGuard::limit`: see there. Relaxed on failure: the loop retries.
+            match self.queue.limit.compare_exchange(limit, new, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => break (true, new - limit),
+                Err(actual) => limit = actual,
+            }
+        };
+        // The word was lowered by `lowered`, and has to change by `raised`.
+        match (lowered as isize + raised) as usize {
+            0 if is_changed && raised < 0 => self.recheck(),
+            0 => {}
+            n => {
+                report(Step::Add);
+                self.hand_off(n);
+            }
+        }
+        is_changed
+    }
+
+    /// Takes `n` permits out of the word. Returns `false` if the field would not hold the deficit.
+    fn lower(&self, n: usize) -> bool {
+        loop {
+            let state = self.state();
+            let Some(new) = state.reduce(n) else { return false };
+            report(Step::Reduce);
+            // A caller that takes the last permit away may access what the permits guard, so `take` is used for its ordering.
+            if self.take(state, new) {
+                return true;
+            }
+        }
+    }
+
+    /// Makes sure that the front is examined after this call: the limit was lowered, so that it may complete (F7). A change
+    /// of the word even where the new state is the old one: either the lock holder sees the lower limit, or this thread
+    /// sees the lock.
+    #[cold]
+    fn recheck(&self) {
+        report(Step::Recheck);
+        self.update(|state| Some(state.recheck()));
+    }
+
+    /// Takes up to `n` available permits away for good; returns how many. May call wakers.
+    pub(crate) fn forget(&self, n: usize) -> usize {
+        loop {
+            let state = self.state();
+            let (new, forgotten) = state.forget(n);
+            if forgotten == 0 {
+                return 0;
+            }
+            report(Step::Forget);
+            // As in `lower`.
+            if self.take(state, new) {
+                self.forget_held(forgotten);
+                return forgotten;
+            }
+        }
+    }
+
+    /// Lowers the limit by `n` permits that were taken out of the word before, and are not released. May call wakers.
+    pub(crate) fn forget_held(&self, n: usize) {
+        report(Step::Limit { change: -(n as isize) });
+        // ORDERING: Release, as in `change_limit`.
+        self.queue.limit.fetch_sub(n as isize, Ordering::Release);
+        self.recheck();
+    }
+
+    /// Adds up to `n` permits, but no more than make `most` available; returns how many. May call wakers. Returns `None`, and
+    /// changes nothing, if more than [`MAX_PERMITS`] would exist.
+    pub(crate) fn add_up_to(&self, n: usize, most: usize) -> Option<usize> {
+        // The limit is raised before the word (F7), and corrected where the word turns out to need fewer permits.
+        let (mut raised, mut has_lowered) = (0, false);
+        let mut added = Some(0);
+        self.update(|state| {
+            let wanted = n.min(state.room(most));
+            has_lowered |= wanted < raised;
+            added = self.move_limit(wanted as isize - raised as isize).then_some(wanted);
+            if added.is_some() {
+                raised = wanted;
+            }
+            report(Step::Add);
+            added.filter(|&n| n > 0).map(|n| state.plus(n))
+        });
+        if added.is_none() && raised > 0 {
+            has_lowered = self.move_limit(-(raised as isize));
+        }
+        if has_lowered {
+            self.recheck();
+        }
+        added
+    }
+
+    /// Changes the limit alone. Returns `false`, and changes nothing, if more than [`MAX_PERMITS`] would exist.
+    fn move_limit(&self, change: isize) -> bool {
+        // ORDERING: as in `change_limit`.
+        let mut limit = self.queue.limit.load(Ordering::Relaxed);
+        loop {
+            let new = limit + change;
+            if change > 0 && new > MAX_PERMITS as isize {
+                return false;
+            }
+            report(Step::Limit { change });
+            match self.queue.limit.compare_exchange(limit, new, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(actual) => limit = actual,
+            }
+        }
+    }
+
+    /// Locks the queue to enqueue a request that must wait in `state`. Returns `None` after waiting for another lock holder,
+    /// or if the state has changed.
+    #[inline]
+    pub(super) fn try_lock_to_enqueue(&self, state: State) -> Option<QueueGuard<'_>> {
+        if !state.is_locked() {
+            report(Step::LockToEnqueue);
+            // ORDERING: Acquire, see `try_lock`. No Release: this step publishes nothing.
+            if let Ok(queue) = self.queue.try_lock(state, state, Ordering::Acquire) {
+                return Some(queue);
+            }
+        }
+        self.queue.wait_for_unlock();
+        None
+    }
+
+    /// Unlocks the queue after a node was enqueued, removed or given another waker. If the front can complete, which is
+    /// rare, serves the queue instead (F3).
+    #[inline]
+    pub(super) fn unlock(&self, queue: QueueGuard<'_>) {
+        let none = Claims::new();
+        if queue.can_serve(&none) {
+            return self.serve(queue);
+        }
+        if let Err(queue) = queue.unlock(&none) {
+            self.serve(queue);
+        }
+    }
+
+    /// Locks the queue for a thread that has added permits, or has more requests to serve. Returns `None` if no request is
+    /// queued, or if another thread holds the lock: that one serves the queue (F6).
+    fn try_lock_to_serve(&self) -> Option<QueueGuard<'_>> {
+        report(Step::Look);
+        // ORDERING: Relaxed: the load returns this thread's own change of the state or a later one, and the CAS compares the
+        // state again.
+        let mut state = State(self.queue.state.load(Ordering::Relaxed));
+        while state.must_serve() {
+            // ORDERING: Acquire, see `try_lock`. No Release: this step publishes nothing, the permits are in the word
+            // already.
+            match self.queue.try_lock(state, state, Ordering::Acquire) {
+                Ok(queue) => return Some(queue),
+                Err(actual) => state = actual,
+            }
+        }
+        None
+    }
+
+    /// Claims the requests at the front for which there are permits, unlocks the queue, stores their outcomes and calls
+    /// their wakers, in this order.
+    #[inline(never)]
+    fn serve(&self, queue: QueueGuard<'_>) {
+        let mut batch = claim_and_unlock(queue);
+        if batch.claims.count() > 1 {
+            return self.serve_many(batch);
+        }
+        // The usual case: one request or none. The batch is not full, so nothing is left to do if the waker panics.
+        if let Some(waker) = batch.claims.complete_next(&self.queue, &mut batch.state) {
+            waker.wake();
+        }
+    }
+
+    /// The rest of `serve` for more than one request.
+    #[cold]
+    #[inline(never)]
+    fn serve_many(&self, batch: Batch) {
+        let mut serving = Serving { semaphore: self, wakers: WakeList::new(), is_unfinished: false };
+        serving.complete(batch);
+        serving.finish();
+    }
+}
+
+/// The requests that a thread has claimed in one critical section.
+struct Batch {
+    claims: Claims,
+    /// The state from which the queue was unlocked. It decides what the requests get.
+    state: State,
+    /// The request at the front can complete, but the batch is as large as a wake list.
+    is_unfinished: bool,
+}
+
+/// Claims the requests at the front for which there are permits, and unlocks the queue.
+#[inline(always)]
+fn claim_and_unlock(mut queue: QueueGuard<'_>) -> Batch {
+    let mut claims = Claims::new();
+    loop {
+        while claims.count() < WakeList::CAPACITY && queue.claim_front(&mut claims) {}
+        let is_unfinished = claims.count() == WakeList::CAPACITY && queue.can_serve(&claims);
+        match queue.unlock(&claims) {
+            Ok(state) => return Batch { claims, state, is_unfinished },
+            Err(changed) => queue = changed,
+        }
+        if !queue.are_right(&claims) {
+            queue.put_back(mem::replace(&mut claims, Claims::new()));
+        }
+    }
+}
+
+/// The work of a thread that serves several requests. If a waker panics, dropping it finishes the work before the panic
+/// resumes.
+struct Serving<'a> {
+    semaphore: &'a RawSemaphore,
+    wakers: WakeList,
+    is_unfinished: bool,
+}
+
+impl Serving<'_> {
+    /// Stores the outcomes, and collects the wakers.
+    fn complete(&mut self, mut batch: Batch) {
+        self.is_unfinished = batch.is_unfinished;
+        while let Some(waker) = batch.claims.complete_next(&self.semaphore.queue, &mut batch.state) {
+            self.wakers.push(waker);
+        }
+    }
+
+    /// Calls the wakers, then serves the rest of the queue if the last batch was full.
+    fn finish(&mut self) {
+        loop {
+            self.wakers.wake_all();
+            if !mem::take(&mut self.is_unfinished) {
+                return;
+            }
+            if let Some(queue) = self.semaphore.try_lock_to_serve() {
+                self.complete(claim_and_unlock(queue));
+            }
+        }
+    }
+}
+
+impl Drop for Serving<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // There is work left only if a waker has panicked.
+        while self.is_unfinished || !self.wakers.is_empty() {
+            contain_panic(|| self.finish());
+        }
+    }
+}
