@@ -1,6 +1,10 @@
 //! The API beyond that of tokio and async-lock: what users of other semaphores request or build by hand, with
 //! races. `docs/pitfalls.md` links the requests.
 
+#[allow(dead_code, unreachable_pub, reason = "shared with the promises")]
+#[path = "common/wait.rs"]
+mod wait;
+
 use std::future::{Future, poll_fn};
 use std::ops::Deref;
 use std::pin::{Pin, pin};
@@ -18,6 +22,7 @@ use fairgate::{
 };
 use futures_lite::future::block_on;
 use futures_lite::{StreamExt, stream};
+use wait::wait_until;
 
 fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
@@ -150,9 +155,7 @@ fn the_bound_holds_among_threads() {
                 failed.fetch_add(usize::from(!granted), Ordering::Relaxed);
             });
         }
-        while failed.load(Ordering::Relaxed) + semaphore.waiters() < THREADS {
-            thread::yield_now();
-        }
+        wait_until(|| failed.load(Ordering::Relaxed) + semaphore.waiters() == THREADS);
         length = semaphore.waiters();
         semaphore.add_permits(1);
     });
@@ -424,9 +427,7 @@ fn a_blocking_timeout_acquires_before_it_expires() {
     thread::scope(|threads| {
         let waiting =
             threads.spawn(|| semaphore.acquire().blocking_timeout(Duration::from_secs(3600)).is_ok());
-        while semaphore.waiters() == 0 {
-            thread::yield_now();
-        }
+        wait_until(|| semaphore.waiters() == 1);
         semaphore.add_permits(1);
         assert!(waiting.join().unwrap());
     });

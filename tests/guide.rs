@@ -5,6 +5,7 @@
 //! `WRITE=1 cargo test -p fairgate-tests --test guide` renews the file.
 #![cfg(not(miri))]
 
+use std::collections::HashMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -25,23 +26,147 @@ fn pictures(page: &str) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// Leaves out what does not change the picture: attributes with their default values, and space around texts.
-fn shortened(svg: &str) -> String {
-    let svg = svg.replace(" opacity=\"1\"", "").replace(" stroke=\"none\"", "");
-    svg.lines().map(|line| line.trim().replace(" \"", "\"")).collect()
+/// A shape or a text of a picture. `style` is its attributes other than where it is.
+struct Element {
+    style: String,
+    /// The shape as a path, or the text with its position.
+    drawing: String,
+    /// Left, top, right and bottom of a shape.
+    extent: [f64; 4],
 }
 
-/// Everything is encoded that is special in a URL, in Markdown, or in HTML.
-fn data_url(svg: &str) -> String {
-    let mut url = "data:image/svg+xml,".to_string();
-    for byte in svg.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-./:,=".contains(&byte) {
-            url.push(byte.into());
+/// The value with at most one decimal: less than a pixel can show.
+fn rounded(value: &str) -> String {
+    value.parse().map_or(value.to_string(), |number: f64| {
+        let tenths = (number * 10.0).round() / 10.0;
+        tenths.to_string()
+    })
+}
+
+/// The attributes of a tag, without those that have their default values.
+fn attributes(tag: &str) -> impl Iterator<Item = (&str, &str)> {
+    let mut parts = tag.split('"');
+    std::iter::from_fn(move || {
+        let name = parts.next()?.rsplit(' ').next()?.strip_suffix('=')?;
+        Some((name, parts.next()?.trim()))
+    })
+    .filter(|attribute| {
+        !matches!(attribute, ("opacity", "1") | ("stroke", "none") | ("dy" | "font-family", _))
+    })
+}
+
+/// The shapes and the texts of a picture.
+fn elements(svg: &str) -> (Vec<Element>, Vec<Element>) {
+    let (mut shapes, mut texts) = (Vec::new(), Vec::new());
+    let mut lines = svg.lines();
+    while let Some(line) = lines.next() {
+        let (mut style, mut at) = (String::new(), HashMap::new());
+        for (name, value) in attributes(line) {
+            if ["x", "y", "width", "height", "points"].contains(&name) {
+                at.insert(name, value);
+            } else {
+                write!(style, " {name}='{}'", rounded(value)).unwrap();
+            }
+        }
+        let number = |name| at[name].parse::<f64>().unwrap_or_else(|error| panic!("{line}: {error}"));
+        if line.starts_with("<rect") {
+            let [x, y, width, height] = ["x", "y", "width", "height"].map(number);
+            let drawing = format!("M{x} {y}h{width}v{height}H{x}z");
+            shapes.push(Element { style, drawing, extent: [x, y, x + width, y + height] });
+        } else if line.starts_with("<polyline") {
+            let (mut extent, mut drawing) = ([f64::MAX, f64::MAX, f64::MIN, f64::MIN], String::from("M"));
+            for point in at["points"].split(' ') {
+                let (x, y) = point.split_once(',').expect("a point");
+                let [x, y] = [x, y].map(|number| number.parse::<f64>().expect("a number"));
+                write!(drawing, "{x} {y} ").unwrap();
+                // Wider than any line.
+                extent[0] = extent[0].min(x - 5.0);
+                extent[1] = extent[1].min(y - 5.0);
+                extent[2] = extent[2].max(x + 5.0);
+                extent[3] = extent[3].max(y + 5.0);
+            }
+            drawing.pop();
+            shapes.push(Element { style, drawing, extent });
+        } else if line.starts_with("<text") {
+            let [x, y] = ["x", "y"].map(number);
+            let text = lines.next().expect("the text");
+            texts.push(Element {
+                style,
+                drawing: format!("<text x='{x}' y='{y}'>{text}</text>"),
+                extent: [0.0; 4],
+            });
         } else {
-            write!(url, "%{byte:02X}").unwrap();
+            // The title and the description: here the page describes its picture.
+            assert!(
+                ["<svg", "<title", "<desc", "</"].iter().any(|start| line.starts_with(start)),
+                "unknown: {line}"
+            );
         }
     }
-    url
+    (shapes, texts)
+}
+
+fn overlap(one: &Element, other: &Element) -> bool {
+    let [left, top, right, bottom] = one.extent;
+    left < other.extent[2] && other.extent[0] < right && top < other.extent[3] && other.extent[1] < bottom
+}
+
+/// Groups elements of one style. An element joins an earlier group if nothing in between covers its place.
+fn grouped(elements: Vec<Element>) -> Vec<Vec<Element>> {
+    let mut groups: Vec<Vec<Element>> = Vec::new();
+    for element in elements {
+        let mut joined = None;
+        for (index, group) in groups.iter().enumerate().rev() {
+            if group[0].style == element.style {
+                joined = Some(index);
+                break;
+            }
+            if group.iter().any(|other| overlap(other, &element)) {
+                break;
+            }
+        }
+        match joined {
+            Some(index) => groups[index].push(element),
+            None => groups.push(vec![element]),
+        }
+    }
+    groups
+}
+
+/// The same picture in a quarter of the bytes: a path for the shapes of one style, and above them a group for the texts of
+/// one style.
+fn shortened(svg: &str) -> String {
+    let head = svg.lines().next().expect("a picture");
+    let size: Vec<_> = attributes(head).filter(|(name, _)| ["width", "height"].contains(name)).collect();
+    let [("width", width), ("height", height)] = size[..] else { panic!("no size: {head}") };
+    let mut short = format!(
+        "<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='{height}' viewBox='0 0 {width} {height}' \
+         font-family='sans-serif'>"
+    );
+    let (shapes, texts) = elements(svg);
+    for group in grouped(shapes) {
+        let path: String = group.iter().map(|shape| shape.drawing.as_str()).collect();
+        write!(short, "<path{} d='{path}'/>", group[0].style).unwrap();
+    }
+    for group in grouped(texts) {
+        let texts: String = group.iter().map(|text| text.drawing.as_str()).collect();
+        // Half the height of an x: the text is centred on its position.
+        write!(short, "<g{} style='transform:translateY(.5ex)'>{texts}</g>", group[0].style).unwrap();
+    }
+    short + "</svg>"
+}
+
+/// The picture as the destination of a link in angle brackets. Only what is special in a data URL or in Markdown is encoded.
+fn data_url(svg: &str) -> String {
+    let mut url = "<data:image/svg+xml,".to_string();
+    for character in svg.chars() {
+        match character {
+            '%' | '#' | '&' | '"' | '\\' => write!(url, "%{:02X}", character as u32).unwrap(),
+            '<' | '>' => url.extend(['\\', character]),
+            _ => url.push(character),
+        }
+    }
+    url + ">"
 }
 
 #[test]

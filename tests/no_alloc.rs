@@ -1,5 +1,9 @@
 //! A waiter is a field of its future: the borrowed forms allocate nothing, however long the queue is.
 
+#[allow(dead_code, unreachable_pub, reason = "shared with the promises")]
+#[path = "common/wait.rs"]
+mod wait;
+
 use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,6 +12,7 @@ use std::time::Duration;
 
 use allocation_counter::measure;
 use fairgate::{Mutex, Semaphore, TimeoutExt, with_timeout};
+use wait::wait_until;
 
 const LENGTHS: [usize; 3] = [1, 1_000, 100_000];
 
@@ -136,9 +141,7 @@ fn a_thread_allocates_nothing_to_block_after_its_first_wait() {
             assert_allocates_nothing("block: queued, with a timeout, until a timeout", wait);
         });
         for n in [1, 2, 1, 2] {
-            while semaphore.waiters() == 0 && !waiting.is_finished() {
-                std::thread::yield_now();
-            }
+            wait_until(|| semaphore.waiters() == 1 || waiting.is_finished());
             semaphore.add_permits(n);
         }
     });

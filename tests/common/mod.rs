@@ -5,13 +5,15 @@ pub mod model;
 pub mod source;
 pub mod spec;
 pub mod step;
+pub mod wait;
 pub mod waker;
 pub mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+
+pub use wait::{HUNG, wait_until};
 
 /// Runs `test` on its own thread and fails with `name` if it deadlocks.
 pub fn with_watchdog(name: &str, test: impl FnOnce() + Send + 'static) {
@@ -20,7 +22,7 @@ pub fn with_watchdog(name: &str, test: impl FnOnce() + Send + 'static) {
         let _done = done;
         test();
     });
-    let outcome = ended.recv_timeout(Duration::from_secs(20));
+    let outcome = ended.recv_timeout(HUNG);
     assert_ne!(outcome, Err(RecvTimeoutError::Timeout), "{name}: deadlock");
     thread.join().unwrap_or_else(|panic| resume_unwind(panic));
 }

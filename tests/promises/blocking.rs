@@ -21,18 +21,16 @@ use tokio::runtime;
 use crate::common::source::{NewSource, SemaphoreSource, SyncSource, for_each_source};
 use crate::common::step::{Outcome, Request};
 use crate::common::world::World;
-use crate::common::{rounds, with_watchdog};
+use crate::common::{HUNG, rounds, wait_until, with_watchdog};
 
 /// Waits until `n` waiters are queued. Closes the semaphore if that does not happen, so that blocked threads
 /// return.
 fn wait_until_queued(semaphore: &Semaphore, n: usize) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while semaphore.waiters() < n {
-        if Instant::now() > deadline {
-            semaphore.close();
-            panic!("{semaphore:?}: fewer than {n} waiters are queued");
-        }
-        thread::yield_now();
+    let start = Instant::now();
+    wait_until(|| semaphore.waiters() >= n || start.elapsed() > HUNG);
+    if semaphore.waiters() < n {
+        semaphore.close();
+        panic!("{semaphore:?}: fewer than {n} waiters are queued");
     }
 }
 
@@ -73,9 +71,7 @@ fn a_blocking_acquire_does_not_overtake_a_queued_request<S: SemaphoreSource + Sy
             let _permit = source.blocking_acquire().unwrap();
             is_acquired.store(true, SeqCst);
         });
-        while source.waiters() < 2 && !is_acquired.load(SeqCst) {
-            thread::yield_now();
-        }
+        wait_until(|| source.waiters() == 2 || is_acquired.load(SeqCst));
         assert!(!is_acquired.load(SeqCst), "the thread has overtaken the queued request");
         source.add(1);
         let permits = block_on(large).unwrap();
@@ -282,17 +278,24 @@ fn a_blocking_acquire_keeps_the_park_token_of_an_outer_executor() {
     });
 }
 
-/// P28: the same if the future panics after the thread has parked, here in the poll after the deadline.
+/// P28: the same if the future panics after the thread has parked. The first park consumes the wake-up of the outer
+/// executor, and a later wake-up of the future leads to the poll that panics.
 #[test]
 fn a_blocking_call_whose_future_panics_keeps_the_park_token_of_an_outer_executor() {
     with_watchdog("a thread whose park token was lost", || {
         let mut is_second = false;
-        let future = poll_fn(|_| -> Poll<()> {
+        let future = poll_fn(|cx| -> Poll<()> {
             assert!(!mem::replace(&mut is_second, true), "the second poll panics");
+            let waker = cx.waker().clone();
+            thread::spawn(move || {
+                // Until then the thread has probably parked. If it has not, the test checks less, and passes.
+                thread::sleep(Duration::from_millis(20));
+                waker.wake();
+            });
             thread::current().unpark(); // the wake-up of an outer executor
             Poll::Pending
         });
-        let blocking = AssertUnwindSafe(|| future.blocking_timeout(Duration::from_millis(1)));
+        let blocking = AssertUnwindSafe(|| future.blocking_timeout(Duration::MAX));
         assert!(catch_unwind(blocking).is_err());
         thread::park();
     });
@@ -327,40 +330,52 @@ fn a_thread_local_destructor_may_block() {
 /// P28: a task blocks its executor thread while a task on another thread holds the permit.
 #[test]
 fn a_task_may_block_a_thread_of_a_multi_threaded_executor() {
-    async fn hold(semaphore: Arc<Semaphore>, ready: Arc<AtomicBool>) {
-        let permit = semaphore.acquire().await.unwrap();
-        ready.store(true, SeqCst);
-        while semaphore.waiters() == 0 {
-            yield_now().await;
-        }
+    /// The permit, and events of which each happens once.
+    struct Shared {
+        permit: Semaphore,
+        held: Semaphore,
+        blocked: Semaphore,
+    }
+    async fn hold(shared: Arc<Shared>) {
+        let permit = shared.permit.acquire().await.unwrap();
+        shared.held.add_permits(1);
+        shared.blocked.acquire().await.unwrap().forget();
         drop(permit);
     }
-    async fn block(semaphore: Arc<Semaphore>, ready: Arc<AtomicBool>) {
-        while !ready.load(SeqCst) {
-            yield_now().await;
-        }
-        drop(semaphore.blocking_acquire().unwrap());
+    async fn block(shared: Arc<Shared>) {
+        shared.held.acquire().await.unwrap().forget();
+        drop(shared.permit.blocking_acquire().unwrap());
     }
-    let parts = || (Arc::new(Semaphore::new(1)), Arc::new(AtomicBool::new(false)));
+    let new_shared = || {
+        let (permit, held, blocked) = (Semaphore::new(1), Semaphore::new(0), Semaphore::new(0));
+        Arc::new(Shared { permit, held, blocked })
+    };
+    let report_blocked = |shared: &Shared| {
+        wait_until_queued(&shared.permit, 1);
+        shared.blocked.add_permits(1);
+    };
 
-    let (semaphore, ready) = parts();
+    let shared = new_shared();
     let tokio = runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let holder = tokio.spawn(hold(shared.clone()));
+    let blocker = tokio.spawn(block(shared.clone()));
+    report_blocked(&shared);
     tokio.block_on(async {
-        let holder = tokio::spawn(hold(semaphore.clone(), ready.clone()));
-        tokio::spawn(block(semaphore.clone(), ready)).await.unwrap();
+        blocker.await.unwrap();
         holder.await.unwrap();
     });
-    assert_eq!(semaphore.available_permits(), 1);
+    assert_eq!(shared.permit.available_permits(), 1);
 
-    let (semaphore, ready) = parts();
+    let shared = new_shared();
     let executor = smol::Executor::new();
-    let holder = executor.spawn(hold(semaphore.clone(), ready.clone()));
-    let blocker = executor.spawn(block(semaphore.clone(), ready));
+    let holder = executor.spawn(hold(shared.clone()));
+    let blocker = executor.spawn(block(shared.clone()));
     thread::scope(|scope| {
         scope.spawn(|| block_on(executor.run(holder)));
         scope.spawn(|| block_on(executor.run(blocker)));
+        report_blocked(&shared);
     });
-    assert_eq!(semaphore.available_permits(), 1);
+    assert_eq!(shared.permit.available_permits(), 1);
 }
 
 /// Many more threads than cores poll, cancel and add at once.
@@ -543,9 +558,7 @@ fn a_blocking_timeout_of_a_large_front_grants_the_waiter_behind_it() {
             let waited = semaphore.acquire_many(2).blocking_timeout(Duration::from_millis(20));
             waited.is_err()
         });
-        while semaphore.waiters() == 0 && !large.is_finished() {
-            thread::yield_now();
-        }
+        wait_until(|| semaphore.waiters() == 1 || large.is_finished());
         drop(block_on(semaphore.acquire()).unwrap());
         assert!(large.join().unwrap());
     });

@@ -111,7 +111,7 @@ fn a_million_cancelled_waiters_leave_the_queue_empty() {
     let semaphore = Semaphore::new(0);
     let mut cx = Context::from_waker(Waker::noop());
     let mut request = pin!(semaphore.acquire());
-    for _ in 0..rounds(1_000_000) {
+    for _ in 0..if cfg!(miri) { 1_000 } else { rounds(1_000_000) } {
         assert!(request.as_mut().poll(&mut cx).is_pending());
         request.set(semaphore.acquire());
     }

@@ -11,10 +11,10 @@ use fairgate::{Mutex, Permit, Semaphore, TimeoutExt};
 use proptest::test_runner::TestCaseError;
 
 use crate::common::model::Model;
-use crate::common::rounds;
 use crate::common::source::{NewSource, SemaphoreSource, SyncSource, for_each_source};
 use crate::common::step::{Action, Outcome, Request, SemaphoreAction, State, Step};
 use crate::common::world::World;
+use crate::common::{HUNG, rounds};
 use crate::specification::{runner, steps};
 
 /// A world that counts permits on its own. The model only decides which steps are possible and what the front
@@ -98,8 +98,6 @@ fn every_permit_is_accounted_for_after_every_step_of_a_random_program<S: Semapho
 
 const PERMITS: usize = 5;
 const THREADS: usize = 4;
-/// No wait takes this long unless a wake-up was lost.
-const TIMEOUT: Duration = Duration::from_secs(60);
 const SERVED: &str = "a waiter that can be granted is woken";
 
 /// A small random number generator, seeded per thread.
@@ -159,7 +157,7 @@ fn threads_do_not_lose_or_duplicate_permits<S: SemaphoreSource + SyncSource>() {
             let future = source.acquire(request);
             let acquired = match rng.below(8) {
                 0 => source.try_acquire(request.min()),
-                1 => future.blocking_timeout(TIMEOUT).expect(SERVED),
+                1 => future.blocking_timeout(HUNG).expect(SERVED),
                 2 => future.blocking_timeout(Duration::from_micros(30)).ok().flatten(),
                 polls => poll_up_to(future, polls).flatten(),
             };
@@ -181,7 +179,7 @@ fn threads_lose_no_lock_of_a_mutex() {
                 0 => mutex.try_lock().map(|mut value| *value += 1).is_ok(),
                 1 => mutex.clone().try_lock_owned().map(|mut value| *value += 1).is_ok(),
                 2 => {
-                    *mutex.lock().blocking_timeout(TIMEOUT).expect(SERVED) += 1;
+                    *mutex.lock().blocking_timeout(HUNG).expect(SERVED) += 1;
                     true
                 }
                 3 => poll_up_to(Box::pin(mutex.clone().lock_owned()), 5)
@@ -218,7 +216,7 @@ fn a_limit_that_is_resized_under_threads_holds<S: SemaphoreSource + SyncSource>(
             let next = 1 + rng.below(2 * PERMITS);
             source.resize(limit, next);
             limit = next;
-            let all = source.acquire_many(limit).blocking_timeout(TIMEOUT);
+            let all = source.acquire_many(limit).blocking_timeout(HUNG);
             let all = all.expect(SERVED).unwrap();
             assert_eq!(holders.load(Relaxed), 0, "a permit beyond the limit of {limit} is held");
             drop(all);

@@ -8,8 +8,8 @@ use std::thread;
 
 use fairgate::{BoundedAcquireError, Mutex, Semaphore, TryAcquireError};
 
-use crate::common::rounds;
 use crate::common::waker::{self, WakerEvent};
+use crate::common::{rounds, wait_until};
 
 const THREADS: usize = 3;
 
@@ -164,9 +164,7 @@ fn tries_succeed_right_after_a_grant_by_another_thread() {
     thread::scope(|scope| {
         scope.spawn(|| {
             for round in 1..=n {
-                while queued.load(SeqCst) < round {
-                    thread::yield_now();
-                }
+                wait_until(|| queued.load(SeqCst) >= round);
                 semaphore.add_permits(3);
             }
         });
@@ -175,12 +173,12 @@ fn tries_succeed_right_after_a_grant_by_another_thread() {
             let mut waiter = pin!(semaphore.acquire());
             assert!(poll(waiter.as_mut()).is_pending());
             queued.store(round, SeqCst);
-            let permit = loop {
-                if let Poll::Ready(permit) = poll(waiter.as_mut()) {
-                    break permit.unwrap();
-                }
-                std::hint::spin_loop();
-            };
+            let mut granted = Poll::Pending;
+            wait_until(|| {
+                granted = poll(waiter.as_mut());
+                granted.is_ready()
+            });
+            let Poll::Ready(Ok(permit)) = granted else { panic!("three permits are added") };
             let second = semaphore.try_acquire().expect("two permits are available");
             let Poll::Ready(Ok(third)) = poll(semaphore.acquire().bounded(0)) else {
                 panic!("one permit is available")

@@ -8,8 +8,8 @@ use std::sync::{Arc, Barrier, Mutex as StdMutex};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
-use crate::common::rounds;
 use crate::common::waker::{self, WakerEvent};
+use crate::common::{rounds, wait_until};
 use fairgate::{Acquire, AcquireOwned, Mutex, Semaphore};
 use futures_lite::future::{block_on, or, poll_once, yield_now};
 
@@ -105,9 +105,7 @@ fn another_thread_may_read_a_future_while_it_is_granted() {
     let shared: &Acquire<'_> = &future;
     thread::scope(|scope| {
         scope.spawn(|| {
-            while !shared.is_granted() {
-                thread::yield_now();
-            }
+            wait_until(|| shared.is_granted());
         });
         scope.spawn(|| semaphore.add_permits(1));
     });
@@ -201,9 +199,7 @@ fn a_future_may_be_granted_by_another_thread_within_its_first_poll() {
             });
             start.wait();
             let mut future = pin!(semaphore.acquire());
-            while poll(future.as_mut()).is_pending() {
-                thread::yield_now();
-            }
+            wait_until(|| poll(future.as_mut()).is_ready());
         });
         assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 1));
     }

@@ -9,9 +9,9 @@ use std::thread;
 
 use futures_lite::future::{block_on, poll_once};
 
-use crate::common::rounds;
 use crate::common::source::{SemaphoreSource, SyncSource, for_each_source};
 use crate::common::step::Request;
+use crate::common::{rounds, wait_until};
 
 const THREADS: usize = 4;
 
@@ -83,9 +83,7 @@ fn a_failed_acquire_sees_the_writes_before_the_close<S: SemaphoreSource + SyncSo
                 assert_eq!(queued.add(0), 7);
             });
             scope.spawn(|| {
-                while !source.is_closed() {
-                    thread::yield_now();
-                }
+                wait_until(|| source.is_closed());
                 assert_eq!(late.add(0), 7);
             });
             queued.add(7);
