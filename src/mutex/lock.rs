@@ -131,7 +131,7 @@ impl<T: ?Sized, H: Handle<Target = Mutex<T>>> Future for Lock<H> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Guard<H>> {
         // SAFETY: the `RawAcquire` is pinned with this future, and not moved out once it was polled.
-        let raw = unsafe { self.map_unchecked_mut(|this| &mut this.raw) };
+        let raw = unsafe { Pin::new_unchecked(&mut self.get_unchecked_mut().raw) };
         match raw.poll(cx) {
             // SAFETY: the permit was just acquired, and is passed on to the guard.
             Poll::Ready(Ok((handle, _))) => Poll::Ready(unsafe { Guard::new(handle) }),

@@ -3,10 +3,11 @@
 //! permits to waiters goes through [`RawSemaphore::serve`].
 
 use core::mem;
+use core::ops::Deref;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 
 use super::queue::{Claims, Needed, QueueGuard, WaitQueue};
-use super::state::{MAX_PERMITS, Request, State, permits_to_add};
+use super::state::{MAX_PERMITS, Refused, Request, State, permits_to_add};
 use super::wake_list::WakeList;
 use crate::sync::{Ordering, Step, const_fn, contain_panic, report};
 
@@ -20,28 +21,20 @@ pub(crate) struct RawSemaphore {
 impl UnwindSafe for RawSemaphore {}
 impl RefUnwindSafe for RawSemaphore {}
 
-/// A handle to a [`RawSemaphore`].
-///
-/// # Safety
-/// `as_raw` does not panic and returns the same semaphore in every call, which stays alive and in place as long as the
-/// handle is used.
-#[allow(unsafe_code)]
-pub(crate) unsafe trait RawHandle {
+/// A value that contains a [`RawSemaphore`].
+pub trait AsRaw {
+    #[expect(private_interfaces, reason = "the trait is sealed")]
     fn as_raw(&self) -> &RawSemaphore;
 }
 
-/// Why a request gets no permits.
-// As wide as the number of permits, so that a result is returned in two registers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(usize)]
-pub(crate) enum Refused {
-    /// The semaphore is closed.
-    Closed,
-    /// Too few permits are available, or another request is queued.
-    NoPermits,
-    /// The request would have to wait, and as many requests are queued as it permits.
-    QueueFull,
-}
+/// A handle to a [`RawSemaphore`].
+///
+/// # Safety
+/// `deref` returns the same reference in every call, even after the handle was moved, and does not panic. The value is not
+/// moved or dropped, and no `&mut` reference to it is created, until the handle is dropped, or, if it is leaked, until the
+/// end of its lifetime.
+#[allow(unsafe_code)]
+pub unsafe trait RawHandle: Deref<Target: AsRaw> {}
 
 impl RawSemaphore {
     const_fn! {
@@ -91,23 +84,22 @@ impl RawSemaphore {
     #[cold]
     #[inline(never)]
     pub(crate) fn try_acquire(&self, request: Request) -> Result<usize, Refused> {
-        self.take_share(request).map_err(|(refused, _)| refused)
+        match request.is_all() {
+            true => self.take_all(),
+            false => self.take_share(request).map_err(|(refused, _)| refused),
+        }
     }
 
     /// The same for a caller that waits next, which needs the state in which the request must wait.
     #[inline]
     pub(super) fn take_share(&self, request: Request) -> Result<usize, (Refused, State)> {
-        let Request::Range { min, max } = request else { return self.take_all() };
         loop {
             let state = self.state();
-            if state.is_closed() {
-                return Err((Refused::Closed, state));
-            }
-            match state.share_of_new(min, max) {
-                None => return Err((Refused::NoPermits, state)),
-                Some(0) => return Ok(0),
-                Some(n) if self.take(state, state.minus(n)) => return Ok(n),
-                Some(_) => {}
+            match state.share_of_new(request) {
+                Err(refused) => return Err((refused, state)),
+                Ok(0) => return Ok(0),
+                Ok(n) if self.take(state, state.minus(n)) => return Ok(n),
+                Ok(_) => {}
             }
         }
     }
@@ -115,21 +107,20 @@ impl RawSemaphore {
     /// Takes all permits if none is held and no request is queued. Locks the queue to make sure of that (F7), so that other
     /// new requests find it queued for a moment.
     #[cold]
-    fn take_all(&self) -> Result<usize, (Refused, State)> {
+    fn take_all(&self) -> Result<usize, Refused> {
         loop {
             let state = self.state();
             if state.is_closed() {
-                return Err((Refused::Closed, state));
+                return Err(Refused::Closed);
             }
             if state.is_queued() || state.permits() < self.limit() {
-                return Err((Refused::NoPermits, state));
+                return Err(Refused::NoPermits);
             }
             report(Step::LockForAll);
             // ORDERING: Acquire, see `try_lock`. No Release: this step publishes nothing.
             let Ok(mut queue) = self.queue.try_lock(state, state, Ordering::Acquire) else { continue };
             while !queue.state().is_closed() {
-                let share = queue.state().share_of_front(Request::All, queue.limit());
-                let Some(n) = share else { break };
+                let Some(n) = queue.state().share_of_all(queue.limit()) else { break };
                 match queue.unlock(&Claims::of_permits(n)) {
                     Ok(_) => return Ok(n),
                     Err(changed) => queue = changed,
@@ -373,15 +364,15 @@ impl RawSemaphore {
     }
 
     /// Unlocks the queue after a node was enqueued, removed or given another waker. If the front can complete, which is
-    /// rare, serves the queue instead (F3).
+    /// rare, serves the queue instead (F3), and returns `true`.
     #[inline]
-    pub(super) fn unlock(&self, queue: QueueGuard<'_>) {
-        let none = Claims::new();
-        if queue.can_serve(&none) {
-            return self.serve(queue);
-        }
-        if let Err(queue) = queue.unlock(&none) {
-            self.serve(queue);
+    pub(super) fn unlock(&self, queue: QueueGuard<'_>) -> bool {
+        match queue.try_unlock() {
+            Ok(()) => false,
+            Err(queue) => {
+                self.serve(queue);
+                true
+            }
         }
     }
 
@@ -412,7 +403,7 @@ impl RawSemaphore {
             return self.serve_many(batch);
         }
         // The usual case: one request or none. The batch is not full, so nothing is left to do if the waker panics.
-        if let Some(waker) = batch.claims.complete_next(&self.queue, &mut batch.state) {
+        if let Some(waker) = batch.claims.complete_next(&self.queue, batch.state) {
             waker.wake();
         }
     }
@@ -439,16 +430,13 @@ struct Batch {
 /// Claims the requests at the front for which there are permits, and unlocks the queue.
 #[inline(always)]
 fn claim_and_unlock(mut queue: QueueGuard<'_>) -> Batch {
-    let mut claims = Claims::new();
+    let mut claims = Claims::NONE;
     loop {
         while claims.count() < WakeList::CAPACITY && queue.claim_front(&mut claims) {}
         let is_unfinished = claims.count() == WakeList::CAPACITY && queue.can_serve(&claims);
         match queue.unlock(&claims) {
             Ok(state) => return Batch { claims, state, is_unfinished },
-            Err(changed) => queue = changed,
-        }
-        if !queue.are_right(&claims) {
-            queue.put_back(mem::replace(&mut claims, Claims::new()));
+            Err(changed) => (queue, claims) = changed.reconsider(claims),
         }
     }
 }
@@ -465,7 +453,7 @@ impl Serving<'_> {
     /// Stores the outcomes, and collects the wakers.
     fn complete(&mut self, mut batch: Batch) {
         self.is_unfinished = batch.is_unfinished;
-        while let Some(waker) = batch.claims.complete_next(&self.semaphore.queue, &mut batch.state) {
+        while let Some(waker) = batch.claims.complete_next(&self.semaphore.queue, batch.state) {
             self.wakers.push(waker);
         }
     }

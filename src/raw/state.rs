@@ -40,26 +40,42 @@ const SHIFT: u32 = 4;
 /// minimum of minus two times [`MAX_PERMITS`].
 pub(crate) const MAX_PERMITS: usize = usize::MAX >> (SHIFT + 2);
 
+/// Why a request gets no permits.
+// As wide as the number of permits, so that a result is returned in two registers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub(crate) enum Refused {
+    /// The semaphore is closed.
+    Closed,
+    /// Too few permits are available, or another request is queued.
+    NoPermits,
+    /// The request would have to wait, and as many requests are queued as it permits.
+    QueueFull,
+}
+
 /// How many permits a request needs, and how many it takes if they are available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Request {
-    /// At least `min`, and all that are available up to `max`.
-    Range { min: usize, max: usize },
-    /// All permits that exist.
-    All,
+pub(crate) struct Request {
+    pub(crate) min: usize,
+    pub(crate) max: usize,
 }
 
 impl Request {
+    /// All permits that exist. The minimum is more than any number of permits; the limit decides instead.
+    pub(crate) const ALL: Self = Self { min: usize::MAX >> 3, max: 0 };
+
     pub(crate) const fn exactly(n: usize) -> Self {
-        Self::Range { min: n, max: n }
+        Self { min: n, max: n }
+    }
+
+    #[inline]
+    pub(crate) const fn is_all(self) -> bool {
+        self.min == Self::ALL.min
     }
 
     /// Whether the number of permits depends on the state in which they are granted.
     pub(super) const fn is_elastic(self) -> bool {
-        match self {
-            Self::Range { min, max } => min != max,
-            Self::All => true,
-        }
+        self.min != self.max
     }
 }
 
@@ -124,34 +140,54 @@ impl State {
         }
     }
 
-    /// How many permits a new request takes immediately, or `None` if it must wait. The semaphore is not closed.
+    /// How many permits a new request takes immediately.
     // FAIRNESS: as in `try_take`. A request whose minimum is 0 does not wait, but while QUEUED is set it takes no permit.
-    pub(super) const fn share_of_new(self, min: usize, max: usize) -> Option<usize> {
-        if self.0 & QUEUED == 0 && self.permits() >= min as isize {
-            Some(self.share(max))
-        } else if min == 0 {
+    #[inline]
+    pub(super) const fn share_of_new(self, request: Request) -> Result<usize, Refused> {
+        if self.0 & CLOSED != 0 {
+            Err(Refused::Closed)
+        } else if self.0 & QUEUED == 0 && self.permits() >= request.min as isize {
+            Ok(self.share(request.max))
+        } else if request.min == 0 {
+            Ok(0)
+        } else {
+            Err(Refused::NoPermits)
+        }
+    }
+
+    /// Whether a front that needs `needed` permits can complete.
+    #[inline]
+    pub(super) const fn may_serve(self, needed: isize) -> bool {
+        self.permits() >= needed || self.0 & CLOSED != 0
+    }
+
+    /// The available permits, but at most `max`.
+    #[inline]
+    pub(super) const fn share(self, max: usize) -> usize {
+        if self.available() < max { self.available() } else { max }
+    }
+
+    /// How many permits the request at the front takes, or `None` if it must keep waiting. If the semaphore is closed, the
+    /// request can complete, because it fails, and takes none.
+    #[inline]
+    pub(super) const fn share_of_front(self, request: Request) -> Option<usize> {
+        if self.0 & CLOSED != 0 {
             Some(0)
+        } else if self.permits() >= request.min as isize {
+            Some(self.share(request.max))
         } else {
             None
         }
     }
 
-    /// The available permits, but at most `max`.
-    const fn share(self, max: usize) -> usize {
-        if self.available() < max { self.available() } else { max }
-    }
-
-    /// How many permits the request at the front takes, or `None` if it must keep waiting. If the semaphore is closed, the
-    /// request can complete, because it fails, and takes none. `limit` is the number of permits that exist, and is only
-    /// needed for [`Request::All`]: while so many are available, none is held.
-    pub(super) const fn share_of_front(self, request: Request, limit: isize) -> Option<usize> {
-        if self.is_closed() {
-            return Some(0);
-        }
-        match request {
-            Request::Range { min, max } if self.permits() >= min as isize => Some(self.share(max)),
-            Request::All if self.permits() >= limit => Some(self.available()),
-            _ => None,
+    /// The same for [`Request::ALL`]. `limit` is the number of permits that exist: while so many are available, none is held.
+    pub(super) const fn share_of_all(self, limit: isize) -> Option<usize> {
+        if self.0 & CLOSED != 0 {
+            Some(0)
+        } else if self.permits() >= limit {
+            Some(self.available())
+        } else {
+            None
         }
     }
 
@@ -212,7 +248,7 @@ impl State {
     #[inline]
     pub(super) const fn unlock(self, granted: usize, is_empty: bool) -> Self {
         let unlocked = self.0 & if is_empty { !(LOCKED | QUEUED) } else { !LOCKED };
-        if self.is_closed() { Self(unlocked) } else { Self(unlocked).minus(granted) }
+        if self.0 & CLOSED == 0 { Self(unlocked).minus(granted) } else { Self(unlocked) }
     }
 }
 
@@ -232,7 +268,8 @@ const _: () = {
     }
     const MAX: isize = MAX_PERMITS as isize;
     const TWO: Request = Request::exactly(2);
-    const TWO_TO_FOUR: Request = Request::Range { min: 2, max: 4 };
+    const TWO_TO_FOUR: Request = Request { min: 2, max: 4 };
+    const UP_TO_FOUR: Request = Request { min: 0, max: 4 };
 
     // A new request.
     assert!(state(2, 0).try_take(2).is_some());
@@ -242,27 +279,32 @@ const _: () = {
     assert!(state(9, CLOSED).try_take(1).is_none());
     assert!(state(-1, 0).try_take(1).is_none()); // a deficit
     assert!(state(MAX, 0).try_take(MAX_PERMITS).is_some());
-    assert!(matches!(state(3, 0).share_of_new(2, 4), Some(3))); // all that are available
-    assert!(matches!(state(9, 0).share_of_new(2, 4), Some(4))); // no more than its maximum
-    assert!(state(1, 0).share_of_new(2, 4).is_none());
-    assert!(state(3, QUEUED).share_of_new(2, 4).is_none());
-    assert!(matches!(state(3, QUEUED).share_of_new(0, 4), Some(0))); // does not wait, takes nothing
-    assert!(matches!(state(-1, 0).share_of_new(0, 4), Some(0)));
-    assert!(matches!(state(3, 0).share_of_new(0, 4), Some(3)));
+    assert!(matches!(state(3, 0).share_of_new(TWO_TO_FOUR), Ok(3))); // all that are available
+    assert!(matches!(state(9, 0).share_of_new(TWO_TO_FOUR), Ok(4))); // no more than its maximum
+    assert!(matches!(state(9, CLOSED).share_of_new(UP_TO_FOUR), Err(Refused::Closed)));
+    assert!(state(1, 0).share_of_new(TWO_TO_FOUR).is_err());
+    assert!(state(3, QUEUED).share_of_new(TWO_TO_FOUR).is_err());
+    assert!(matches!(state(3, QUEUED).share_of_new(UP_TO_FOUR), Ok(0))); // does not wait, takes nothing
+    assert!(matches!(state(-1, 0).share_of_new(UP_TO_FOUR), Ok(0)));
+    assert!(matches!(state(3, 0).share_of_new(UP_TO_FOUR), Ok(3)));
 
     // The request at the front.
-    assert!(matches!(state(3, QUEUED).share_of_front(TWO, 9), Some(2)));
-    assert!(matches!(state(3, QUEUED).share_of_front(TWO_TO_FOUR, 9), Some(3)));
-    assert!(matches!(state(9, QUEUED).share_of_front(TWO_TO_FOUR, 9), Some(4)));
-    assert!(state(1, QUEUED).share_of_front(TWO, 9).is_none()); // and the requests behind it wait, too
-    assert!(matches!(state(9, QUEUED | CLOSED).share_of_front(TWO, 9), Some(0)));
-    assert!(state(8, QUEUED).share_of_front(Request::All, 9).is_none()); // one is held
-    assert!(matches!(state(9, QUEUED).share_of_front(Request::All, 9), Some(9)));
-    assert!(matches!(state(0, QUEUED).share_of_front(Request::All, 0), Some(0)));
-    assert!(matches!(state(-3, QUEUED).share_of_front(Request::All, -3), Some(0))); // three are owed, none is held
-    assert!(state(-3, QUEUED).share_of_front(Request::All, 0).is_none());
-    assert!(matches!(state(1, QUEUED | CLOSED).share_of_front(Request::All, 9), Some(0)));
-    assert!(!TWO.is_elastic() && TWO_TO_FOUR.is_elastic() && Request::All.is_elastic());
+    assert!(matches!(state(3, QUEUED).share_of_front(TWO), Some(2)));
+    assert!(matches!(state(3, QUEUED).share_of_front(TWO_TO_FOUR), Some(3)));
+    assert!(matches!(state(9, QUEUED).share_of_front(TWO_TO_FOUR), Some(4)));
+    assert!(state(1, QUEUED).share_of_front(TWO).is_none()); // and the requests behind it wait, too
+    assert!(matches!(state(9, QUEUED | CLOSED).share_of_front(TWO), Some(0)));
+    assert!(state(8, QUEUED).share_of_all(9).is_none()); // one is held
+    assert!(matches!(state(9, QUEUED).share_of_all(9), Some(9)));
+    assert!(matches!(state(0, QUEUED).share_of_all(0), Some(0)));
+    assert!(matches!(state(-3, QUEUED).share_of_all(-3), Some(0))); // three are owed, none is held
+    assert!(state(-3, QUEUED).share_of_all(0).is_none());
+    assert!(matches!(state(1, QUEUED | CLOSED).share_of_all(9), Some(0)));
+    assert!(!TWO.is_elastic() && TWO_TO_FOUR.is_elastic() && Request::ALL.is_elastic());
+
+    assert!(
+        state(2, QUEUED).may_serve(2) && !state(2, QUEUED).may_serve(3) && state(0, CLOSED).may_serve(9)
+    );
 
     // Adding and taking away.
     assert!(state(MAX, 0).permits() == MAX && state(MAX, 0).available() == MAX_PERMITS);

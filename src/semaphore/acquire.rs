@@ -71,7 +71,7 @@ impl<H: Handle<Target = Semaphore>> Acquire<H> {
     }
 
     pub(super) fn all(handle: H) -> Self {
-        Self { raw: RawAcquire::new(handle, Request::All) }
+        Self { raw: RawAcquire::new(handle, Request::ALL) }
     }
 
     /// Lets the request take more permits than it waits for: all that are available when it is granted, up to `max` in total.
@@ -97,12 +97,9 @@ impl<H: Handle<Target = Semaphore>> Acquire<H> {
     #[track_caller]
     pub fn up_to(mut self, max: usize) -> Self {
         assert_can_be_met(max);
-        match self.raw.request() {
-            Request::Range { min, .. } => {
-                assert!(min <= max, "a request cannot take fewer permits than it waits for");
-            }
-            Request::All => panic!("a request for all permits has no maximum"),
-        }
+        let min = self.raw.min();
+        assert!(min != Request::ALL.min, "a request for all permits has no maximum");
+        assert!(min <= max, "a request cannot take fewer permits than it waits for");
         self.raw.set_max(max);
         self
     }
@@ -224,13 +221,14 @@ impl<H: Handle<Target = Semaphore>> Acquire<H> {
         matches!(self.raw.progress(), Progress::Granted(_))
     }
 
-    /// Returns the number of permits that were granted to the request, or that it waits for. A request for all permits waits
-    /// for the [`limit`](Semaphore::limit). After completion the number is that of the permit that was returned.
+    /// Returns the number of permits that were granted to the request and not returned by a poll yet, or that it waits for.
+    /// A request for all permits waits for the [`limit`](Semaphore::limit).
     #[must_use]
     pub fn num_permits(&self) -> usize {
-        match self.raw.handle() {
-            Some(handle) if self.raw.is_waiting_for_all() => handle.limit(),
-            _ => self.raw.permits(),
+        match (self.raw.progress(), self.raw.handle()) {
+            (Progress::Granted(n), _) => n,
+            (_, Some(handle)) if self.raw.min() == Request::ALL.min => handle.limit(),
+            _ => self.raw.min(),
         }
     }
 }
@@ -241,7 +239,7 @@ impl<H: Handle<Target = Semaphore>> Future for Acquire<H> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // SAFETY: P1.
-        let raw = unsafe { self.map_unchecked_mut(|this| &mut this.raw) };
+        let raw = unsafe { Pin::new_unchecked(&mut self.get_unchecked_mut().raw) };
         match raw.poll(cx) {
             Poll::Ready(Ok((handle, n))) => Poll::Ready(Ok(Permit::new(handle, n))),
             Poll::Ready(Err(refused)) => Poll::Ready(Err(refused.into())),
