@@ -60,7 +60,7 @@ impl<T: ?Sized, H: Handle<Target = Mutex<T>>> Lock<H> {
     ///
     /// # Errors
     /// Returns [`TryLockError`] if the mutex is locked or another request is queued.
-    pub fn try_wait(self) -> Result<Guard<H>, TryLockError> {
+    pub fn try_wait(mut self) -> Result<Guard<H>, TryLockError> {
         match self.raw.try_acquire() {
             // SAFETY: the permit was just acquired, and is passed on to the guard.
             Ok((handle, _)) => Ok(unsafe { Guard::new(handle) }),
@@ -77,11 +77,11 @@ impl<T: ?Sized, H: Handle<Target = Mutex<T>>> Lock<H> {
     /// Panics on targets whose threads cannot block, such as the main thread of a web page.
     #[cfg(feature = "std")]
     #[doc(alias = "lock_blocking")]
-    pub fn wait(self) -> Guard<H> {
-        match self.raw.try_acquire_fast() {
+    pub fn wait(mut self) -> Guard<H> {
+        match self.raw.try_acquire() {
             // SAFETY: the permit was just acquired, and is passed on to the guard.
             Ok((handle, _)) => unsafe { Guard::new(handle) },
-            Err(raw) => blocking::block_on(Self { raw }),
+            Err(_) => blocking::block_on(self),
         }
     }
 
@@ -105,11 +105,11 @@ impl<T: ?Sized, H: Handle<Target = Mutex<T>>> Lock<H> {
     /// ```
     #[cfg(feature = "std")]
     #[doc(alias = "try_lock_for")]
-    pub fn wait_timeout(self, limit: Duration) -> Result<Guard<H>, Elapsed> {
-        match self.raw.try_acquire_fast() {
+    pub fn wait_timeout(mut self, limit: Duration) -> Result<Guard<H>, Elapsed> {
+        match self.raw.try_acquire() {
             // SAFETY: the permit was just acquired, and is passed on to the guard.
             Ok((handle, _)) => Ok(unsafe { Guard::new(handle) }),
-            Err(raw) => blocking::block_on_timeout(Self { raw }, limit).ok_or(Elapsed(())),
+            Err(_) => blocking::block_on_timeout(self, limit).ok_or(Elapsed(())),
         }
     }
 }

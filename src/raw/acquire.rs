@@ -14,7 +14,7 @@ use core::mem;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
-use super::queue::{MAX_LENGTH, Node, Progress};
+use super::queue::{MAX_LENGTH, Node, Options, Progress};
 use super::semaphore::{AsRaw, RawHandle, RawSemaphore};
 use super::state::{Refused, Request};
 use crate::sync::contain_panic;
@@ -39,14 +39,9 @@ impl<H: RawHandle> RawAcquire<H> {
         Self { handle: Some(handle), node: Node::new(request), _pinned: PhantomPinned }
     }
 
-    /// Sets the most permits that the request takes. (A future that was polled is pinned, so it cannot be passed as `&mut`.)
-    pub(crate) fn set_max(&mut self, max: usize) {
-        self.node.set_max(max);
-    }
-
-    /// Sets how many requests may be queued before this one. If it has to wait, and so many are, it fails instead.
-    pub(crate) fn set_max_waiters(&mut self, max_waiters: usize) {
-        self.node.set_max_waiters(max_waiters);
+    /// The options of a request that was not polled yet. (One that was polled is pinned, so there is no `&mut` to it.)
+    pub(crate) fn options(&mut self) -> &mut Options {
+        self.node.options()
     }
 
     /// The handle, unless the future has completed.
@@ -68,33 +63,13 @@ impl<H: RawHandle> RawAcquire<H> {
 
     /// Acquires without waiting. The future was not polled yet.
     #[inline]
-    pub(crate) fn try_acquire(mut self) -> Result<(H, usize), (Self, Refused)> {
-        let handle = take_handle(&mut self.handle);
-        let acquired = match self.node.plain_request() {
-            Some(n) if handle.as_raw().try_acquire_fast(n) => Ok(n),
-            _ => handle.as_raw().try_acquire(self.node.request()),
+    pub(crate) fn try_acquire(&mut self) -> Result<(H, usize), Refused> {
+        let Some(handle) = &self.handle else { polled_after_completion() };
+        let n = match self.node.plain_request() {
+            Some(n) if handle.as_raw().try_acquire_fast(n) => n,
+            _ => handle.as_raw().try_acquire(self.node.request().0)?,
         };
-        match acquired {
-            Ok(n) => Ok((handle, n)),
-            Err(refused) => {
-                self.handle = Some(handle);
-                Err((self, refused))
-            }
-        }
-    }
-
-    /// Makes one attempt to acquire. The future was not polled yet.
-    #[cfg(feature = "std")]
-    #[inline]
-    pub(crate) fn try_acquire_fast(mut self) -> Result<(H, usize), Self> {
-        let handle = take_handle(&mut self.handle);
-        match self.node.plain_request() {
-            Some(n) if handle.as_raw().try_acquire_fast(n) => Ok((handle, n)),
-            _ => {
-                self.handle = Some(handle);
-                Err(self)
-            }
-        }
+        Ok((take_handle(&mut self.handle), n))
     }
 
     /// Completes with the handle and the number of permits, which the caller then owns and releases.
@@ -197,14 +172,14 @@ fn poll_configured(
     node: Pin<&Node>,
     waker: &Waker,
 ) -> Poll<Result<usize, Refused>> {
-    let request = node.request();
+    let (request, max_waiters) = node.request();
     if request.is_all() {
         match semaphore.try_acquire(request) {
             Err(Refused::NoPermits) => {}
             result => return Poll::Ready(result),
         }
     }
-    poll_new(semaphore, node, waker, request, node.max_waiters())
+    poll_new(semaphore, node, waker, request, max_waiters)
 }
 
 /// A later poll: returns the outcome, or makes sure that the node holds a waker of the current task. Or the first poll of a

@@ -56,6 +56,6 @@ mod state;
 mod wake_list;
 
 pub(crate) use self::acquire::RawAcquire;
-pub(crate) use self::queue::{Needed, Progress};
+pub(crate) use self::queue::{MAX_LENGTH, Progress};
 pub(crate) use self::semaphore::{AsRaw, RawHandle, RawSemaphore};
 pub(crate) use self::state::{MAX_PERMITS, Refused, Request};

@@ -60,7 +60,7 @@ use crate::sync::{
 /// | removed by its owner | unspecified | unspecified | moved out |
 #[cfg_attr(target_pointer_width = "16", repr(align(4)))]
 pub(crate) struct Node {
-    /// The permits that the request needs, and three flags. Only the owner writes it, and only before the node is in the
+    /// The permits that the request needs, and two flags. Only the owner writes it, and only before the node is in the
     /// queue.
     request: Cell<usize>,
     /// Stays uninitialized until an option is set or the node is enqueued: the fast path does not pay for the stores.
@@ -68,9 +68,11 @@ pub(crate) struct Node {
 }
 
 /// The options of a new node. They are in the memory of its links.
-struct Options {
-    max: usize,
-    max_waiters: usize,
+pub(crate) struct Options {
+    /// The most permits that the request takes.
+    pub(crate) max: usize,
+    /// If the request has to wait, and so many requests are queued, it fails instead. At most [`MAX_LENGTH`].
+    pub(crate) max_waiters: usize,
 }
 
 /// The fields of a node that was enqueued.
@@ -83,8 +85,7 @@ struct Links {
 
 // The flags of `request`, above the permits.
 const ENQUEUED: usize = 1 << (usize::BITS - 1);
-const HAS_MAX: usize = 1 << (usize::BITS - 2);
-const HAS_MAX_WAITERS: usize = 1 << (usize::BITS - 3);
+const HAS_OPTIONS: usize = 1 << (usize::BITS - 2);
 
 // The values of `prev` in a node that is no longer queued: addresses at which there is no node, because they are odd. The
 // second bit says that there is an outcome.
@@ -97,11 +98,11 @@ const SHIFT: u32 = 4;
 const _: () = {
     assert!(size_of::<Options>() <= size_of::<Links>() && align_of::<Options>() <= align_of::<Links>());
     assert!(align_of::<Node>() >= 4, "the last two bits of a node's address are clear");
-    assert!(Request::ALL.min < HAS_MAX_WAITERS && MAX_PERMITS <= usize::MAX >> SHIFT);
+    assert!(Request::ALL.min < HAS_OPTIONS && MAX_PERMITS <= usize::MAX >> SHIFT);
 };
 
 /// The maximum length of a queue.
-pub(super) const MAX_LENGTH: usize = half::Unsigned::MAX as usize;
+pub(crate) const MAX_LENGTH: usize = half::Unsigned::MAX as usize;
 
 /// The progress of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,45 +125,31 @@ impl Node {
         Self { request: Cell::new(request.min), memory: cell::UnsafeCell::new(MaybeUninit::uninit()) }
     }
 
-    /// Sets the most permits that a new request takes.
-    pub(super) fn set_max(&mut self, max: usize) {
-        // SAFETY: the node is borrowed exclusively, and its memory has room for the options.
-        unsafe { (&raw mut (*self.options()).max).write(max) };
-        self.request.set(self.request.get() | HAS_MAX);
-    }
-
-    /// Sets how many requests may be queued before a new one.
-    pub(super) fn set_max_waiters(&mut self, max_waiters: usize) {
-        // SAFETY: as in `set_max`.
-        unsafe { (&raw mut (*self.options()).max_waiters).write(max_waiters.min(MAX_LENGTH)) };
-        self.request.set(self.request.get() | HAS_MAX_WAITERS);
-    }
-
-    fn options(&self) -> *mut Options {
-        self.memory.get().cast()
-    }
-
-    /// The permits that a new request needs and takes.
-    #[inline]
-    pub(super) fn request(&self) -> Request {
-        let (min, mut max) = (self.min(), self.min());
-        if self.request.get() & HAS_MAX != 0 {
-            // SAFETY: the flag says that the option is initialized.
-            max = unsafe { (*self.options()).max };
-        } else if min == Request::ALL.min {
-            max = Request::ALL.max;
+    /// The options of a new node, for changing them.
+    pub(super) fn options(&mut self) -> &mut Options {
+        let options = self.memory.get().cast::<Options>();
+        let request = self.request.get();
+        // SAFETY: the node is new and borrowed exclusively, and its memory has room for the options, which are initialized
+        // from the moment when the flag is set.
+        unsafe {
+            if request & HAS_OPTIONS == 0 {
+                options.write(Options { max: request, max_waiters: MAX_LENGTH });
+                self.request.set(request | HAS_OPTIONS);
+            }
+            &mut *options
         }
-        Request { min, max }
     }
 
-    /// How many requests may be queued before a new one.
+    /// What a new request needs and takes, and how many requests may be queued before it.
     #[inline]
-    pub(super) fn max_waiters(&self) -> usize {
-        match self.request.get() & HAS_MAX_WAITERS {
-            0 => MAX_LENGTH,
-            // SAFETY: the flag says that the option is initialized.
-            _ => unsafe { (*self.options()).max_waiters },
+    pub(super) fn request(&self) -> (Request, usize) {
+        let min = self.min();
+        if self.request.get() & HAS_OPTIONS == 0 {
+            return (Request::exactly(min), MAX_LENGTH);
         }
+        // SAFETY: the flag says that the options are initialized.
+        let &Options { max, max_waiters } = unsafe { &*self.memory.get().cast() };
+        (Request { min, max }, max_waiters)
     }
 
     /// The permits that the request needs.
@@ -224,7 +211,7 @@ impl Node {
         let null = ptr::null_mut();
         // ORDERING: Relaxed: the caller loads the outcome next.
         prev.compare_exchange(null, null, Ordering::Relaxed, Ordering::Relaxed)
-            .is_err_and(|prev| prev.addr() == CLAIMED)
+            .is_err_and(|prev| prev.addr() & FAILED == CLAIMED)
     }
 
     /// Reports that the owner takes the outcome, to use or to release the permits.
@@ -321,13 +308,6 @@ impl Entry {
 const NEEDS_NOTHING: half::Signed = half::Signed::MAX;
 const NEEDS_ALL: half::Signed = half::Signed::MIN;
 
-/// What the front of the queue needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Needed {
-    Permits(usize),
-    All,
-}
-
 /// The words of a semaphore: the state, the number of permits that exist, and the queue that the LOCKED flag guards.
 pub(super) struct WaitQueue {
     pub(super) state: Word,
@@ -372,12 +352,12 @@ impl WaitQueue {
         self.length.load(Ordering::Relaxed) as usize
     }
 
-    /// What the front needs, or `None` if the queue is empty. Any thread may ask.
-    pub(super) fn needed(&self) -> Option<Needed> {
+    /// The permits that the front needs, or `None` if the queue is empty. Any thread may ask.
+    pub(super) fn needed(&self) -> Option<usize> {
         match self.needed.load(Ordering::Relaxed) {
             NEEDS_NOTHING => None,
-            NEEDS_ALL => Some(Needed::All),
-            n => Some(Needed::Permits(n as usize)),
+            NEEDS_ALL => Some(self.limit.load(Ordering::Relaxed).max(0) as usize),
+            n => Some(n as usize),
         }
     }
 

@@ -6,7 +6,7 @@ use core::mem;
 use core::ops::Deref;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 
-use super::queue::{Claims, Needed, QueueGuard, WaitQueue};
+use super::queue::{Claims, QueueGuard, WaitQueue};
 use super::state::{MAX_PERMITS, Refused, Request, State, permits_to_add};
 use super::wake_list::WakeList;
 use crate::sync::{Ordering, Step, const_fn, contain_panic, report};
@@ -62,8 +62,8 @@ impl RawSemaphore {
         self.queue.len()
     }
 
-    /// What the front of the queue needs.
-    pub(crate) fn needed(&self) -> Option<Needed> {
+    /// The permits that the front of the queue needs.
+    pub(crate) fn needed(&self) -> Option<usize> {
         self.queue.needed()
     }
 
@@ -154,11 +154,11 @@ impl RawSemaphore {
         }
     }
 
-    /// Releases `n` permits while requests are queued: adds them and serves the queue.
+    /// Adds `n` permits and serves the queue: a release while requests are queued.
     #[cold]
     #[inline(never)]
     fn hand_off(&self, n: usize) {
-        self.update(|state| Some(state.plus(n)));
+        self.update(|state| state.plus(n));
     }
 
     /// A request was queued between the look at the word and the release. Serves it, unless another thread does (F6).
@@ -172,42 +172,78 @@ impl RawSemaphore {
 
     /// Closes the semaphore. May call wakers.
     pub(crate) fn close(&self) {
-        self.update(|state| Some(state.close()));
+        self.update(State::close);
     }
 
-    /// Changes the state. If the queue is unlocked and not empty, locks it in the same step and serves it; if it is locked,
-    /// its holder serves the waiters (F6). Returns `false` if `new` returns `None`.
-    fn update(&self, mut new: impl FnMut(State) -> Option<State>) -> bool {
+    /// Changes the state. May call wakers.
+    #[inline]
+    fn update(&self, new: impl Fn(State) -> State) {
         // ORDERING: Relaxed: the CAS compares the state again.
         let mut state = State(self.queue.state.load(Ordering::Relaxed));
-        loop {
-            let Some(new) = new(state) else { return false };
-            if state.must_serve() {
-                // ORDERING: AcqRel: Acquire to lock (see `try_lock`), Release as below.
-                match self.queue.try_lock(state, new, Ordering::AcqRel) {
-                    Ok(queue) => {
-                        self.serve(queue);
-                        return true;
-                    }
-                    Err(actual) => state = actual,
-                }
-                continue;
-            }
-            // ORDERING: Release, with the same Acquires as in `release`: threads that take these permits or find the
-            // semaphore closed see what was written before. Relaxed on failure: the loop retries.
-            match self.queue.state.compare_exchange(state.0, new.0, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return true,
-                Err(actual) => state = State(actual),
-            }
+        while let Err(actual) = self.try_update(state, new(state)) {
+            state = actual;
+        }
+    }
+
+    /// Changes the state from `state` to `new`. If the queue is unlocked and not empty, locks it in the same step and serves
+    /// it; if it is locked, its holder serves the waiters (F6). Returns the actual state as an error if it is another one.
+    #[inline]
+    fn try_update(&self, state: State, new: State) -> Result<(), State> {
+        if state.must_serve() {
+            // ORDERING: AcqRel: Acquire to lock (see `try_lock`), Release as below.
+            return self.queue.try_lock(state, new, Ordering::AcqRel).map(|queue| self.serve(queue));
+        }
+        // ORDERING: Release, with the same Acquires as in `release`: threads that take these permits or find the semaphore
+        // closed see what was written before. Relaxed on failure: the caller tries again.
+        match self.queue.state.compare_exchange(state.0, new.0, Ordering::Release, Ordering::Relaxed) {
+            Ok(_) => Ok(()),
+            Err(actual) => Err(State(actual)),
         }
     }
 
     /// Adds `n` new permits. May call wakers. Returns `false`, and changes nothing, if more than [`MAX_PERMITS`] would exist.
     pub(crate) fn add(&self, n: usize) -> bool {
-        self.change_limit(|limit| {
+        let is_raised = self.raise_limit(n);
+        if is_raised && n > 0 {
+            report(Step::Add);
+            self.hand_off(n);
+        }
+        is_raised
+    }
+
+    /// Adds up to `n` permits, but no more than make `most` available; returns how many. May call wakers. Returns `None`, and
+    /// changes nothing, if more than [`MAX_PERMITS`] would exist.
+    pub(crate) fn add_up_to(&self, n: usize, most: usize) -> Option<usize> {
+        loop {
+            // ORDERING: Relaxed: the CAS compares the state again.
+            let state = State(self.queue.state.load(Ordering::Relaxed));
+            let n = n.min(state.room(most));
+            if n == 0 {
+                return Some(0);
+            }
+            if !self.raise_limit(n) {
+                return None;
+            }
+            report(Step::Add);
+            if self.try_update(state, state.plus(n)).is_ok() {
+                return Some(n);
+            }
+            self.forget_held(n);
+        }
+    }
+
+    /// Raises the limit before the permits are added to the word (F7). Returns `false`, and changes nothing, if more than
+    /// [`MAX_PERMITS`] would exist.
+    fn raise_limit(&self, n: usize) -> bool {
+        // ORDERING: Release, with the Acquire in `QueueGuard::limit`: see there. Relaxed: the CAS compares the limit again.
+        let raised = self.queue.limit.fetch_update(Ordering::Release, Ordering::Relaxed, |limit| {
             let room = MAX_PERMITS as isize - limit;
             (n <= 2 * MAX_PERMITS && n as isize <= room).then(|| limit + n as isize)
-        })
+        });
+        if raised.is_ok() {
+            report(Step::Limit { change: n as isize });
+        }
+        raised.is_ok()
     }
 
     /// Takes `n` permits away, into a deficit if necessary. May call wakers. Returns `false`, and changes nothing, if the
@@ -240,21 +276,22 @@ impl RawSemaphore {
                 }
                 lowered = excess;
             }
-            report(Step::Limit { change: new - limit });
             // ORDERING: Release, with the Acquire in `QueueGuard::limit`: see there. Relaxed on failure: the loop retries.
             match self.queue.limit.compare_exchange(limit, new, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => break (true, new - limit),
+                Ok(_) => {
+                    report(Step::Limit { change: new - limit });
+                    break (true, new - limit);
+                }
                 Err(actual) => limit = actual,
             }
         };
         // The word was lowered by `lowered`, and has to change by `raised`.
-        match (lowered as isize + raised) as usize {
-            0 if is_changed && raised < 0 => self.recheck(),
-            0 => {}
-            n => {
-                report(Step::Add);
-                self.hand_off(n);
-            }
+        let surplus = (lowered as isize + raised) as usize;
+        if surplus > 0 {
+            report(Step::Add);
+            self.hand_off(surplus);
+        } else if raised < 0 {
+            self.recheck();
         }
         is_changed
     }
@@ -278,7 +315,7 @@ impl RawSemaphore {
     #[cold]
     fn recheck(&self) {
         report(Step::Recheck);
-        self.update(|state| Some(state.recheck()));
+        self.update(State::recheck);
     }
 
     /// Takes up to `n` available permits away for good; returns how many. May call wakers.
@@ -298,54 +335,12 @@ impl RawSemaphore {
         }
     }
 
-    /// Lowers the limit by `n` permits that were taken out of the word before, and are not released. May call wakers.
+    /// Lowers the limit by `n` permits that are not in the word, and will not be added to it. May call wakers.
     pub(crate) fn forget_held(&self, n: usize) {
-        report(Step::Limit { change: -(n as isize) });
         // ORDERING: Release, as in `change_limit`.
         self.queue.limit.fetch_sub(n as isize, Ordering::Release);
+        report(Step::Limit { change: -(n as isize) });
         self.recheck();
-    }
-
-    /// Adds up to `n` permits, but no more than make `most` available; returns how many. May call wakers. Returns `None`, and
-    /// changes nothing, if more than [`MAX_PERMITS`] would exist.
-    pub(crate) fn add_up_to(&self, n: usize, most: usize) -> Option<usize> {
-        // The limit is raised before the word (F7), and corrected where the word turns out to need fewer permits.
-        let (mut raised, mut has_lowered) = (0, false);
-        let mut added = Some(0);
-        self.update(|state| {
-            let wanted = n.min(state.room(most));
-            has_lowered |= wanted < raised;
-            added = self.move_limit(wanted as isize - raised as isize).then_some(wanted);
-            if added.is_some() {
-                raised = wanted;
-            }
-            report(Step::Add);
-            added.filter(|&n| n > 0).map(|n| state.plus(n))
-        });
-        if added.is_none() && raised > 0 {
-            has_lowered = self.move_limit(-(raised as isize));
-        }
-        if has_lowered {
-            self.recheck();
-        }
-        added
-    }
-
-    /// Changes the limit alone. Returns `false`, and changes nothing, if more than [`MAX_PERMITS`] would exist.
-    fn move_limit(&self, change: isize) -> bool {
-        // ORDERING: as in `change_limit`.
-        let mut limit = self.queue.limit.load(Ordering::Relaxed);
-        loop {
-            let new = limit + change;
-            if change > 0 && new > MAX_PERMITS as isize {
-                return false;
-            }
-            report(Step::Limit { change });
-            match self.queue.limit.compare_exchange(limit, new, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return true,
-                Err(actual) => limit = actual,
-            }
-        }
     }
 
     /// Locks the queue to enqueue a request that must wait in `state`. Returns `None` after waiting for another lock holder,

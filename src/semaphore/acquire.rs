@@ -16,7 +16,7 @@ use crate::blocking;
 use crate::error::Elapsed;
 use crate::error::{AcquireError, TryAcquireError};
 use crate::handle::Handle;
-use crate::raw::{Progress, RawAcquire, Request};
+use crate::raw::{MAX_LENGTH, Progress, RawAcquire, Request};
 
 /// A request for permits: await it, or block a thread with [`wait`](Self::wait).
 ///
@@ -100,7 +100,7 @@ impl<H: Handle<Target = Semaphore>> Acquire<H> {
         let min = self.raw.min();
         assert!(min != Request::ALL.min, "a request for all permits has no maximum");
         assert!(min <= max, "a request cannot take fewer permits than it waits for");
-        self.raw.set_max(max);
+        self.raw.options().max = max;
         self
     }
 
@@ -123,7 +123,7 @@ impl<H: Handle<Target = Semaphore>> Acquire<H> {
     #[doc(alias = "bounded")]
     #[doc(alias = "shed")]
     pub fn max_waiters(mut self, n: usize) -> Self {
-        self.raw.set_max_waiters(n);
+        self.raw.options().max_waiters = n.min(MAX_LENGTH);
         self
     }
 
@@ -140,11 +140,9 @@ impl<H: Handle<Target = Semaphore>> Acquire<H> {
     /// assert_eq!(batch.num_permits(), 5);
     /// # Ok::<(), fairgate::TryAcquireError>(())
     /// ```
-    pub fn try_wait(self) -> Result<Permit<H>, TryAcquireError> {
-        match self.raw.try_acquire() {
-            Ok((handle, n)) => Ok(Permit::new(handle, n)),
-            Err((_, refused)) => Err(refused.into()),
-        }
+    pub fn try_wait(mut self) -> Result<Permit<H>, TryAcquireError> {
+        let (handle, n) = self.raw.try_acquire()?;
+        Ok(Permit::new(handle, n))
     }
 
     /// Blocks the current thread until the permits are granted. Threads and tasks wait in the same queue.
@@ -166,10 +164,10 @@ impl<H: Handle<Target = Semaphore>> Acquire<H> {
     /// ```
     #[cfg(feature = "std")]
     #[doc(alias = "acquire_blocking")]
-    pub fn wait(self) -> Result<Permit<H>, AcquireError> {
-        match self.raw.try_acquire_fast() {
+    pub fn wait(mut self) -> Result<Permit<H>, AcquireError> {
+        match self.raw.try_acquire() {
             Ok((handle, n)) => Ok(Permit::new(handle, n)),
-            Err(raw) => blocking::block_on(Self { raw }),
+            Err(_) => blocking::block_on(self),
         }
     }
 
@@ -192,10 +190,10 @@ impl<H: Handle<Target = Semaphore>> Acquire<H> {
     /// assert!(error.is_timed_out());
     /// ```
     #[cfg(feature = "std")]
-    pub fn wait_timeout(self, limit: Duration) -> Result<Permit<H>, AcquireError> {
-        match self.raw.try_acquire_fast() {
+    pub fn wait_timeout(mut self, limit: Duration) -> Result<Permit<H>, AcquireError> {
+        match self.raw.try_acquire() {
             Ok((handle, n)) => Ok(Permit::new(handle, n)),
-            Err(raw) => blocking::block_on_timeout(Self { raw }, limit).ok_or(Elapsed(()))?,
+            Err(_) => blocking::block_on_timeout(self, limit).ok_or(Elapsed(()))?,
         }
     }
 

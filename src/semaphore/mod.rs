@@ -24,7 +24,7 @@ pub use self::poll::PollSemaphore;
 use crate::error::AcquireError;
 use crate::error::TryAcquireError;
 use crate::handle::Handle;
-use crate::raw::{self, AsRaw, Needed, RawSemaphore, Request};
+use crate::raw::{self, AsRaw, RawSemaphore, Request};
 use crate::sync::const_fn;
 
 const TOO_MANY_PERMITS: &str = "a semaphore has at most MAX_PERMITS permits";
@@ -255,10 +255,7 @@ impl Semaphore {
     /// ```
     #[must_use]
     pub fn needed(&self) -> Option<usize> {
-        match self.raw.needed()? {
-            Needed::Permits(n) => Some(n),
-            Needed::All => Some(self.limit()),
-        }
+        self.raw.needed()
     }
 }
 

@@ -56,7 +56,7 @@ pub enum Step {
     Release,
     /// The next permits that are added to the word are new.
     Add,
-    /// The next compare-and-swap of the limit changes it by `change`.
+    /// The limit was changed by `change` just now.
     Limit { change: isize },
     /// The next change of the word only makes sure that the front is examined.
     Recheck,
@@ -68,7 +68,7 @@ pub enum Step {
     LockForOwner,
     /// The next accesses to the word find nothing to serve, or lock the queue.
     Look,
-    /// A node was put at the back of the queue. A `max` of 0 stands for a request for all permits.
+    /// A node was put at the back of the queue. A `min` of `usize::MAX >> 3` stands for all permits.
     Push { node: usize, min: usize, max: usize },
     /// A node was removed by its owner.
     Remove { node: usize },
