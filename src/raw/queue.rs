@@ -37,6 +37,7 @@
 //!   only unique references that include the node are those to its future, which is `!Unpin` (Q1).
 
 use core::cell::{self, Cell};
+use core::iter;
 use core::mem::MaybeUninit;
 use core::pin::Pin;
 use core::ptr::{self, NonNull};
@@ -261,7 +262,7 @@ impl Entry {
         self.links().prev.store(prev.0.as_ptr(), Ordering::Relaxed);
     }
 
-    /// The entry behind it. It is not the back, or the last one that was claimed.
+    /// The entry behind it. It is not the back.
     #[inline]
     fn next(self) -> Self {
         // SAFETY: null only in a node that was at the back since it was enqueued (Q3).
@@ -567,7 +568,7 @@ impl<'a> QueueGuard<'a> {
         front.links().prev.store(ptr::without_provenance_mut(CLAIMED | n << SHIFT), Ordering::Relaxed);
         report(Step::Claim { node: front.name(), n });
         if claims.count == 0 {
-            claims.first = Some(front);
+            claims.first = front.0.as_ptr();
         }
         claims.count += 1;
         claims.permits += n;
@@ -579,7 +580,8 @@ impl<'a> QueueGuard<'a> {
     #[cold]
     #[inline(never)]
     pub(super) fn reconsider(mut self, claims: Claims) -> (Self, Claims) {
-        let is_elastic = claims.entries().any(|entry| entry.request().is_elastic());
+        let mut left = claims;
+        let is_elastic = iter::from_fn(|| left.pop()).any(|entry| entry.request().is_elastic());
         if self.state.is_closed() || (self.state.permits() >= claims.permits as isize && !is_elastic) {
             return (self, claims);
         }
@@ -588,14 +590,15 @@ impl<'a> QueueGuard<'a> {
     }
 
     /// Puts claimed nodes back at the front (Q4).
-    fn put_back(&mut self, claims: Claims) {
-        let Some(first) = claims.first else { return };
+    fn put_back(&mut self, mut claims: Claims) {
+        let count = claims.count;
+        let Some(first) = claims.pop() else { return };
         let mut last = first;
-        for entry in claims.entries().skip(1) {
+        while let Some(entry) = claims.pop() {
             entry.set_prev(last);
             last = entry;
         }
-        report(Step::PutBack { node: first.name(), count: claims.count });
+        report(Step::PutBack { node: first.name(), count });
         let back = match self.front() {
             None => last,
             Some(front) => {
@@ -607,7 +610,7 @@ impl<'a> QueueGuard<'a> {
         };
         first.set_prev(back);
         self.set_front(first, first.min());
-        self.set_len(|length| length + claims.count as half::Unsigned);
+        self.set_len(|length| length + count as half::Unsigned);
     }
 
     /// Removes a node for its owner, and returns its waker; `None` if the node was claimed.
@@ -713,27 +716,19 @@ impl<'a> QueueGuard<'a> {
 /// Nodes that were claimed in one critical section, linked by `next`. The claiming thread must complete them once it has
 /// unlocked the queue.
 #[must_use]
+#[derive(Clone, Copy)]
 pub(super) struct Claims {
-    first: Option<Entry>,
+    first: *mut Node,
     count: usize,
     permits: usize,
 }
 
 impl Claims {
-    pub(super) const NONE: Self = Self { first: None, count: 0, permits: 0 };
+    pub(super) const NONE: Self = Self::of_permits(0);
 
     /// Permits that the lock holder takes for itself.
     pub(super) const fn of_permits(permits: usize) -> Self {
-        Self { first: None, count: 0, permits }
-    }
-
-    fn entries(&self) -> impl Iterator<Item = Entry> {
-        let mut next = self.first;
-        (0..self.count).map_while(move |at| {
-            let entry = next?;
-            next = if at + 1 < self.count { Some(entry.next()) } else { None };
-            Some(entry)
-        })
+        Self { first: ptr::null_mut(), count: 0, permits }
     }
 
     #[inline]
@@ -741,13 +736,21 @@ impl Claims {
         self.count
     }
 
+    /// Takes the next node off the claims.
+    #[inline]
+    fn pop(&mut self) -> Option<Entry> {
+        self.count = self.count.checked_sub(1)?;
+        // SAFETY: there was a claimed node.
+        let entry = Entry(unsafe { NonNull::new_unchecked(self.first) });
+        self.first = entry.links().next.load(Ordering::Relaxed);
+        Some(entry)
+    }
+
     /// Stores the outcome of the next claimed node, and returns its waker. `state` is the one from which the queue was
     /// unlocked.
     #[inline]
     pub(super) fn complete_next(&mut self, queue: &WaitQueue, state: State) -> Option<Waker> {
-        let entry = self.first?;
-        self.count -= 1;
-        self.first = if self.count == 0 { None } else { Some(entry.next()) };
+        let entry = self.pop()?;
         let claimed = entry.links().prev.load(Ordering::Relaxed).addr();
         let outcome = if state.is_closed() { FAILED } else { claimed - CLAIMED + GRANTED };
         // SAFETY: the node is claimed by this thread, so the waker was not moved out before (Q5).
