@@ -29,7 +29,14 @@ pub(crate) mod sealed {
         /// The part of the handle that keeps the value alive: the `Arc` or `Rc` itself, or only the lifetime of a reference.
         type Kept;
 
+        /// What a guard returns to its holder: the reference itself, or a reference to the `Arc` or `Rc`.
+        type Borrowed<'a>
+        where
+            Self: 'a;
+
         fn keep(self) -> Self::Kept;
+
+        fn borrow(&self) -> Self::Borrowed<'_>;
     }
 }
 
@@ -45,10 +52,19 @@ impl<T: ?Sized + sealed::Raw> Handle for &T {}
 // SAFETY: a reference always points to the same value, which is borrowed for the reference's lifetime.
 unsafe impl<'a, T: ?Sized> sealed::Sealed for &'a T {
     type Kept = PhantomData<&'a ()>;
+    type Borrowed<'b>
+        = &'a T
+    where
+        Self: 'b;
 
     #[inline]
     fn keep(self) -> Self::Kept {
         PhantomData
+    }
+
+    #[inline]
+    fn borrow(&self) -> &'a T {
+        self
     }
 }
 
@@ -60,9 +76,18 @@ macro_rules! counted {
         #[cfg(feature = "alloc")]
         unsafe impl<T: ?Sized> sealed::Sealed for $($pointer)::+<T> {
             type Kept = Self;
+            type Borrowed<'a>
+                = &'a Self
+            where
+                Self: 'a;
 
             #[inline]
             fn keep(self) -> Self {
+                self
+            }
+
+            #[inline]
+            fn borrow(&self) -> &Self {
                 self
             }
         }
