@@ -3,7 +3,7 @@
 //! * **G1 (held)** A guard holds the permit of its mutex until it is dropped or turned into another guard. So it has
 //!   exclusive access to the value (M1).
 //! * **G2 (alive)** The value of a mapped guard, and the mutex that it unlocks, are borrowed for the lifetime in `K`, or
-//!   kept alive by `K`, which is dropped after the mutex has been unlocked. `Sealed` promises that.
+//!   kept alive by `K`, which is dropped after the mutex has been unlocked. `Keep` promises that.
 
 #[cfg(feature = "alloc")]
 use alloc::sync::Arc;
@@ -15,7 +15,7 @@ use core::ptr::{self, NonNull};
 
 use super::Mutex;
 use crate::handle::Handle;
-use crate::raw::{RawHandle, RawSemaphore};
+use crate::raw::{AsRaw, RawSemaphore};
 
 /// An RAII guard: exclusive access to the value of the mutex to which the handle `H` points: `&Mutex<T>`, `Arc<Mutex<T>>` or
 /// `Rc<Mutex<T>>`. Dropping it unlocks the mutex.

@@ -44,7 +44,7 @@
 //!   there are too few permits now for the requests that it has claimed, it puts them back. *A release never waits.*
 //! * **F7** At every moment, `limit` minus the permits in the word is at least the number of permits that are held: the limit
 //!   is raised before the word, and lowered after it. So while the word holds as many permits as the limit, none is held,
-//!   and a [`Request::All`] is granted. *Exclusive.* The two words are read one after the other. That is enough under the
+//!   and a [`Request::ALL`] is granted. *Exclusive.* The two words are read one after the other. That is enough under the
 //!   lock: no request takes permits then, and a change of the word that comes before a lower limit sets RECHECK, so the
 //!   lock holder cannot unlock before it has examined the front again. A limit that has been lowered makes the front
 //!   examined again as well, because nothing else may (F3).
@@ -56,6 +56,6 @@ mod state;
 mod wake_list;
 
 pub(crate) use self::acquire::RawAcquire;
-pub(crate) use self::queue::{Needed, Progress};
-pub(crate) use self::semaphore::{RawHandle, RawSemaphore, Refused};
-pub(crate) use self::state::{MAX_PERMITS, Request};
+pub(crate) use self::queue::{MAX_LENGTH, Progress};
+pub(crate) use self::semaphore::{AsRaw, RawHandle, RawSemaphore};
+pub(crate) use self::state::{MAX_PERMITS, Refused, Request};

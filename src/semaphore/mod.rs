@@ -23,8 +23,8 @@ pub use self::poll::PollSemaphore;
 #[cfg(feature = "std")]
 use crate::error::AcquireError;
 use crate::error::TryAcquireError;
-use crate::handle::{Handle, sealed};
-use crate::raw::{self, Needed, RawHandle, RawSemaphore, Request};
+use crate::handle::Handle;
+use crate::raw::{self, AsRaw, RawSemaphore, Request};
 use crate::sync::const_fn;
 
 const TOO_MANY_PERMITS: &str = "a semaphore has at most MAX_PERMITS permits";
@@ -103,10 +103,10 @@ pub struct Semaphore {
     raw: RawSemaphore,
 }
 
-impl sealed::Raw for Semaphore {
+impl AsRaw for Semaphore {
     #[expect(private_interfaces, reason = "the trait is sealed")]
     #[inline]
-    fn raw(&self) -> &RawSemaphore {
+    fn as_raw(&self) -> &RawSemaphore {
         &self.raw
     }
 }
@@ -240,7 +240,7 @@ impl Semaphore {
     ///
     /// That request is granted once so many are available. Of a request with a maximum ([`up_to`](crate::futures::Acquire::up_to))
     /// this is the minimum, and of a request for all permits the [`limit`](Self::limit). Like [`waiters`](Self::waiters),
-    /// it may miss a change that another thread is making. A number above `u32::MAX - 1` is returned as `u32::MAX - 1`.
+    /// it may miss a change that another thread is making. A number above `i32::MAX - 1` is returned as `i32::MAX - 1`.
     ///
     /// # Examples
     /// ```
@@ -255,10 +255,7 @@ impl Semaphore {
     /// ```
     #[must_use]
     pub fn needed(&self) -> Option<usize> {
-        match self.raw.needed()? {
-            Needed::Permits(n) => Some(n),
-            Needed::All => Some(self.limit()),
-        }
+        self.raw.needed()
     }
 }
 

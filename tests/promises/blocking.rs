@@ -399,6 +399,7 @@ fn blocked_threads_and_tokio_tasks_share_permits_and_lose_none() {
 
 /// While the thread blocks, its other tasks do not run.
 #[test]
+#[cfg_attr(miri, ignore = "the threads of smol wait by system calls that Miri does not have")]
 fn a_blocked_executor_thread_is_queued_like_a_task() {
     let semaphore = Arc::new(Semaphore::new(0));
     let (sender, receiver) = mpsc::channel();
