@@ -32,9 +32,119 @@ const DEFICIT_TOO_LARGE: &str = "a semaphore owes at most MAX_PERMITS permits";
 
 /// An asynchronous counting semaphore that grants permits strictly in FIFO order.
 ///
-/// A semaphore has a number of permits. A request acquires one or more of them, and waits, as a task or as a thread, until
-/// they are available. Acquiring an available permit is one compare-and-swap, releasing it is one atomic addition. Nothing
-/// is allocated, however many requests wait.
+/// A semaphore has a number of permits, its [`limit`](Self::limit). A request acquires one or more of them, and waits, as a
+/// task or as a thread, until they are available. A permit is released when it is dropped. Acquiring an available permit is
+/// one compare-and-swap, releasing it is one atomic addition. Nothing is allocated, however many requests wait.
+///
+/// # Examples
+/// ## A limit on concurrency
+/// ```
+/// use fairgate::{AcquireError, Semaphore};
+///
+/// static DOWNLOADS: Semaphore = Semaphore::new(5);
+///
+/// async fn fetch(id: u32) -> Result<String, AcquireError> {
+///     let _permit = DOWNLOADS.acquire().await?;
+///     Ok(format!("post {id}")) // at most five tasks are here at once
+/// }
+///
+/// fn main() {
+///     assert_eq!(smol::block_on(fetch(1)).unwrap(), "post 1");
+/// }
+/// ```
+#[cfg_attr(
+    feature = "alloc",
+    doc = "
+## Spawned tasks
+A permit that holds an `Arc` moves into the task. The loop waits, so it spawns no more tasks than may run:
+```
+use fairgate::Semaphore;
+use std::sync::Arc;
+
+fn main() {
+    smol::block_on(async {
+        let workers = Arc::new(Semaphore::new(4));
+        for job in 0..20 {
+            let worker = workers.clone().acquire_owned().await.expect(\"nobody closes it\");
+            smol::spawn(async move {
+                let _result = job * job; // the work
+                drop(worker);
+            })
+            .detach();
+        }
+        let _all = workers.acquire_all().await; // until the last task has ended
+    });
+}
+```"
+)]
+/// ## A limit per route
+/// ```
+/// use fairgate::Semaphore;
+/// use std::collections::HashMap;
+///
+/// fn main() {
+///     let limits = HashMap::from([("/search", Semaphore::new(2)), ("/health", Semaphore::new(100))]);
+///     let serve = async |route: &str| {
+///         let Some(limit) = limits.get(route) else { return 404 };
+///         match limit.acquire().await {
+///             Ok(_slot) => 200, // the handler
+///             Err(_closed) => 503,
+///         }
+///     };
+///     assert_eq!(smol::block_on(serve("/search")), 200);
+///     assert_eq!(smol::block_on(serve("/admin")), 404);
+/// }
+/// ```
+/// ## Weights: memory in KiB
+/// A large request is not starved by small ones: while it is at the front, released permits stay available for it.
+/// ```
+/// use fairgate::{AcquireError, Semaphore};
+///
+/// static MEMORY: Semaphore = Semaphore::new(64 * 1024); // 64 MiB
+///
+/// async fn resize(image_kib: usize) -> Result<usize, AcquireError> {
+///     let memory = MEMORY.acquire_many(3 * image_kib).await?;
+///     Ok(memory.num_permits())
+/// }
+///
+/// fn main() {
+///     assert_eq!(smol::block_on(resize(1000)).unwrap(), 3000);
+/// }
+/// ```
+/// ## Load shedding with a bounded queue
+/// ```
+/// use fairgate::Semaphore;
+///
+/// async fn serve(workers: &Semaphore) -> u16 {
+///     match workers.acquire().max_waiters(100).await {
+///         Ok(_worker) => 200,
+///         Err(error) if error.is_full() => 503, // 100 requests wait already
+///         Err(_closed) => 410,
+///     }
+/// }
+///
+/// fn main() {
+///     assert_eq!(smol::block_on(serve(&Semaphore::new(1))), 200);
+/// }
+/// ```
+/// ## Shutdown
+/// Wait until all work has ended, whatever the limit becomes meanwhile, then let new requests fail:
+/// ```
+/// use fairgate::{AcquireError, Semaphore};
+///
+/// async fn shut_down(workers: &Semaphore) -> Result<(), AcquireError> {
+///     let _all = workers.acquire_all().await?;
+///     workers.close();
+///     Ok(())
+/// }
+///
+/// fn main() {
+///     let workers = Semaphore::new(8);
+///     smol::block_on(shut_down(&workers)).unwrap();
+///     assert!(workers.try_acquire().is_err());
+/// }
+/// ```
+/// More are on the page [cookbook](crate::guide::cookbook): rate limits, metrics, priorities, readers and a writer, retries.
 ///
 /// # Fairness
 /// Requests that have to wait are granted in the order of their first poll that returned `Pending`. No request is
@@ -54,10 +164,12 @@ const DEFICIT_TOO_LARGE: &str = "a semaphore owes at most MAX_PERMITS permits";
 /// # Memory ordering
 /// What a thread wrote before it released a permit is visible to the request that acquires it, and so is everything
 /// written before earlier releases. The same is visible to a thread that finds the permits available with
-/// [`available_permits`](Self::available_permits), finds with [`owed`](Self::owed) that they have paid a deficit, takes them away with [`forget_permits`](Self::forget_permits) or
-/// [`reduce_permits`](Self::reduce_permits), or finds a request granted with
-/// [`is_granted`](crate::futures::Acquire::is_granted). What was written before [`close`](Self::close) is visible to a request that
-/// fails because of it, and to a thread for which [`is_closed`](Self::is_closed) returns `true`. There is no such guarantee
+/// [`available_permits`](Self::available_permits), finds with [`owed`](Self::owed) that they have paid a deficit, takes them
+/// away with [`forget_permits`](Self::forget_permits), [`reduce_permits`](Self::reduce_permits) or
+/// [`set_limit`](Self::set_limit), or finds a request granted with [`is_granted`](crate::futures::Acquire::is_granted). A
+/// request for all permits also sees what was written before permits were [forgotten](Permit::forget). What was written
+/// before [`close`](Self::close) is visible to a request that fails because of it, and to a thread for which
+/// [`is_closed`](Self::is_closed) returns `true`. There is no such guarantee
 /// for a request that has to wait or fails with [`NoPermits`](TryAcquireError::NoPermits), and none for the values of
 /// [`waiters`](Self::waiters), [`needed`](Self::needed) and [`held`](Self::held).
 ///
@@ -76,25 +188,14 @@ const DEFICIT_TOO_LARGE: &str = "a semaphore owes at most MAX_PERMITS permits";
 /// throughput under contention matters more than order, a semaphore that allows barging grants more permits per second.
 ///
 /// # Interrupt and signal handlers
-/// In an interrupt handler call only [`try_acquire`](Self::try_acquire) and its variants,
-/// the counters, the methods that change the number of permits, and [`close`](Self::close), or drop a permit. All other
-/// operations may wait for the thread that was interrupted. A release there calls the wakers of the requests that it grants, so the
-/// wakers of the executor must permit that. In a signal handler call none of these methods.
+/// In an interrupt handler call only [`try_acquire`](Self::try_acquire) and its variants, the counters, the methods that
+/// change the number of permits, and [`close`](Self::close), or drop a permit. All other operations may wait for the thread
+/// that was interrupted. A release there calls the wakers of the requests that it grants, so the wakers of the executor must
+/// permit that. In a signal handler call none of these methods.
 ///
-/// # Examples
-/// ```
-/// # futures_lite::future::block_on(async {
-/// use fairgate::Semaphore;
+/// # Fork
+/// After `fork`, a semaphore that no thread was using at that moment works in the child.
 ///
-/// static DOWNLOADS: Semaphore = Semaphore::new(5);
-///
-/// async fn fetch(id: u32) -> String {
-///     let _permit = DOWNLOADS.acquire().await.expect("never closed");
-///     format!("post {id}") // at most five tasks are here at once
-/// }
-/// assert_eq!(fetch(1).await, "post 1");
-/// # });
-/// ```
 #[doc(alias = "Sem")]
 #[doc(alias = "RateLimiter")]
 #[doc(alias = "throttle")]
