@@ -17,7 +17,14 @@ pub unsafe trait Keep {
     /// The part of the handle that keeps the value alive: the `Arc` or `Rc` itself, or only the lifetime of a reference.
     type Kept;
 
+    /// What a guard returns to its holder: the reference itself, or a reference to the `Arc` or `Rc`.
+    type Borrowed<'a>
+    where
+        Self: 'a;
+
     fn keep(self) -> Self::Kept;
+
+    fn borrow(&self) -> Self::Borrowed<'_>;
 }
 
 impl<T: ?Sized + AsRaw> Handle for &T {}
@@ -26,10 +33,19 @@ unsafe impl<T: ?Sized + AsRaw> RawHandle for &T {}
 // SAFETY: see above.
 unsafe impl<'a, T: ?Sized> Keep for &'a T {
     type Kept = PhantomData<&'a ()>;
+    type Borrowed<'b>
+        = &'a T
+    where
+        Self: 'b;
 
     #[inline]
     fn keep(self) -> Self::Kept {
         PhantomData
+    }
+
+    #[inline]
+    fn borrow(&self) -> &'a T {
+        self
     }
 }
 
@@ -44,9 +60,18 @@ macro_rules! counted {
         #[cfg(feature = "alloc")]
         unsafe impl<T: ?Sized> Keep for $($pointer)::+<T> {
             type Kept = Self;
+            type Borrowed<'a>
+                = &'a Self
+            where
+                Self: 'a;
 
             #[inline]
             fn keep(self) -> Self {
+                self
+            }
+
+            #[inline]
+            fn borrow(&self) -> &Self {
                 self
             }
         }

@@ -70,11 +70,25 @@ use crate::error::Elapsed;
 #[doc(alias = "timeout_at")]
 pub fn with_timeout<F, D>(future: F, deadline: D) -> WithTimeout<F::IntoFuture, D>
 where
-    F: IntoFuture,
+    F: Limited,
     D: Deadline,
 {
     WithTimeout { future: Some(future.into_future()), deadline }
 }
+
+/// Everything that `.await` accepts can be limited. A trait of its own, for its error message: the first argument of other
+/// crates' timeouts is the duration.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a future: the future comes first, the deadline second",
+    label = "the first argument must be the future that is limited",
+    note = "`with_timeout(future, deadline)`: the order of `tokio::time::timeout` is the opposite one",
+    note = "the deadline is a timer of your executor, for example `smol::Timer::after(duration)` or `tokio::time::sleep(duration)`"
+)]
+pub trait Limited: IntoFuture {}
+
+#[diagnostic::do_not_recommend]
+impl<F: IntoFuture> Limited for F {}
 
 /// Every future is a deadline. A trait of its own, for its error message.
 // The bound is `Future`, not `IntoFuture`: for a type that is neither, the compiler names the innermost bound that fails,

@@ -74,8 +74,9 @@ fn a_duration_as_the_deadline_of_the_method_is_answered_with_a_timer() {
     ));
 }
 
+/// With a hidden method of this name, the call would clash with another crate's `timeout`.
 #[test]
-fn timeout_without_its_feature_is_answered_with_the_feature() {
+fn timeout_without_its_feature_does_not_exist() {
     let errors = errors(
         "feature",
         &["std", "alloc"],
@@ -84,12 +85,5 @@ fn timeout_without_its_feature_is_answered_with_the_feature() {
              let _ = semaphore.acquire().timeout(std::time::Duration::from_secs(1)).await;
          }",
     );
-    assert_says(
-        &errors,
-        &[
-            "`timeout` needs the feature `async-io` of fairgate",
-            "this method is not available without the feature",
-            "enable it with `cargo add fairgate --features async-io`, or call `with_timeout` with a timer of your executor",
-        ],
-    );
+    assert_says(&errors, &["E0599", "no method named `timeout` found for struct"]);
 }

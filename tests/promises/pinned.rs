@@ -11,7 +11,8 @@ use std::thread;
 
 use crate::common::waker::{self, WakerEvent};
 use crate::common::{rounds, wait_until};
-use fairgate::{Acquire, AcquireOwned, Mutex, Semaphore};
+use fairgate::futures::{Acquire, AcquireOwned};
+use fairgate::{Mutex, Semaphore};
 use futures_lite::future::{block_on, or, poll_once, yield_now};
 
 fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
@@ -81,7 +82,7 @@ fn async_blocks_on_the_stack_are_polled_between_releases() {
 fn a_shared_reference_may_read_a_future_between_polls() {
     let semaphore = Semaphore::new(0);
     let mut future = pin!(semaphore.acquire_many(2));
-    let inspect = |future: &Acquire<'_>, progress: &str| {
+    let inspect = |future: &Acquire<&Semaphore>, progress: &str| {
         let text = format!("{future:?}");
         (text.contains(progress) && text.contains('2'), future.is_granted(), future.num_permits())
     };
@@ -103,7 +104,7 @@ fn another_thread_may_read_a_future_while_it_is_granted() {
     let semaphore = Semaphore::new(0);
     let mut future = pin!(semaphore.acquire());
     assert!(poll(future.as_mut()).is_pending());
-    let shared: &Acquire<'_> = &future;
+    let shared: &Acquire<&Semaphore> = &future;
     thread::scope(|scope| {
         scope.spawn(|| {
             wait_until(|| shared.is_granted());

@@ -40,8 +40,8 @@ fn one_permit_guards_an_unsynchronized_counter<S: SyncSource>() {
                 for round in 0..rounds(3000) {
                     let permits = match round % 3 {
                         0 => source.try_acquire(1),
-                        1 => block_on(source.acquire(Request::Exactly(1))),
-                        _ => block_on(poll_once(source.acquire(Request::Exactly(1)))).flatten(),
+                        1 => block_on(source.acquire(Request::exactly(1))),
+                        _ => block_on(poll_once(source.acquire(Request::exactly(1)))).flatten(),
                     };
                     if permits.is_some() {
                         counter.add(1);
@@ -133,8 +133,8 @@ fn removing_and_adding_permits_keeps_the_writes_of_a_holder_visible<S: Semaphore
                             source.add_permits(1);
                         }
                         1 => {
-                            source.resize(3, 0);
-                            source.resize(0, 3);
+                            source.set_limit(0);
+                            source.set_limit(1);
                         }
                         _ => {
                             let _permit = source.blocking_acquire().unwrap();
