@@ -440,9 +440,12 @@ impl WaitQueue {
                 Progress::Granted(n) => break Some(n),
                 Progress::Closed => break None,
                 _ => {
-                    // A read-modify-write, as in `wait_for_unlock`.
-                    let status = || node.status.fetch_or(0, Ordering::Relaxed);
-                    self.backoff.wait(round, || status() >> PHASE == CLAIMED >> PHASE);
+                    // As in `wait_for_unlock`, but one that fails: loom would permit the store of an outcome to come before
+                    // the store of a read-modify-write that has not seen it.
+                    let claimed = |status: usize| status >> PHASE == CLAIMED >> PHASE;
+                    let newest =
+                        || node.status.compare_exchange(!0, !0, Ordering::Relaxed, Ordering::Relaxed);
+                    self.backoff.wait(round, || newest().is_err_and(claimed));
                     round += 1;
                 }
             }

@@ -19,10 +19,10 @@ pub(crate) use core::sync::atomic::Ordering;
 
 #[cfg(feature = "std")]
 pub(crate) use imp::{AtomicBool, thread};
-pub(crate) use imp::{AtomicIsize, AtomicUsize, Backoff, LockedPtr, UnsafeCell};
+pub(crate) use imp::{AtomicUsize, Backoff, LockedPtr, UnsafeCell};
+pub(crate) use steps::{AtomicIsize, Word, report};
 #[cfg(fairgate_steps)]
 pub use steps::{Event, observe};
-pub(crate) use steps::{Word, report};
 
 /// Whether the crate is compiled for loom.
 pub(crate) const LOOM: bool = cfg!(any(fairgate_loom, all(loom, feature = "loom")));
