@@ -32,8 +32,8 @@
 //!   the old waker after it has stored the outcome. If that call happens before the poll, the poll has loaded the outcome
 //!   first. If not, both are wakers of the same task, and the call leads to another poll.
 //! * **Q6 (shared)** After a node is enqueued, all accesses by the queue and by the owner go through shared references to
-//!   it. All of its fields are atomics or cells, so these references allow writes by other threads, no write ends another
-//!   reference, and the reference through which an outcome is stored may still exist when the owner frees the node. The
+//!   it. All fields that are written then are atomics or cells, so these references allow writes by other threads, no write
+//!   ends another reference, and the reference through which an outcome is stored may still exist when the owner frees the node. The
 //!   only unique references that include the node are those to its future, which is `!Unpin` (Q1).
 
 use core::cell::{self, Cell};
@@ -128,6 +128,7 @@ impl Node {
 
     /// The options of a new node, for changing them.
     pub(super) fn options(&mut self) -> &mut Options {
+        debug_assert!(!self.was_enqueued());
         let options = self.memory.get().cast::<Options>();
         let request = self.request.get();
         // SAFETY: the node is new and borrowed exclusively, and its memory has room for the options, which are initialized
@@ -303,11 +304,15 @@ impl Entry {
     }
 }
 
-/// The values of `needed` that are not a number of permits. Compared with the permits in the word, the first is never
-/// reached, so an empty queue is not served, and the second always is, so the limit decides. A larger number of permits
-/// than fits below [`NEEDS_NOTHING`] is stored as the largest one that does.
+/// The values of `needed` that are not a number of permits: the queue is empty, or the front needs all. No word holds so many
+/// permits as [`NEEDS_NOTHING`] on targets with fewer than 64 bits; on others the front is looked at. A number of permits that
+/// does not fit below it is stored as the largest one that does.
 const NEEDS_NOTHING: half::Signed = half::Signed::MAX;
 const NEEDS_ALL: half::Signed = half::Signed::MIN;
+
+/// From this number on, the minimum of a request is not stored as it is.
+const LARGE: usize =
+    if Request::ALL.min < NEEDS_NOTHING as usize { Request::ALL.min } else { NEEDS_NOTHING as usize };
 
 /// The words of a semaphore: the state, the number of permits that exist, and the queue that the LOCKED flag guards.
 pub(super) struct WaitQueue {
@@ -448,12 +453,13 @@ pub(super) struct QueueGuard<'a> {
 }
 
 impl<'a> QueueGuard<'a> {
-    pub(super) fn state(&self) -> State {
-        self.state
+    /// All permits, if none is held (F7), for a lock holder that takes them for itself. A closed semaphore gives none (F5).
+    pub(super) fn share_of_all(&self) -> Option<usize> {
+        self.state.share_of_all(self.limit())
     }
 
     /// The number of permits that exist, as far as this thread sees. F7 says what follows from it.
-    pub(super) fn limit(&self) -> isize {
+    fn limit(&self) -> isize {
         // ORDERING: Acquire, with the Release in `RawSemaphore::change_limit` and the like: a request for all permits sees
         // what the last holder wrote, even if that holder has forgotten its permits.
         self.queue.limit.load(Ordering::Acquire)
@@ -475,7 +481,7 @@ impl<'a> QueueGuard<'a> {
     #[inline]
     fn set_front(&self, front: Entry, min: usize) {
         self.queue.front.store(front.0.as_ptr(), Ordering::Relaxed);
-        let needed = if min < NEEDS_NOTHING as usize { min as half::Signed } else { needed_if_large(min) };
+        let needed = if min < LARGE { min as half::Signed } else { needed_if_large(min) };
         self.queue.needed.store(needed, Ordering::Relaxed);
     }
 
@@ -530,7 +536,7 @@ impl<'a> QueueGuard<'a> {
         let left = self.state.minus(claims.permits);
         let needed = self.queue.needed.load(Ordering::Relaxed);
         // The usual case: the front's node, which is probably not in the cache, is not read.
-        if !left.may_serve(needed as isize) {
+        if !left.may_serve(needed as isize) && needed != NEEDS_ALL {
             return None;
         }
         let front = self.front()?;
