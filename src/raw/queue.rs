@@ -43,7 +43,7 @@ use core::pin::Pin;
 use core::ptr::{self, NonNull};
 use core::task::Waker;
 
-use super::state::{CLEAR_RECHECK, MAX_PERMITS, Request, State};
+use super::state::{MAX_PERMITS, Request, State};
 use crate::sync::{
     AtomicIsize, AtomicPtr, Backoff, LockedPtr, Ordering, Step, UnsafeCell, Word, const_fn, half, report,
 };
@@ -455,7 +455,7 @@ pub(super) struct QueueGuard<'a> {
 impl<'a> QueueGuard<'a> {
     /// All permits, if none is held (F7), for a lock holder that takes them for itself. A closed semaphore gives none (F5).
     pub(super) fn share_of_all(&self) -> Option<usize> {
-        self.state.share_of_all(self.limit())
+        self.state.share_of_front(self.limit(), MAX_PERMITS)
     }
 
     /// The number of permits that exist, as far as this thread sees. F7 says what follows from it.
@@ -483,12 +483,6 @@ impl<'a> QueueGuard<'a> {
         self.queue.front.store(front.0.as_ptr(), Ordering::Relaxed);
         let needed = if min < LARGE { min as half::Signed } else { needed_if_large(min) };
         self.queue.needed.store(needed, Ordering::Relaxed);
-    }
-
-    #[inline]
-    fn set_empty(&self) {
-        self.queue.front.store(ptr::null_mut(), Ordering::Relaxed);
-        self.queue.needed.store(NEEDS_NOTHING, Ordering::Relaxed);
     }
 
     /// Whether `max_waiters` or more nodes are queued.
@@ -542,13 +536,13 @@ impl<'a> QueueGuard<'a> {
         let front = self.front()?;
         if (0..NEEDS_NOTHING - 1).contains(&needed) {
             // The front needs no more than there is. (If the semaphore is closed, it takes nothing in the end, see `unlock`.)
-            return Some((front, left.share(front.links().max)));
+            return Some((front, front.links().max.min(left.permits() as usize)));
         }
-        let share = match needed {
-            NEEDS_ALL => left.share_of_all(self.limit()),
-            _ => left.share_of_front(front.request()),
+        let (least, most) = match needed {
+            NEEDS_ALL => (self.limit(), MAX_PERMITS),
+            _ => (front.min() as isize, front.links().max),
         };
-        Some((front, share?))
+        Some((front, left.share_of_front(least, most)?))
     }
 
     /// Whether the front can complete.
@@ -557,19 +551,26 @@ impl<'a> QueueGuard<'a> {
         self.servable_front(claims).is_some()
     }
 
-    /// Claims the front if it can complete (Q4). Returns whether the next one may complete, too.
+    /// Takes the front off the list. Returns whether it was the only node.
     #[inline]
-    pub(super) fn claim_front(&mut self, claims: &mut Claims) -> bool {
-        let Some((front, n)) = self.servable_front(claims) else { return false };
+    fn unlink_front(&mut self, front: Entry) -> bool {
         let back = front.prev();
-        let is_last = front == back;
-        if is_last {
-            self.set_empty();
+        if front == back {
+            self.queue.front.store(ptr::null_mut(), Ordering::Relaxed);
+            self.queue.needed.store(NEEDS_NOTHING, Ordering::Relaxed);
         } else {
             let after = front.next();
             after.set_prev(back);
             self.set_front(after, after.min());
         }
+        front == back
+    }
+
+    /// Claims the front if it can complete (Q4). Returns whether the next one may complete, too.
+    #[inline]
+    pub(super) fn claim_front(&mut self, claims: &mut Claims) -> bool {
+        let Some((front, n)) = self.servable_front(claims) else { return false };
+        let is_last = self.unlink_front(front);
         self.set_len(|length| length - 1);
         front.links().prev.store(ptr::without_provenance_mut(CLAIMED | n << SHIFT), Ordering::Relaxed);
         report(Step::Claim { node: front.name(), n: if self.state.is_closed() { 0 } else { n } });
@@ -583,8 +584,6 @@ impl<'a> QueueGuard<'a> {
 
     /// Puts claimed nodes back if the state has changed so that the claims are no longer right: too few permits are left, or
     /// how many a request gets depends on how many there are. If the semaphore was closed, all claims fail, and stay right.
-    #[cold]
-    #[inline(never)]
     pub(super) fn reconsider(mut self, claims: Claims) -> (Self, Claims) {
         let mut left = claims;
         let is_elastic = iter::from_fn(|| left.pop()).any(|entry| entry.request().is_elastic());
@@ -627,20 +626,14 @@ impl<'a> QueueGuard<'a> {
         let this = self.find(node)?;
         // SAFETY: `find` returns an entry for each queued node, and there is one.
         let front = unsafe { self.front().unwrap_unchecked() };
-        let back = front.prev();
-        match (this == front, this == back) {
-            (true, true) => self.set_empty(),
-            (true, false) => {
-                let after = this.next();
-                after.set_prev(back);
-                self.set_front(after, after.min());
-            }
-            (false, true) => front.set_prev(this.prev()),
-            (false, false) => {
-                let (before, after) = (this.prev(), this.next());
-                before.set_next(after);
-                after.set_prev(before);
-            }
+        if this == front {
+            self.unlink_front(front);
+        } else if this == front.prev() {
+            front.set_prev(this.prev());
+        } else {
+            let (before, after) = (this.prev(), this.next());
+            before.set_next(after);
+            after.set_prev(before);
         }
         self.set_len(|length| length - 1);
         report(Step::Remove { node: this.name() });
@@ -669,18 +662,6 @@ impl<'a> QueueGuard<'a> {
         match this.links().prev.load(Ordering::Relaxed).addr() & CLAIMED {
             0 => Some(this),
             _ => None,
-        }
-    }
-
-    /// Unlocks the queue if no permits were claimed, and the front cannot complete. Returns the lock if it can.
-    #[inline]
-    pub(super) fn try_unlock(self) -> Result<(), Self> {
-        if self.can_serve(&Claims::NONE) {
-            return Err(self);
-        }
-        match self.unlock(&Claims::NONE) {
-            Ok(_) => Ok(()),
-            Err(changed) => Err(changed),
         }
     }
 
@@ -714,7 +695,8 @@ impl<'a> QueueGuard<'a> {
     #[cold]
     fn begin_recheck(&mut self) {
         // ORDERING: Acquire, as in a failed `unlock`.
-        let state = State(self.queue.state.fetch_and(CLEAR_RECHECK, Ordering::Acquire));
+        let state =
+            State(self.queue.state.fetch_and(State(usize::MAX).without_recheck().0, Ordering::Acquire));
         self.state = state.without_recheck();
     }
 }

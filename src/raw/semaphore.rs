@@ -7,7 +7,7 @@ use core::ops::Deref;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 
 use super::queue::{Claims, QueueGuard, WaitQueue};
-use super::state::{MAX_PERMITS, Refused, Request, State, permits_to_add};
+use super::state::{MAX_PERMITS, Refused, Request, State};
 use super::wake_list::WakeList;
 use crate::sync::{Ordering, Step, const_fn, contain_panic, report};
 
@@ -153,7 +153,7 @@ impl RawSemaphore {
         }
         // ORDERING: Release, with the Acquire in `take`, in `WaitQueue::try_lock`, in a failed `QueueGuard::unlock`, and in
         // `state`: threads that take or see these permits see what their holder wrote.
-        if State(self.queue.state.fetch_add(permits_to_add(n), Ordering::Release)).is_queued() {
+        if State(self.queue.state.fetch_add(State::new(n).0, Ordering::Release)).is_queued() {
             self.serve_after_race();
         }
     }
@@ -378,14 +378,15 @@ impl RawSemaphore {
     /// Unlocks the queue after a node was enqueued, removed or given another waker. If the front can complete, which is
     /// rare, serves the queue instead (F3), and returns `true`.
     #[inline]
-    pub(super) fn unlock(&self, queue: QueueGuard<'_>) -> bool {
-        match queue.try_unlock() {
-            Ok(()) => false,
-            Err(queue) => {
-                self.serve(queue);
-                true
+    pub(super) fn unlock(&self, mut queue: QueueGuard<'_>) -> bool {
+        if !queue.can_serve(&Claims::NONE) {
+            match queue.unlock(&Claims::NONE) {
+                Ok(_) => return false,
+                Err(changed) => queue = changed,
             }
         }
+        self.serve(queue);
+        true
     }
 
     /// Locks the queue for a thread that has added permits, or has more requests to serve. Returns `None` if no request is
@@ -443,14 +444,23 @@ struct Batch {
 #[inline(always)]
 fn claim_and_unlock(mut queue: QueueGuard<'_>) -> Batch {
     let mut claims = Claims::NONE;
+    while queue.claim_front(&mut claims) && claims.count() < WakeList::CAPACITY {}
     loop {
-        while claims.count() < WakeList::CAPACITY && queue.claim_front(&mut claims) {}
         let is_unfinished = claims.count() == WakeList::CAPACITY && queue.can_serve(&claims);
         match queue.unlock(&claims) {
             Ok(state) => return Batch { claims, state, is_unfinished },
-            Err(changed) => (queue, claims) = changed.reconsider(claims),
+            Err(changed) => (queue, claims) = claim_again(changed, claims),
         }
     }
+}
+
+/// The same after the state has changed: puts claims back that are no longer right, and claims what can be claimed now.
+#[cold]
+#[inline(never)]
+fn claim_again(queue: QueueGuard<'_>, claims: Claims) -> (QueueGuard<'_>, Claims) {
+    let (mut queue, mut claims) = queue.reconsider(claims);
+    while claims.count() < WakeList::CAPACITY && queue.claim_front(&mut claims) {}
+    (queue, claims)
 }
 
 /// The work of a thread that serves several requests. If a waker panics, dropping it finishes the work before the panic
