@@ -434,7 +434,8 @@ impl Semaphore {
     /// semaphore waits for itself.
     ///
     /// # Fairness
-    /// Like [`acquire_many`](Self::acquire_many): requests behind it wait until it is granted.
+    /// Like [`acquire_many`](Self::acquire_many): requests behind it wait until it is granted. It waits for the requests
+    /// before it, even for one that needs more permits than exist.
     ///
     /// The form [`try_wait`](crate::futures::Acquire::try_wait) locks the queue for a moment if no permit seems to be held. A
     /// concurrent try may then fail as if this request had been queued.

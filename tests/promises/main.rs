@@ -11,6 +11,7 @@ mod common;
 
 mod order;
 mod conservation;
+mod limit;
 mod cancel;
 mod close;
 mod timeout;
