@@ -566,7 +566,7 @@ impl<'a> QueueGuard<'a> {
         }
         self.set_len(|length| length - 1);
         front.links().prev.store(ptr::without_provenance_mut(CLAIMED | n << SHIFT), Ordering::Relaxed);
-        report(Step::Claim { node: front.name(), n });
+        report(Step::Claim { node: front.name(), n: if self.state.is_closed() { 0 } else { n } });
         if claims.count == 0 {
             claims.first = front.0.as_ptr();
         }

@@ -240,9 +240,6 @@ impl RawSemaphore {
             let room = MAX_PERMITS as isize - limit;
             (n <= 2 * MAX_PERMITS && n as isize <= room).then(|| limit + n as isize)
         });
-        if raised.is_ok() {
-            report(Step::Limit { change: n as isize });
-        }
         raised.is_ok()
     }
 
@@ -278,10 +275,7 @@ impl RawSemaphore {
             }
             // ORDERING: Release, with the Acquire in `QueueGuard::limit`: see there. Relaxed on failure: the loop retries.
             match self.queue.limit.compare_exchange(limit, new, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => {
-                    report(Step::Limit { change: new - limit });
-                    break (true, new - limit);
-                }
+                Ok(_) => break (true, new - limit),
                 Err(actual) => limit = actual,
             }
         };
@@ -339,7 +333,6 @@ impl RawSemaphore {
     pub(crate) fn forget_held(&self, n: usize) {
         // ORDERING: Release, as in `change_limit`.
         self.queue.limit.fetch_sub(n as isize, Ordering::Release);
-        report(Step::Limit { change: -(n as isize) });
         self.recheck();
     }
 

@@ -19,10 +19,10 @@ pub(crate) use core::sync::atomic::Ordering;
 
 #[cfg(feature = "std")]
 pub(crate) use imp::{AtomicBool, thread};
-pub(crate) use imp::{AtomicIsize, AtomicPtr, AtomicUsize, Backoff, LockedPtr, UnsafeCell};
+pub(crate) use imp::{AtomicPtr, AtomicUsize, Backoff, LockedPtr, UnsafeCell};
+pub(crate) use steps::{AtomicIsize, Word, report};
 #[cfg(fairgate_steps)]
 pub use steps::{Event, observe};
-pub(crate) use steps::{Word, report};
 
 /// Whether the crate is compiled for loom.
 pub(crate) const LOOM: bool = cfg!(any(fairgate_loom, all(loom, feature = "loom")));
@@ -56,8 +56,6 @@ pub enum Step {
     Release,
     /// The next permits that are added to the word are new.
     Add,
-    /// The limit was changed by `change` just now.
-    Limit { change: isize },
     /// The next change of the word only makes sure that the front is examined.
     Recheck,
     /// The next compare-and-swap of the word locks the queue for a new request.

@@ -72,7 +72,7 @@ fn a_bounded_request_against_a_release() {
         let semaphore = Arc::new(Semaphore::new(0));
         let first = Request::pending(semaphore.acquire());
         let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
-        let bounded = Request::poll_once(semaphore.acquire().bounded(1));
+        let bounded = Request::poll_once(semaphore.acquire().max_waiters(1));
         join([releaser]);
         drop(first.expect_ready());
         drop(bounded.expect_ready());
@@ -84,9 +84,10 @@ fn a_bounded_request_against_a_release() {
 fn a_bounded_queue_is_never_longer_than_its_bound() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
-        let other =
-            spawn_with(&semaphore, |semaphore| drop(Request::poll_once(semaphore.acquire().bounded(1))));
-        let bounded = Request::poll_once(semaphore.acquire().bounded(1));
+        let other = spawn_with(&semaphore, |semaphore| {
+            drop(Request::poll_once(semaphore.acquire().max_waiters(1)))
+        });
+        let bounded = Request::poll_once(semaphore.acquire().max_waiters(1));
         assert!(semaphore.waiters() <= 1);
         join([other]);
         drop(bounded);

@@ -15,14 +15,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
-use fairgate_loom::{
-    AcquireError, AcquireOwned, BoundedAcquireError, Mutex, OwnedMutexGuard, Permit, Semaphore,
-    TryAcquireError,
-};
+use fairgate_loom::futures::AcquireOwned;
+use fairgate_loom::{AcquireError, Mutex, OwnedMutexGuard, Permit, Semaphore, TryAcquireError};
 use loom::sync::atomic::{AtomicBool, Ordering};
 use loom::thread;
 
-use crate::check::{PREEMPTIONS, explore};
+use crate::check::{explore, pair_bound};
 use crate::request::Request;
 
 /// The expected matrix of the semaphore. A column is an operation of the writing thread, and a row is what the other
@@ -219,7 +217,7 @@ fn failed<T, E>(result: Option<Result<T, E>>, expected: fn(&E) -> bool) -> Kept 
 }
 
 fn closed<T>(result: Option<Result<T, AcquireError>>) -> Kept {
-    failed(result, |_| true)
+    failed(result, AcquireError::is_closed)
 }
 
 const PUBLISHERS: &[Publisher<Semaphore>] = &[
@@ -328,7 +326,7 @@ const OBSERVERS: &[Observer<Semaphore>] = &[
     }),
     taker("try_acquire_up_to", |semaphore| {
         observe(semaphore, |semaphore| {
-            let taken = semaphore.try_acquire_up_to(1, 2).map(Permit::forget);
+            let taken = semaphore.acquire().up_to(2).try_wait().map(Permit::forget);
             let shared = Arc::clone(semaphore);
             taken.ok().and_then(|()| keep(AddLater(shared)))
         })
@@ -338,7 +336,7 @@ const OBSERVERS: &[Observer<Semaphore>] = &[
         observe(semaphore, |semaphore| granted(poll(acquire(semaphore, 1).up_to(2))))
     }),
     taker("poll_bounded", |semaphore| {
-        observe(semaphore, |semaphore| granted(poll(acquire(semaphore, 1).bounded(0))))
+        observe(semaphore, |semaphore| granted(poll(acquire(semaphore, 1).max_waiters(0))))
     }),
     blocking_taker("blocking_acquire", |semaphore| {
         observe(semaphore, |semaphore| granted(Some(semaphore.clone().blocking_acquire_owned())))
@@ -370,7 +368,7 @@ const OBSERVERS: &[Observer<Semaphore>] = &[
         observe(semaphore, |semaphore| {
             semaphore.reduce_permits(1);
             let paid_back = AddLater(semaphore.clone());
-            if semaphore.permits_owed() == 0 { keep(paid_back) } else { None }
+            if semaphore.owed() == 0 { keep(paid_back) } else { None }
         })
     }),
     observer("available", |semaphore| {
@@ -378,7 +376,7 @@ const OBSERVERS: &[Observer<Semaphore>] = &[
     }),
     observer("nothing_owed", |semaphore| {
         semaphore.reduce_permits(1);
-        observe_if(semaphore, |semaphore| semaphore.permits_owed() == 0)
+        observe_if(semaphore, |semaphore| semaphore.owed() == 0)
     }),
     observer("debug_available", |semaphore| {
         observe_if(semaphore, |semaphore| format!("{semaphore:?}").contains("permits: 1"))
@@ -395,7 +393,7 @@ const OBSERVERS: &[Observer<Semaphore>] = &[
     }),
     observer("queue_full", |semaphore| {
         observe(semaphore, |semaphore| {
-            failed(poll(acquire(semaphore, 1).bounded(0)), |error| *error == BoundedAcquireError::QueueFull)
+            failed(poll(acquire(semaphore, 1).max_waiters(0)), AcquireError::is_full)
         })
     }),
     observer("none_available", |semaphore| {
@@ -410,13 +408,11 @@ const OBSERVERS: &[Observer<Semaphore>] = &[
             }
         })
     }),
-    observer("owed", |semaphore| observe_if(semaphore, |semaphore| semaphore.permits_owed() == 1)),
+    observer("owed", |semaphore| observe_if(semaphore, |semaphore| semaphore.owed() == 1)),
     observer("waiters", |semaphore| observe_if(semaphore, |semaphore| semaphore.waiters() == 1)),
     observer("no_waiters", |semaphore| observe_if(semaphore, |semaphore| semaphore.waiters() == 0)),
-    observer("needed", |semaphore| observe_if(semaphore, |semaphore| semaphore.permits_needed().is_some())),
-    observer("none_needed", |semaphore| {
-        observe_if(semaphore, |semaphore| semaphore.permits_needed().is_none())
-    }),
+    observer("needed", |semaphore| observe_if(semaphore, |semaphore| semaphore.needed().is_some())),
+    observer("none_needed", |semaphore| observe_if(semaphore, |semaphore| semaphore.needed().is_none())),
     observer("debug_waiters", |semaphore| {
         observe_if(semaphore, |semaphore| format!("{semaphore:?}").contains("waiters: 1"))
     }),
@@ -434,7 +430,7 @@ const OBSERVERS: &[Observer<Semaphore>] = &[
     }),
     observer("bounded_closed", |semaphore| {
         observe(semaphore, |semaphore| {
-            failed(poll(acquire(semaphore, 1).bounded(0)), |error| *error == BoundedAcquireError::Closed)
+            failed(poll(acquire(semaphore, 1).max_waiters(0)), AcquireError::is_closed)
         })
     }),
     blocking_observer("blocking_closed", |semaphore| {
@@ -704,7 +700,7 @@ fn cell<T: 'static>(publisher: &Publisher<T>, observer: &Observer<T>) -> char {
         let kept = writer.join().unwrap();
         drop((observed, kept));
     };
-    explore(Some(PREEMPTIONS), None, &Arc::new(model));
+    explore(Some(pair_bound()), None, &Arc::new(model));
     let [visible, stale, wrong] =
         [&counts.visible, &counts.stale, &counts.wrong].map(|count| count.load(Ordering::Relaxed));
     match () {
