@@ -16,6 +16,7 @@ mod cancel;
 mod close;
 mod timeout;
 mod reentrancy;
+mod wakers;
 mod panics;
 mod overflow;
 mod exact;
