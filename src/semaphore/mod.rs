@@ -393,6 +393,11 @@ impl Semaphore {
     /// # Panics
     /// The future panics if it is polled after completion.
     ///
+    /// # Forgetting to await
+    /// `let _slot = semaphore.acquire();` without `.await` acquires nothing, and neither the compiler nor clippy warns. Without
+    /// the underscore the compiler warns of an unused variable, and clippy's `let_underscore_future`, which is on by
+    /// default, sees `let _ = semaphore.acquire();`. A type sees all of them: `let _slot: SemaphorePermit = ...`.
+    ///
     /// # Examples
     /// ```
     /// # futures_lite::future::block_on(async {
