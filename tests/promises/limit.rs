@@ -181,7 +181,8 @@ fn the_limit_is_the_sum_of_all_changes_of_threads() {
 
 /// The number of permits that a request for all gets is that of its grant.
 fn a_request_for_all_waits_until_none_is_held_whatever_the_limit_becomes<S: SemaphoreSource + NewSource>() {
-    let changes: [(fn(&Semaphore), usize); 7] = [
+    type Change = (fn(&Semaphore), usize);
+    let changes: [Change; 7] = [
         (|_| (), 4),
         (|semaphore| semaphore.set_limit(9), 9),
         (|semaphore| semaphore.set_limit(2), 2),
@@ -303,7 +304,7 @@ fn a_shutdown_beside_reloads_does_not_hang<S: SemaphoreSource + SyncSource>() {
                 }
                 scope.spawn(|| {
                     start.wait();
-                    [9, 0, 1, 3, 0].map(|limit| source.set_limit((limit + round) % 10));
+                    [9, 0, 1, 3, 0].iter().for_each(|limit| source.set_limit((limit + round) % 10));
                     // Work that is queued before the shutdown needs a permit.
                     source.set_limit(1 + round % 3);
                 });
