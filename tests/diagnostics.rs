@@ -87,3 +87,26 @@ fn timeout_without_its_feature_does_not_exist() {
     );
     assert_says(&errors, &["E0599", "no method named `timeout` found for struct"]);
 }
+
+/// The order of the timeouts of other crates.
+#[test]
+fn a_duration_in_the_place_of_the_future_is_answered_with_the_order() {
+    let errors = errors(
+        "order",
+        &["std", "alloc"],
+        "pub async fn limited(semaphore: &fairgate::Semaphore) {
+             let limit = std::time::Duration::from_secs(1);
+             let _ = fairgate::with_timeout(limit, semaphore.acquire()).await;
+         }",
+    );
+    let first = errors.split("\n\n").next().unwrap_or_default();
+    assert_says(
+        first,
+        &[
+            "`Duration` is not a future: the future comes first, the deadline second",
+            "the first argument must be the future that is limited",
+            "`with_timeout(future, deadline)`: the order of `tokio::time::timeout` is the opposite one",
+            "the deadline is a timer of your executor, for example `smol::Timer::after(duration)` or `tokio::time::sleep(duration)`",
+        ],
+    );
+}

@@ -148,6 +148,19 @@ fn timeout_takes_a_duration() {
     assert!(block_on(semaphore.acquire().timeout(LONG)).is_ok());
 }
 
+/// Without the feature `async-io` our trait has no method `timeout`, so that of another crate is not ambiguous.
+#[cfg(not(feature = "async-io"))]
+#[test]
+fn timeout_of_another_crate_does_not_clash() {
+    use tokio_util::future::FutureExt as _;
+
+    let semaphore = Semaphore::new(0);
+    Tokio::run(async {
+        assert!(semaphore.acquire().timeout(Duration::ZERO).await.is_err());
+        assert!(semaphore.acquire().with_timeout(ready(())).await.is_err());
+    });
+}
+
 #[test]
 fn an_expired_deadline_is_an_io_error() {
     async fn read() -> std::io::Result<u8> {

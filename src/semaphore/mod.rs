@@ -174,11 +174,27 @@ fn main() {
 /// [`waiters`](Self::waiters), [`needed`](Self::needed) and [`held`](Self::held).
 ///
 /// # Wakers
-/// Wakers are cloned, called and dropped without a lock, so a waker may call any method of the same semaphore. If a waker
-/// panics, no permit is lost, and the other wakers are called before the panic resumes. Without the feature `std` a
-/// second panic among them aborts the process, because no panic can be caught there. As everywhere in Rust, a panic out of a
-/// destructor that runs because of another panic aborts the process: so does a waker that panics while it is called by a
-/// permit that is dropped during unwinding, and a waker whose own destructor panics then.
+/// Wakers are cloned, called and dropped without a lock, so a waker may call any method of the same semaphore.
+///
+/// A release never waits for a thread that edits the queue: it leaves the grants to that thread, which then calls the wakers.
+/// So these calls may run the wakers of other requests, of all that are queued and of those that are queued meanwhile:
+/// * dropping or [forgetting](Permit::forget) a permit;
+/// * [`add_permits`](Self::add_permits), [`add_permits_up_to`](Self::add_permits_up_to), [`set_limit`](Self::set_limit),
+///   [`forget_permits`](Self::forget_permits), [`reduce_permits`](Self::reduce_permits) and [`close`](Self::close);
+/// * a first poll that queues the request or finds the queue full
+///   ([`max_waiters`](crate::futures::Acquire::max_waiters)), a later poll with another waker, and a thread that waits;
+/// * dropping a request that is queued or granted, also because its time is up, or by `PollSemaphore::cancel`.
+///
+/// All other calls never do: [`try_acquire`](Self::try_acquire), [`try_wait`](crate::futures::Acquire::try_wait) and
+/// their variants, a poll that acquires available permits, returns an outcome or brings the same waker again, the
+/// counters, and formatting.
+///
+/// If a waker panics, the other wakers are called before the panic resumes in the call that ran them, and no permit is
+/// lost. The call has had its effect; a future whose poll panics in this way is queued or granted, and may be polled again.
+/// Without the feature `std` a second panic among the wakers aborts the process, because no panic can be caught there. As
+/// everywhere in Rust, a panic out of a destructor that runs because of another panic aborts the process: so does a waker
+/// that panics while it is called by a permit that is dropped during unwinding, and a waker whose own destructor panics
+/// then.
 ///
 /// A waker may drop a task that holds permits or waits for them, and that calls the next waker, and so on. Such a chain
 /// recurses: a stack of 2 MiB is enough for a chain of 500 tasks.
@@ -377,6 +393,11 @@ impl Semaphore {
     /// # Panics
     /// The future panics if it is polled after completion.
     ///
+    /// # Forgetting to await
+    /// `let _slot = semaphore.acquire();` without `.await` acquires nothing, and neither the compiler nor clippy warns. Without
+    /// the underscore the compiler warns of an unused variable, and clippy's `let_underscore_future`, which is on by
+    /// default, sees `let _ = semaphore.acquire();`. A type sees all of them: `let _slot: SemaphorePermit = ...`.
+    ///
     /// # Examples
     /// ```
     /// # futures_lite::future::block_on(async {
@@ -434,7 +455,8 @@ impl Semaphore {
     /// semaphore waits for itself.
     ///
     /// # Fairness
-    /// Like [`acquire_many`](Self::acquire_many): requests behind it wait until it is granted.
+    /// Like [`acquire_many`](Self::acquire_many): requests behind it wait until it is granted. It waits for the requests
+    /// before it, even for one that needs more permits than exist.
     ///
     /// The form [`try_wait`](crate::futures::Acquire::try_wait) locks the queue for a moment if no permit seems to be held. A
     /// concurrent try may then fail as if this request had been queued. While another thread adds permits, the form may

@@ -79,6 +79,39 @@ fn a_blocking_acquire_does_not_overtake_a_queued_request<S: SemaphoreSource + Sy
     assert_eq!(source.counts(), (2, 0));
 }
 
+/// Every form of blocking is queued after one attempt, and then keeps its place: a future that is polled later is behind it.
+/// (A call that tries for a while before it is queued is not among the waiters, and is overtaken.)
+#[test]
+fn a_blocking_call_is_queued_at_once_and_not_overtaken_by_a_later_poll() {
+    let semaphore = Arc::new(Semaphore::new(0));
+    let calls: [fn(&Arc<Semaphore>) -> bool; 8] = [
+        |semaphore| semaphore.blocking_acquire().map(|permit| permit.forget()).is_ok(),
+        |semaphore| semaphore.blocking_acquire_many(1).map(|permit| permit.forget()).is_ok(),
+        |semaphore| semaphore.clone().blocking_acquire_owned().map(|permit| permit.forget()).is_ok(),
+        |semaphore| semaphore.clone().blocking_acquire_many_owned(1).map(|permit| permit.forget()).is_ok(),
+        |semaphore| semaphore.acquire().wait().map(|permit| permit.forget()).is_ok(),
+        |semaphore| semaphore.acquire().up_to(1).wait().map(|permit| permit.forget()).is_ok(),
+        |semaphore| semaphore.acquire().max_waiters(1).wait().map(|permit| permit.forget()).is_ok(),
+        |semaphore| semaphore.acquire().wait_timeout(Duration::MAX).map(|permit| permit.forget()).is_ok(),
+    ];
+    for call in calls {
+        thread::scope(|scope| {
+            let thread = scope.spawn(|| call(&semaphore));
+            wait_until_queued(&semaphore, 1);
+            let later = queued(&semaphore);
+            let bounded = pin!(semaphore.acquire().max_waiters(2));
+            assert!(bounded.poll(&mut Context::from_waker(Waker::noop())).is_ready(), "the thread counts");
+            semaphore.add_permits(1);
+            assert!(!later.is_granted(), "the later request has overtaken the thread");
+            assert!(semaphore.try_acquire().is_err());
+            assert!(thread.join().unwrap());
+            semaphore.add_permits(1);
+            assert!(later.is_granted());
+        });
+        assert_eq!(semaphore.forget_permits(1), 1, "the permit of the later request");
+    }
+}
+
 /// Every increment under the lock counts.
 #[test]
 fn blocked_threads_and_tasks_share_a_mutex() {
