@@ -10,6 +10,7 @@ mod threads;
 mod blocking;
 mod cancel;
 mod close;
+mod combinations;
 mod counting;
 mod grant;
 mod limits;
