@@ -13,6 +13,7 @@ mod close;
 mod combinations;
 mod counting;
 mod grant;
+mod limit;
 mod limits;
 mod mutex;
 mod observe;
