@@ -64,11 +64,12 @@ fn main() -> ExitCode {
 fn machine(options: &Options, key: &str, url: &str) -> Result<(), String> {
     let client = redis::Client::open(url).map_err(|error| error.to_string())?;
     let lease = Duration::from_millis(options.lease.into());
-    let fleet = Fleet::new(client, key, options.permits.into(), lease);
+    let server = fairgate_fleet::Server::options(client).longest_lease(lease).start();
+    let fleet = Fleet::new(&server, key, options.permits.into(), lease);
     let hold = Duration::from_millis(options.hold.into());
     let executor = smol::LocalExecutor::new();
     smol::block_on(executor.run(async {
-        // The first permit of a new key is granted after one lease. The show starts later.
+        // The first permit of a new server is granted after one lease. The show starts later.
         drop(fleet.acquire().await.map_err(|error| error.to_string())?);
         shared::print("ready\n");
         // The start signal: the end of standard input.

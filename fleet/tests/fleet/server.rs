@@ -1,19 +1,26 @@
 //! A server of our own for each test: on a Unix socket in a temporary directory, without access from outside.
 
+use std::env;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use redis::{Client, Commands, Connection};
+use redis::{Client, Commands, Connection, Value};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::HANGS;
+use crate::{HANGS, LEASE};
+
+/// The program that is tested. Another version of the server can be named by its path.
+fn program() -> String {
+    env::var("FAIRGATE_FLEET_SERVER").unwrap_or_else(|_| "redis-server".to_owned())
+}
 
 pub(crate) struct Server {
     directory: TempDir,
-    persistent: bool,
+    arguments: Vec<String>,
     child: Child,
 }
 
@@ -31,19 +38,20 @@ pub(crate) fn installed(program: &str, package: &str) -> bool {
 impl Server {
     /// A server that forgets everything when it ends. `None` if none is installed.
     pub(crate) fn start() -> Option<Self> {
-        Self::start_with(false)
+        Self::start_with(&[])
     }
 
     /// A server that writes each change to its disk.
     pub(crate) fn start_persistent() -> Option<Self> {
-        Self::start_with(true)
+        Self::start_with(&["--appendonly", "yes", "--appendfsync", "always"])
     }
 
-    fn start_with(persistent: bool) -> Option<Self> {
-        installed("redis-server", "redis-server").then(|| {
+    pub(crate) fn start_with(arguments: &[&str]) -> Option<Self> {
+        installed(&program(), "redis-server").then(|| {
             let directory = tempfile::tempdir().expect("a temporary directory");
-            let child = launch(&directory, persistent);
-            let mut server = Self { directory, persistent, child };
+            let arguments: Vec<_> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+            let child = launch(&directory, &arguments);
+            let mut server = Self { directory, arguments, child };
             server.wait_until_ready();
             server
         })
@@ -87,18 +95,28 @@ impl Server {
     }
 
     pub(crate) fn restart(&mut self) {
-        self.child = launch(&self.directory, self.persistent);
+        self.child = launch(&self.directory, &self.arguments);
         self.wait_until_ready();
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("the server runs");
+    }
+
+    /// Sends a command of an operator.
+    pub(crate) fn command(&self, words: &[&str]) -> Value {
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]).query(&mut self.connection()).expect("the server obeys")
     }
 
     /// How many processes wait in the server's queue.
     pub(crate) fn queued(&self, key: &str) -> usize {
-        self.connection().zcard(format!("{{{key}}}:queue")).expect("a sorted set")
+        self.connection().zcard(redis_key("queue", key)).expect("a sorted set")
     }
 
     /// How many permits the server counts as held.
     pub(crate) fn held(&self, key: &str) -> usize {
-        self.connection().zcard(format!("{{{key}}}:holders")).expect("a sorted set")
+        self.connection().zcard(redis_key("holders", key)).expect("a sorted set")
     }
 
     /// Waits until the server's queue has this number of processes.
@@ -111,12 +129,15 @@ impl Server {
     }
 }
 
-fn launch(directory: &TempDir, persistent: bool) -> Child {
-    let mut command = Command::new("redis-server");
+/// The name of one of a key's parts at the server.
+pub(crate) fn redis_key(part: &str, key: &str) -> String {
+    format!("{{fairgate:{}}}{part}:{key}", LEASE.as_millis())
+}
+
+fn launch(directory: &TempDir, arguments: &[String]) -> Child {
+    let mut command = Command::new(program());
     command.args(["--port", "0", "--unixsocket", "socket", "--save", "", "--dir", "."]);
-    if persistent {
-        command.args(["--appendonly", "yes", "--appendfsync", "always"]);
-    }
+    command.args(arguments);
     command.current_dir(directory.path()).stdin(Stdio::null()).stdout(Stdio::null());
     command.spawn().expect("the server starts")
 }
