@@ -1,8 +1,9 @@
 //! Clocks that differ: only the server's clock and durations may count.
 
-use crate::counter::Counter;
-use crate::server::{Server, installed};
+use crate::Server;
 use crate::worker::{Runtime, Worker};
+use fairgate_fleet_kit::Counter;
+use fairgate_fleet_kit::installed;
 
 /// Each process has its own date; the monotonic clock, which measures durations, is the machine's.
 const ENVIRONMENT: &str = "FAKETIME_DONT_FAKE_MONOTONIC=1";

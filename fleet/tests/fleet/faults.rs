@@ -1,11 +1,13 @@
 //! Processes that die or pause, servers that restart or fall silent.
 
+use std::time::Duration;
+
 use rustix::process::Signal;
 
-use crate::counter::Counter;
-use crate::relay::Relay;
-use crate::server::Server;
+use crate::Server;
 use crate::worker::{Runtime, Worker};
+use fairgate_fleet_kit::Counter;
+use fairgate_fleet_kit::Relay;
 
 /// Workers with a limit of one permit.
 fn workers<const N: usize>(server: &Server, counter: &Counter, runtimes: [Runtime; N]) -> [Worker; N] {
@@ -151,14 +153,14 @@ fn a_process_that_was_paused_for_longer_than_its_lease_knows_and_is_fenced() {
 fn a_lost_connection_ends_the_lease_before_another_process_is_granted_the_permit() {
     let Some(server) = Server::start() else { return };
     let mut counter = Counter::new();
-    let relay = Relay::start(&server);
+    let relay = Relay::start(server.address(), Duration::ZERO);
     let mut a = Worker::start(0, Runtime::Smol, &relay.url(), &counter, 1);
     let mut b = Worker::start(1, Runtime::Tokio, &server.url(), &counter, 1);
     a.tell("hold 0");
     counter.wait_for_task(0, "enter", 0);
     b.tell("hold 0");
     server.wait_until_queued("test", 1);
-    relay.cut();
+    relay.set_silent(true);
     let next = counter.wait_for(|_| true);
     assert_eq!((next.worker, next.what.as_str()), (0, "lost"));
     counter.wait_for_task(1, "enter", 0);

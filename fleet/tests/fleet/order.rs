@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::counter::Counter;
-use crate::server::Server;
+use crate::Server;
 use crate::worker::{Runtime, Worker};
+use fairgate_fleet_kit::Counter;
 
 #[test]
 fn four_processes_stay_below_the_limit_and_keep_their_order() {

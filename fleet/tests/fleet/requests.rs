@@ -9,8 +9,8 @@ use redis::Commands;
 use smol::Timer;
 use smol::future::{block_on, poll_once};
 
-use crate::server::{Server, redis_key};
-use crate::{HANGS, LEASE, fleet_server};
+use crate::{LEASE, Server, fleet_server, redis_key};
+use fairgate_fleet_kit::HANGS;
 
 fn fleet(server: &Server, permits: usize) -> Fleet {
     Fleet::new(&fleet_server(server.client()), "test", permits, LEASE)

@@ -17,8 +17,8 @@ use smol::future::{or, pending};
 use smol::{LocalExecutor, Timer};
 
 use crate::LEASE;
-use crate::counter::Counter;
 use crate::fleet_server;
+use fairgate_fleet_kit::Counter;
 
 /// The environment variable with a worker's settings.
 const SPEC: &str = "FAIRGATE_FLEET_WORKER";

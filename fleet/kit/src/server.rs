@@ -1,31 +1,32 @@
 //! A server of our own for each test: on a Unix socket in a temporary directory, without access from outside.
 
 use std::env;
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use redis::{Client, Commands, Connection, Value};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
-
-use crate::{HANGS, LEASE};
 
 /// The program that is tested. Another version of the server can be named by its path.
 fn program() -> String {
     env::var("FAIRGATE_FLEET_SERVER").unwrap_or_else(|_| "redis-server".to_owned())
 }
 
-pub(crate) struct Server {
+#[derive(Debug)]
+pub struct Server {
     directory: TempDir,
     arguments: Vec<String>,
     child: Child,
 }
 
-/// Whether a program is installed. If it is not, says so past the test harness, which hides what tests print.
-pub(crate) fn installed(program: &str, package: &str) -> bool {
+/// Whether a program is installed, by the package that has it. If it is not, says so past the test harness, which hides what tests print.
+pub fn installed(program: &str, package: &str) -> bool {
     let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if found.is_err() {
         let test = thread::current().name().unwrap_or("a test").to_owned();
@@ -37,16 +38,16 @@ pub(crate) fn installed(program: &str, package: &str) -> bool {
 
 impl Server {
     /// A server that forgets everything when it ends. `None` if none is installed.
-    pub(crate) fn start() -> Option<Self> {
+    pub fn start() -> Option<Self> {
         Self::start_with(&[])
     }
 
     /// A server that writes each change to its disk.
-    pub(crate) fn start_persistent() -> Option<Self> {
+    pub fn start_persistent() -> Option<Self> {
         Self::start_with(&["--appendonly", "yes", "--appendfsync", "always"])
     }
 
-    pub(crate) fn start_with(arguments: &[&str]) -> Option<Self> {
+    pub fn start_with(arguments: &[&str]) -> Option<Self> {
         installed(&program(), "redis-server").then(|| {
             let directory = tempfile::tempdir().expect("a temporary directory");
             let arguments: Vec<_> = arguments.iter().map(|&argument| argument.to_owned()).collect();
@@ -57,23 +58,27 @@ impl Server {
         })
     }
 
-    pub(crate) fn socket(&self) -> PathBuf {
+    pub fn socket(&self) -> PathBuf {
         self.directory.path().join("socket")
     }
 
-    pub(crate) fn directory(&self) -> &TempDir {
-        &self.directory
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
-    pub(crate) fn url(&self) -> String {
+    pub fn address(&self) -> Address {
+        Address::Unix(self.socket())
+    }
+
+    pub fn url(&self) -> String {
         format!("redis+unix://{}", self.socket().display())
     }
 
-    pub(crate) fn client(&self) -> Client {
+    pub fn client(&self) -> Client {
         Client::open(self.url()).expect("the URL is valid")
     }
 
-    pub(crate) fn connection(&self) -> Connection {
+    pub fn connection(&self) -> Connection {
         self.client().get_connection().expect("the server is up")
     }
 
@@ -89,49 +94,25 @@ impl Server {
     }
 
     /// As a crash: the server has no time to save anything.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         self.child.kill().expect("the server runs");
         self.child.wait().expect("the server ends");
     }
 
-    pub(crate) fn restart(&mut self) {
+    pub fn restart(&mut self) {
         self.child = launch(&self.directory, &self.arguments);
         self.wait_until_ready();
     }
 
-    pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).expect("the server runs");
+    pub fn signal(&self, to_send: Signal) {
+        signal(&self.child, to_send);
     }
 
     /// Sends a command of an operator.
-    pub(crate) fn command(&self, words: &[&str]) -> Value {
+    pub fn command(&self, words: &[&str]) -> Value {
         let mut command = redis::cmd(words[0]);
         command.arg(&words[1..]).query(&mut self.connection()).expect("the server obeys")
     }
-
-    /// How many processes wait in the server's queue.
-    pub(crate) fn queued(&self, key: &str) -> usize {
-        self.connection().zcard(redis_key("queue", key)).expect("a sorted set")
-    }
-
-    /// How many permits the server counts as held.
-    pub(crate) fn held(&self, key: &str) -> usize {
-        self.connection().zcard(redis_key("holders", key)).expect("a sorted set")
-    }
-
-    /// Waits until the server's queue has this number of processes.
-    pub(crate) fn wait_until_queued(&self, key: &str, processes: usize) {
-        let start = Instant::now();
-        while self.queued(key) != processes {
-            assert!(start.elapsed() < HANGS, "{} processes are queued", self.queued(key));
-            thread::sleep(Duration::from_millis(5));
-        }
-    }
-}
-
-/// The name of one of a key's parts at the server.
-pub(crate) fn redis_key(part: &str, key: &str) -> String {
-    format!("{{fairgate:{}}}{part}:{key}", LEASE.as_millis())
 }
 
 fn launch(directory: &TempDir, arguments: &[String]) -> Child {
@@ -146,5 +127,75 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Sends a signal to a process.
+pub fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).expect("the process runs");
+}
+
+/// Where a server listens.
+#[derive(Clone, Debug)]
+pub enum Address {
+    Unix(PathBuf),
+    Tcp(SocketAddr),
+}
+
+impl Address {
+    /// A free port of this machine.
+    pub fn free_port() -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.local_addr().expect("an address").port()
+    }
+
+    pub fn url(&self) -> String {
+        match self {
+            Self::Unix(path) => format!("redis+unix://{}", path.display()),
+            Self::Tcp(address) => format!("redis://{address}"),
+        }
+    }
+
+    /// Connects. Returns what can be written to and what can be read; dropping the first closes the connection.
+    pub(crate) fn connect(&self) -> io::Result<(Upstream, Box<dyn Read + Send>)> {
+        Ok(match self {
+            Self::Unix(path) => {
+                let stream = UnixStream::connect(path)?;
+                (Upstream::Unix(stream.try_clone()?), Box::new(stream))
+            }
+            Self::Tcp(address) => {
+                let stream = TcpStream::connect(address)?;
+                stream.set_nodelay(true)?;
+                (Upstream::Tcp(stream.try_clone()?), Box::new(stream))
+            }
+        })
+    }
+}
+
+/// What a relay writes to. Closed when dropped.
+pub(crate) enum Upstream {
+    Unix(UnixStream),
+    Tcp(TcpStream),
+}
+
+impl Write for Upstream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Unix(stream) => stream.write(bytes),
+            Self::Tcp(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        let _ = match self {
+            Self::Unix(stream) => stream.shutdown(Shutdown::Both),
+            Self::Tcp(stream) => stream.shutdown(Shutdown::Both),
+        };
     }
 }

@@ -17,14 +17,14 @@ use crate::HANGS;
 
 /// What a worker reported.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Report {
+pub struct Report {
     pub worker: usize,
     pub what: String,
     pub task: usize,
     pub value: u64,
 }
 
-#[derive(Default)]
+#[derive(Default, Debug)]
 struct Inside {
     tasks: BTreeSet<(usize, usize)>,
     most: usize,
@@ -32,7 +32,8 @@ struct Inside {
     highest: u64,
 }
 
-pub(crate) struct Counter {
+#[derive(Debug)]
+pub struct Counter {
     directory: TempDir,
     inside: Arc<Mutex<Inside>>,
     reports: Receiver<Report>,
@@ -40,7 +41,7 @@ pub(crate) struct Counter {
 }
 
 impl Counter {
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let listener = UnixListener::bind(directory.path().join("counter")).expect("a socket");
         let inside = Arc::new(Mutex::new(Inside::default()));
@@ -55,17 +56,17 @@ impl Counter {
         Self { directory, inside, reports, log: Vec::new() }
     }
 
-    pub(crate) fn path(&self) -> PathBuf {
+    pub fn path(&self) -> PathBuf {
         self.directory.path().join("counter")
     }
 
     /// The most tasks that were inside at once.
-    pub(crate) fn most(&self) -> usize {
+    pub fn most(&self) -> usize {
         self.inside.lock().unwrap().most
     }
 
     /// Waits for a report that `wanted` accepts and that no earlier call has returned.
-    pub(crate) fn wait_for(&mut self, wanted: impl Fn(&Report) -> bool) -> Report {
+    pub fn wait_for(&mut self, wanted: impl Fn(&Report) -> bool) -> Report {
         if let Some(at) = self.log.iter().position(&wanted) {
             return self.log.remove(at);
         }
@@ -79,7 +80,7 @@ impl Counter {
     }
 
     /// Waits for what `worker` reports of `task`, and returns its value.
-    pub(crate) fn wait_for_task(&mut self, worker: usize, what: &str, task: usize) -> u64 {
+    pub fn wait_for_task(&mut self, worker: usize, what: &str, task: usize) -> u64 {
         self.wait_for(|report| report.worker == worker && report.what == what && report.task == task).value
     }
 }
