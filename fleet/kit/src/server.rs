@@ -93,6 +93,12 @@ impl Server {
         }
     }
 
+    /// Starts a server on a TCP port, which a replica can reach, beside the socket.
+    pub fn start_on_port(port: u16, arguments: &[&str]) -> Option<Self> {
+        let port = port.to_string();
+        Self::start_with(&[&["--port", &port, "--repl-diskless-sync-delay", "0"], arguments].concat())
+    }
+
     /// As a crash: the server has no time to save anything.
     pub fn kill(&mut self) {
         self.child.kill().expect("the server runs");

@@ -25,10 +25,7 @@ async fn acquire(fleet: &Fleet) -> Lease {
 /// A server on a TCP port, which a replica can reach.
 fn on_port(arguments: &[&str]) -> Option<(Server, u16)> {
     let port = Address::free_port();
-    let text = port.to_string();
-    let server =
-        Server::start_with(&[&["--port", &text, "--repl-diskless-sync-delay", "0"], arguments].concat())?;
-    Some((server, port))
+    Some((Server(fairgate_fleet_kit::Server::start_on_port(port, arguments)?), port))
 }
 
 fn become_replica(server: &Server, port: u16) {
