@@ -4,7 +4,9 @@ mod clocks;
 mod failover;
 mod faults;
 mod order;
+mod observed;
 mod requests;
+mod topology;
 mod worker;
 
 use std::time::{Duration, Instant};
