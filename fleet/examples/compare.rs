@@ -176,6 +176,41 @@ async fn compare(options: &Options) -> Result<(), Failure> {
             return Ok(());
         }
     }
+    held(&server.client()).await
+}
+
+/// How long an acquire and its release take while the process holds thousands of permits, without a delay.
+async fn held(client: &Client) -> Result<(), Failure> {
+    const ACQUIRES: u32 = 500;
+    shared::print("one task, permits held beside it; no delay\n");
+    let server = Server::options(client.clone()).longest_lease(LEASE).start();
+    let fleet = Fleet::new(&server, "held", 20_000, LEASE);
+    let mut leases = Vec::new();
+    for held in [0, 1000, 8000] {
+        while leases.len() < held {
+            // Many requests at once.
+            let wanted = (held - leases.len()).min(1000);
+            let requests: Vec<_> = (0..wanted)
+                .map(|_| {
+                    let fleet = fleet.clone();
+                    tokio::spawn(async move { fleet.acquire().await })
+                })
+                .collect();
+            for request in requests {
+                leases.push(request.await??);
+            }
+        }
+        let start = Instant::now();
+        for _ in 0..ACQUIRES {
+            fleet.acquire().await?.release().await.map_err(|_| "a lease is lost")?;
+        }
+        let each = start.elapsed() / ACQUIRES;
+        let lost = leases.iter().filter(|lease| lease.is_lost()).count();
+        shared::print(&format!(
+            "  {held:>5} held: {:>6} us for an acquire and a release; {lost} lost\n",
+            each.as_micros()
+        ));
+    }
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use fairgate_fleet::Fleet;
-use shared::Server;
+use fairgate_fleet_kit::Server;
 use smol::Timer;
 
 /// Processes share one limit, kept by a Redis or Valkey server. Each process stands for a machine and runs some
@@ -113,7 +113,8 @@ struct Record {
 }
 
 fn show(options: &Options) -> Result<(), String> {
-    let server = Server::open(options.url.clone())?;
+    let own = if options.url.is_none() { Server::start() } else { None };
+    let Some(url) = options.url.clone().or_else(|| own.as_ref().map(Server::url)) else { return Ok(()) };
     let key = format!("fairgate-fleet-machines-{}", std::process::id());
     let Options { permits, machines, tasks, hold, lease, .. } = options;
     let intro = format!(
@@ -128,7 +129,7 @@ fn show(options: &Options) -> Result<(), String> {
     let (sender, events) = mpsc::channel();
     let mut children = Vec::new();
     for number in 0..*machines {
-        children.push(start(options, &server.url, &key, number, sender.clone())?);
+        children.push(start(options, &url, &key, number, sender.clone())?);
     }
     drop(sender);
     for _ in 0..*machines {

@@ -29,6 +29,7 @@ const ACKNOWLEDGE: usize = 32;
 
 pub(crate) type Outcome = Result<Option<Lease>, Error>;
 type Delivery = (oneshot::Sender<Outcome>, Outcome);
+type Caller<T> = oneshot::Sender<Result<T, Error>>;
 
 /// A request of a local task.
 struct Waiter {
@@ -80,8 +81,8 @@ struct State {
     releasing: VecDeque<Arc<Grant>>,
     unconfirmed: BTreeMap<u64, Arc<Grant>>,
     /// Callers of `set_limit`, with the beat of the sync that carries it, and of `status`.
-    limits: Vec<(Option<u64>, oneshot::Sender<Result<Limit, Error>>)>,
-    statuses: Vec<oneshot::Sender<Result<Status, Error>>>,
+    limits: Vec<(Option<u64>, Caller<Limit>)>,
+    statuses: Vec<Caller<Status>>,
     /// What the server was last asked for, less what it granted since. `at_once` is never set here.
     asked: Run,
     /// The newest request `at_once` that the server was asked for.
@@ -199,7 +200,7 @@ impl Local {
         receiver
     }
 
-    pub(crate) fn take_statuses(&self) -> Vec<oneshot::Sender<Result<Status, Error>>> {
+    pub(crate) fn take_statuses(&self) -> Vec<Caller<Status>> {
         mem::take(&mut self.state().statuses)
     }
 
