@@ -90,7 +90,7 @@ mod tests {
     fn answer(line: &str) -> RedisError {
         match redis::parse_redis_value(format!("-{line}\r\n").as_bytes()) {
             Ok(value) => value.extract_error().expect_err("an error"),
-            Err(error) => error.into(),
+            Err(error) => error,
         }
     }
 

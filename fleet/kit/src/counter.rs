@@ -44,7 +44,7 @@ pub struct Counter {
 }
 
 impl Counter {
-    pub fn new() -> Self {
+    pub fn start() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let listener = UnixListener::bind(directory.path().join("counter")).expect("a socket");
         let inside = Arc::new(Mutex::new(Inside::default()));

@@ -140,7 +140,7 @@ fn main() -> ExitCode {
     };
     let relay = Relay::start(primary.address(), Duration::ZERO);
     let kit = Kit {
-        counter: Counter::new(),
+        counter: Counter::start(),
         relay,
         servers: [primary, replica],
         ports,

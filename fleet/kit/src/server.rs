@@ -29,11 +29,15 @@ pub struct Server {
 pub fn installed(program: &str, package: &str) -> bool {
     let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     if found.is_err() {
-        let test = thread::current().name().unwrap_or("a test").to_owned();
-        let line = format!("skipped: {test} needs {program} (Debian: apt-get install {package})\n");
-        let _ = io::stderr().lock().write_all(line.as_bytes());
+        skip(&format!("{program} (Debian: apt-get install {package})"));
     }
     found.is_ok()
+}
+
+/// Says what a test that is skipped needs.
+fn skip(needs: &str) {
+    let test = thread::current().name().unwrap_or("this program").to_owned();
+    let _ = io::stderr().lock().write_all(format!("skipped: {test} needs {needs}\n").as_bytes());
 }
 
 impl Server {
@@ -53,9 +57,24 @@ impl Server {
             let arguments: Vec<_> = arguments.iter().map(|&argument| argument.to_owned()).collect();
             let child = launch(&directory, &arguments);
             let mut server = Self { directory, arguments, child };
-            server.wait_until_ready();
+            assert!(server.is_ready(), "the server ended");
             server
         })
+    }
+
+    /// Whether this version of the server knows an option. If it does not, says that the test is skipped.
+    pub fn knows(option: &str) -> bool {
+        if !installed(&program(), "redis-server") {
+            return false;
+        }
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let arguments = vec![option.to_owned(), "0".to_owned()];
+        let child = launch(&directory, &arguments);
+        let knows = Self { directory, arguments, child }.is_ready();
+        if !knows {
+            skip(&format!("a server with {option}"));
+        }
+        knows
     }
 
     pub fn socket(&self) -> PathBuf {
@@ -82,15 +101,17 @@ impl Server {
         self.client().get_connection().expect("the server is up")
     }
 
-    fn wait_until_ready(&mut self) {
+    /// Waits until the server answers. Returns `false` if it ended.
+    fn is_ready(&mut self) -> bool {
         let client = self.client();
         let ready = || client.get_connection()?.ping::<String>();
         while ready().is_err() {
-            if let Ok(Some(status)) = self.child.try_wait() {
-                panic!("the server ended with {status}");
+            if let Ok(Some(_)) = self.child.try_wait() {
+                return false;
             }
             thread::sleep(Duration::from_millis(5));
         }
+        true
     }
 
     /// Starts a server on a TCP port, which a replica can reach, beside the socket.
@@ -107,7 +128,7 @@ impl Server {
 
     pub fn restart(&mut self) {
         self.child = launch(&self.directory, &self.arguments);
-        self.wait_until_ready();
+        assert!(self.is_ready(), "the server ended");
     }
 
     pub fn signal(&self, to_send: Signal) {

@@ -18,7 +18,7 @@ fn processes_with_different_dates_share_one_limit() {
         return;
     }
     let Some(server) = Server::start() else { return };
-    let mut counter = Counter::new();
+    let mut counter = Counter::start();
     let mut id = 0..;
     let mut workers = [(Runtime::Smol, "-3h"), (Runtime::Tokio, "+3h"), (Runtime::Smol, "+7d")].map(
         |(runtime, offset)| {
