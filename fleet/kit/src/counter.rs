@@ -3,7 +3,7 @@
 //! A task reports that it is inside after it was granted a permit, and waits for the answer; it reports that it is
 //! outside, and waits, before it releases. So the counter never counts more tasks than hold permits.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
@@ -17,22 +17,26 @@ use crate::HANGS;
 
 /// What a worker reported.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct Report {
+pub struct Report {
     pub worker: usize,
     pub what: String,
     pub task: usize,
     pub value: u64,
 }
 
-#[derive(Default)]
+#[derive(Default, Debug)]
 struct Inside {
-    tasks: BTreeSet<(usize, usize)>,
+    /// The tasks inside, and whether each counts.
+    tasks: BTreeMap<(usize, usize), bool>,
+    /// The workers that are paused: what they hold does not count, because a paused process does nothing.
+    paused: BTreeSet<usize>,
     most: usize,
     /// The highest token that wrote, as a fenced resource remembers it.
     highest: u64,
 }
 
-pub(crate) struct Counter {
+#[derive(Debug)]
+pub struct Counter {
     directory: TempDir,
     inside: Arc<Mutex<Inside>>,
     reports: Receiver<Report>,
@@ -40,7 +44,7 @@ pub(crate) struct Counter {
 }
 
 impl Counter {
-    pub(crate) fn new() -> Self {
+    pub fn start() -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let listener = UnixListener::bind(directory.path().join("counter")).expect("a socket");
         let inside = Arc::new(Mutex::new(Inside::default()));
@@ -55,17 +59,35 @@ impl Counter {
         Self { directory, inside, reports, log: Vec::new() }
     }
 
-    pub(crate) fn path(&self) -> PathBuf {
+    pub fn path(&self) -> PathBuf {
         self.directory.path().join("counter")
     }
 
     /// The most tasks that were inside at once.
-    pub(crate) fn most(&self) -> usize {
+    pub fn most(&self) -> usize {
         self.inside.lock().unwrap().most
     }
 
+    /// Whether a worker is paused. Call this before the process continues, and after it was stopped.
+    pub fn set_paused(&self, worker: usize, is_paused: bool) {
+        let mut inside = self.inside.lock().unwrap();
+        for (_, counts) in inside.tasks.iter_mut().filter(|((of, _), _)| *of == worker) {
+            *counts = false;
+        }
+        if is_paused {
+            inside.paused.insert(worker);
+        } else {
+            inside.paused.remove(&worker);
+        }
+    }
+
+    /// The reports that no call has returned yet.
+    pub fn reports(&mut self) -> Vec<Report> {
+        self.log.drain(..).chain(self.reports.try_iter()).collect()
+    }
+
     /// Waits for a report that `wanted` accepts and that no earlier call has returned.
-    pub(crate) fn wait_for(&mut self, wanted: impl Fn(&Report) -> bool) -> Report {
+    pub fn wait_for(&mut self, wanted: impl Fn(&Report) -> bool) -> Report {
         if let Some(at) = self.log.iter().position(&wanted) {
             return self.log.remove(at);
         }
@@ -79,7 +101,7 @@ impl Counter {
     }
 
     /// Waits for what `worker` reports of `task`, and returns its value.
-    pub(crate) fn wait_for_task(&mut self, worker: usize, what: &str, task: usize) -> u64 {
+    pub fn wait_for_task(&mut self, worker: usize, what: &str, task: usize) -> u64 {
         self.wait_for(|report| report.worker == worker && report.what == what && report.task == task).value
     }
 }
@@ -102,10 +124,15 @@ fn serve(stream: UnixStream, inside: &Mutex<Inside>, reports: &Sender<Report>) {
         let mut state = inside.lock().unwrap();
         match what {
             "enter" => {
-                assert!(state.tasks.insert((report.worker, report.task)), "a task enters once");
-                state.most = state.most.max(state.tasks.len());
+                let counts = !state.paused.contains(&report.worker);
+                let before = state.tasks.insert((report.worker, report.task), counts);
+                assert!(before.is_none(), "a task enters once");
+                let inside = state.tasks.values().filter(|counts| **counts).count();
+                state.most = state.most.max(inside);
             }
-            "exit" => assert!(state.tasks.remove(&(report.worker, report.task)), "a task exits once"),
+            "exit" => {
+                assert!(state.tasks.remove(&(report.worker, report.task)).is_some(), "a task exits once")
+            }
             "write" => {
                 let stale = report.value < state.highest;
                 state.highest = state.highest.max(report.value);
@@ -121,5 +148,5 @@ fn serve(stream: UnixStream, inside: &Mutex<Inside>, reports: &Sender<Report>) {
         }
     }
     // A process that died is not inside any more.
-    inside.lock().unwrap().tasks.retain(|(of, _)| Some(*of) != worker);
+    inside.lock().unwrap().tasks.retain(|(of, _), _| Some(*of) != worker);
 }
