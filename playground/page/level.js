@@ -6,7 +6,7 @@ import { isDone, markDone } from "./store.js";
 import { words } from "./home.js";
 import { listing } from "./code.js";
 import { picture } from "./picture.js";
-import { PHASES, isRefused, timeline, zoom } from "./timeline.js";
+import { PHASES, timeline, zoom } from "./timeline.js";
 
 const STATUS = {
   "not started": "○",
@@ -14,9 +14,13 @@ const STATUS = {
   woken: "!",
   waiting: "⋯",
   done: "✓",
-  refused: "✕",
   cancelled: "✕",
+  closed: "✕",
+  refused: "✕",
+  "timed out": "✕",
+  "no connection": "✕",
 };
+const ENDS = ["done", "cancelled", "closed", "refused", "timed out", "no connection"];
 
 export function level(content, levels, level) {
   const number = levels.indexOf(level) + 1;
@@ -137,9 +141,7 @@ export function level(content, levels, level) {
   }
 
   function announce() {
-    const log = state.world.log[state.at - 1] ?? ["The start."];
-    const broken = state.world.violations.filter((violation) => violation.at === state.at).map((violation) => violation.text);
-    say([...log, ...broken, state.world.won_at === state.at && state.at ? "Goal reached." : ""].join(" "));
+    say(state.world.said);
   }
 
   function make(move) {
@@ -338,14 +340,13 @@ export function level(content, levels, level) {
     const { world } = state;
     const spurious = new Set(world.legal.filter((move) => move.kind === "spurious").map((move) => move.task));
     const tasks = world.tasks.map((task, index) => {
-      const refused = isRefused(world, task.name) ? "request refused, 429" : null;
-      const note = [task.note, refused, task.holds.length ? `holds ${task.holds.join(" and ")}` : null].filter(Boolean).join("; ");
-      const over = ["done", "refused", "cancelled"].includes(task.status);
+      const note = [task.note, task.holds.length ? `holds ${task.holds.join(" and ")}` : null].filter(Boolean).join("; ");
+      const over = ENDS.includes(task.status);
       return h("li", { class: `task ${task.status.replace(" ", "-")}`, "data-task": task.name },
         token(task.name),
         h("div", { class: "what" },
           h("b", {}, h("span", { class: "hidden" }, `Task ${task.name}: `), task.title),
-          h("span", { class: "status" }, h("span", { "aria-hidden": "true" }, `${STATUS[task.status]} `), task.status === "refused" ? "closed" : task.status,
+          h("span", { class: "status" }, h("span", { "aria-hidden": "true" }, `${STATUS[task.status]} `), task.status === "refused" ? "refused, 429" : task.status,
             note ? h("small", {}, rich(` · ${note}`)) : null)),
         h("div", { class: "buttons" },
           over ? null : moveButton(task.name, `Poll ${task.name}`, task.name, { class: `move ${spurious.has(index) ? "quiet" : "strong"}`, title: spurious.has(index) ? "Poll it although it was not woken" : null }),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::board::{Inner, Limit, Request, Standing, Violation, name};
+use crate::board::{Inner, Kind, Limit, Request, Standing, Violation, name};
 use crate::game::{self, Game};
 use crate::levels::{self, Level, Variant};
 use crate::sandbox::{self, Settings};
@@ -65,6 +65,8 @@ struct LevelView {
     chapter: &'static str,
     story: &'static str,
     goal: &'static str,
+    /// What counts as reached.
+    wins: Kind,
     hint: &'static str,
     question: QuestionView,
     lesson: &'static str,
@@ -104,6 +106,7 @@ fn level_view(level: &Level) -> LevelView {
         chapter: level.chapter,
         story: level.story,
         goal: level.goal,
+        wins: level.wins.kind,
         hint: level.hint,
         question: QuestionView {
             ask: level.question.ask,
@@ -150,6 +153,8 @@ struct WorldView<'a> {
     /// The moves that belong to no task, the impossible ones too, so that a button does not come and go.
     others: Vec<MoveView>,
     violations: &'a [Violation],
+    /// What the last move did, for a screen reader.
+    said: String,
     won: bool,
     /// The number of the move that reached the goal.
     won_at: Option<usize>,
@@ -247,12 +252,38 @@ fn play(game: &Game) -> Result<String, String> {
             legal: next_moves(&world, moves).into_iter().map(|step| move_view(&world, step)).collect(),
             others: other_moves(&world).into_iter().map(|step| move_view(&world, step)).collect(),
             violations: &inner.violations,
+            said: said(&world, moves, inner, log.last(), won_at),
             won: won_at.is_some(),
             won_at,
             log,
             history,
         })
     })
+}
+
+/// What the last move did and broke, each sentence once, in plain text.
+fn said(
+    world: &World,
+    moves: &[Move],
+    inner: &Inner,
+    log: Option<&Vec<String>>,
+    won_at: Option<usize>,
+) -> String {
+    let start = ["The start.".to_owned()];
+    let mut sentences: Vec<&str> =
+        log.map_or(&start[..], |log| &log[..]).iter().map(String::as_str).collect();
+    let now = inner.violations.iter().filter(|violation| violation.at == moves.len());
+    for violation in now {
+        if !sentences.contains(&violation.text.as_str()) {
+            sentences.push(&violation.text);
+        }
+    }
+    if won_at == Some(moves.len()) {
+        sentences.push("Goal reached.");
+    } else if won_at.is_none() && next_moves(world, moves).is_empty() {
+        sentences.push("No move is left.");
+    }
+    sentences.join(" ").replace('`', "")
 }
 
 /// The moves that may follow `made` moves.
@@ -323,7 +354,10 @@ fn status(status: Status) -> &'static str {
         Status::Woken => "woken",
         Status::Waiting => "waiting",
         Status::Done => "done",
+        Status::Closed => "closed",
         Status::Refused => "refused",
+        Status::TimedOut => "timed out",
+        Status::NoConnection => "no connection",
         Status::Cancelled => "cancelled",
     }
 }

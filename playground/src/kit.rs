@@ -11,9 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-pub(crate) use fairgate::with_timeout;
-
-use crate::board::{Board, Granted, Happening, Kind, Limit, RequestWaker, TaskId, name};
+use crate::board::{Board, Granted, Happening, Kind, Limit, RequestWaker, TaskId, Verdict, name};
 use crate::gates::{Closed, Gate, MutexPermit, Permit, Waiting};
 
 /// How every task ends.
@@ -276,7 +274,7 @@ impl Clock {
     #[track_caller]
     pub(crate) fn sleep(&self, ticks: u64) -> Sleep {
         let line = Location::caller().line();
-        Sleep { board: self.0.clone(), ticks, line, state: Timing::New }
+        Sleep { board: self.0.clone(), ticks, line, marked: true, state: Timing::New }
     }
 }
 
@@ -284,6 +282,7 @@ pub(crate) struct Sleep {
     board: Rc<Board>,
     ticks: u64,
     line: u32,
+    marked: bool,
     state: Timing,
 }
 
@@ -303,7 +302,9 @@ impl Future for Sleep {
         }
         match self.state {
             Timing::Set { at, .. } if self.board.now() < at => {
-                self.board.stands_at(self.line);
+                if self.marked {
+                    self.board.stands_at(self.line);
+                }
                 Poll::Pending
             }
             _ => {
@@ -315,6 +316,12 @@ impl Future for Sleep {
 }
 
 impl Sleep {
+    /// Not what the task awaits, but the limit of something else.
+    fn unmarked(mut self) -> Self {
+        self.marked = false;
+        self
+    }
+
     fn clear(&mut self) {
         if let Timing::Set { id, .. } = std::mem::replace(&mut self.state, Timing::Fired) {
             self.board.clear_timer(id);
@@ -325,6 +332,66 @@ impl Sleep {
 impl Drop for Sleep {
     fn drop(&mut self) {
         self.clear();
+    }
+}
+
+/// The crate's own `with_timeout`. The mark of the task stands at the await inside `work`, if there is one.
+pub(crate) fn with_timeout<F: Future>(
+    work: F,
+    limit: Sleep,
+) -> impl Future<Output = Result<F::Output, fairgate::Elapsed>> {
+    let board = limit.board.clone();
+    TimeLimit { board, future: Box::pin(fairgate::with_timeout(work, limit.unmarked())) }
+}
+
+struct TimeLimit<F> {
+    board: Rc<Board>,
+    future: Pin<Box<F>>,
+}
+
+impl<F: Future> Future for TimeLimit<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let before = self.board.pending();
+        let result = self.future.as_mut().poll(cx);
+        if result.is_ready() {
+            self.board.only_pending(before);
+        }
+        result
+    }
+}
+
+/// Polls a future until the time limit, like `select!` over `&mut future`: the future is not dropped when the time is
+/// up. `None` then.
+#[track_caller]
+pub(crate) fn select<F: Future>(future: Pin<&mut F>, limit: Sleep) -> Select<'_, F> {
+    let line = Location::caller().line();
+    Select { future, limit: limit.unmarked(), line }
+}
+
+pub(crate) struct Select<'a, F> {
+    future: Pin<&'a mut F>,
+    limit: Sleep,
+    line: u32,
+}
+
+impl<F: Future> Future for Select<'_, F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let board = self.limit.board.clone();
+        let before = board.pending();
+        let result = match self.future.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending => Pin::new(&mut self.limit).poll(cx).map(|()| None),
+        };
+        // The await is that of the `select`, not the line that made the future.
+        board.only_pending(before);
+        if result.is_pending() {
+            board.stands_at(self.line);
+        }
+        result
     }
 }
 
@@ -359,7 +426,9 @@ impl Server {
             let task = this.board.running().unwrap_or(0);
             let mut visit = Visit { board: this.board.clone(), room: this.room, task, answered: false };
             match ticks {
-                Some(ticks) => Sleep { board: this.board.clone(), ticks, line, state: Timing::New }.await,
+                Some(ticks) => {
+                    Sleep { board: this.board.clone(), ticks, line, marked: true, state: Timing::New }.await
+                }
                 None => Pause { board: this.board.clone(), line, polled: false }.await,
             }
             visit.answered = true;
@@ -370,6 +439,7 @@ impl Server {
     pub(crate) fn timed_out(&self, text: impl FnOnce(String) -> String) {
         let actor = name(self.board.running());
         self.board.say(format!("The time limit of {actor} has passed."));
+        self.board.judge(Some(Verdict::TimedOut));
         self.board.violated(Kind::TimedOut, text(actor));
         self.board.happened(Happening::TimedOut);
     }
@@ -428,7 +498,7 @@ impl Counter {
             let actor = name(Some(task));
             self.board.violated(
                 Kind::LostUpdate,
-                format!("{actor} writes {value} over {old}: the update in between is lost."),
+                format!("{actor} wrote {value} over {old}: the update in between was lost."),
             );
         }
         self.version.set(self.version.get() + 1);
@@ -462,10 +532,13 @@ impl Idle {
         let actor = name(self.board.running());
         match connection {
             Some(connection) => self.board.say(format!("{actor} takes connection {connection}.")),
-            None => self.board.violated(
-                Kind::NoConnection,
-                format!("{actor} holds a permit of the pool, and the pool has no idle connection."),
-            ),
+            None => {
+                self.board.say(format!("{actor} finds no idle connection."));
+                self.board.judge(Some(Verdict::NoConnection));
+                let text =
+                    format!("{actor} had a permit of the pool, and the pool had no idle connection.");
+                self.board.violated(Kind::NoConnection, text);
+            }
         }
         connection
     }

@@ -1,12 +1,16 @@
 //! Every level is as it says: won by its solution, which is the shortest, or not won by any sequence of moves.
 //!
-//! `cargo test -p fairgate-playground --test levels -- --nocapture` prints the table of the README.
+//! `WRITE=1 cargo test -p fairgate-playground --test levels` renews the table of the README.
 
 use std::collections::HashSet;
 use std::fmt::Write;
+use std::{env, fs};
 
 use fairgate_playground::levels::{self, Level, Variant};
 use fairgate_playground::{Kind, api, game, search};
+
+/// The last line of the head of the table.
+const FIRST_ROW: &str = "|---|---|---|---|---|---|";
 
 const MOST_STATES: usize = 100_000;
 
@@ -48,12 +52,17 @@ fn every_variant_is_won_by_the_shortest_solution_or_never() {
     let mut table = String::new();
     for (level, variant) in variants() {
         let row = row(level, variant);
-        println!("{row}");
         writeln!(table, "{row}").unwrap();
     }
-    let readme = include_str!("../README.md").replace("\r\n", "\n");
+    let readme = fs::read_to_string("README.md").unwrap().replace("\r\n", "\n");
+    if env::var_os("WRITE").is_some() {
+        let (before, rest) = readme.split_once(FIRST_ROW).expect(FIRST_ROW);
+        let (_, after) = rest.split_once("\n\n").unwrap();
+        fs::write("README.md", format!("{before}{FIRST_ROW}\n{table}\n{after}")).unwrap();
+        return;
+    }
     let current = readme.contains(&table);
-    assert!(current, "the table of playground/README.md is out of date; run this test with --nocapture");
+    assert!(current, "the table of playground/README.md is out of date; WRITE=1 renews it");
 }
 
 /// Merging equal states is only right if nothing that decides the game is missing from the fingerprint. So for each

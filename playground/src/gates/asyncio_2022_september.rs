@@ -77,6 +77,10 @@ impl Plain for Asyncio2022September {
         self.value.get()
     }
 
+    fn woken_wakes_next(&self) -> bool {
+        true
+    }
+
     fn inside(&self) -> String {
         format!("value = {}, waiters = {}", self.value.get(), self.waiters.describe())
     }

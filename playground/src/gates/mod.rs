@@ -36,6 +36,12 @@ pub(crate) trait Gate {
         0
     }
 
+    /// Whether a waiter that is granted its permit wakes the next one when it runs, so that the permits that are left need
+    /// not be granted at once.
+    fn woken_wakes_next(&self) -> bool {
+        false
+    }
+
     /// What the semaphore itself remembers, in its own terms.
     fn inside(&self) -> String;
 }
@@ -81,6 +87,11 @@ pub(crate) trait Plain: 'static {
 
     fn available(&self) -> usize;
 
+    /// See [`Gate::woken_wakes_next`].
+    fn woken_wakes_next(&self) -> bool {
+        false
+    }
+
     fn inside(&self) -> String;
 }
 
@@ -101,6 +112,10 @@ impl<S: Plain> Gate for S {
 
     fn available(&self) -> usize {
         Plain::available(self)
+    }
+
+    fn woken_wakes_next(&self) -> bool {
+        Plain::woken_wakes_next(self)
     }
 
     fn inside(&self) -> String {

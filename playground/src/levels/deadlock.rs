@@ -47,7 +47,7 @@ pub(super) const LEVEL: Level = Level {
         },
         Variant {
             id: "ordered",
-            name: "fairgate, two locks in one order",
+            name: "two locks, one order",
             about: "Both tasks lock left first.",
             fairgate: true,
             solution: None,
@@ -78,7 +78,7 @@ pub(super) const LEVEL: Level = Level {
         },
         Variant {
             id: "fairgate",
-            name: "fairgate, two permits at once",
+            name: "two permits at once",
             about: "A semaphore of 2. Each task acquires both permits in one request.",
             fairgate: true,
             solution: None,

@@ -47,7 +47,7 @@ pub(super) const LEVEL: Level = Level {
         },
         Variant {
             id: "fairgate",
-            name: "fairgate, 2 permits",
+            name: "2 permits",
             about: "A semaphore hands out two permits. Each task acquires one first, and waits in a queue if there is none.",
             fairgate: true,
             solution: None,

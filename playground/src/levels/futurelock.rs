@@ -1,13 +1,11 @@
 use std::pin::pin;
 use std::rc::Rc;
 
-use futures_lite::future::or;
-
 use super::{Level, PLAIN, Question, Variant, Win};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::textbook::{self, Textbook};
-use crate::kit::{Clock, Outcome, Slots, with_timeout};
+use crate::kit::{Clock, Outcome, Slots, select, with_timeout};
 use crate::source::source;
 use crate::world::World;
 
@@ -15,8 +13,8 @@ pub(super) const LEVEL: Level = Level {
     id: "futurelock",
     title: "A permit for a future that is not polled",
     chapter: "Cancellation",
-    story: "A holds a lock for 2 seconds. B asks for the same lock, loses patience after 1 second, does something else, and needs the \
-            lock for that, too. Its first request is still there: `select` over `&mut request` does not drop it.",
+    story: "A holds a lock for 2 seconds. B asks for the same lock, stops waiting after 1 second, and then needs the lock for something \
+            else. Its first request is still in the queue: `select` only borrows it.",
     goal: "Bring everything to a standstill: the lock belongs to a request that no task polls.",
     wins: Win { kind: Kind::Unpolled, times: 1 },
     hint: "Start both tasks and let time pass. B now has two requests in the queue, and waits only for the second.",
@@ -34,7 +32,7 @@ pub(super) const LEVEL: Level = Level {
     variants: &[
         Variant {
             id: "fairgate",
-            name: "fairgate, select over &mut request",
+            name: "select over &mut request, on fairgate",
             about: "The first request stays in the queue.",
             fairgate: true,
             solution: Some("ABtBtAB"),
@@ -44,7 +42,7 @@ pub(super) const LEVEL: Level = Level {
         },
         Variant {
             id: "textbook",
-            name: "textbook, select over &mut request",
+            name: "select over &mut request, on the textbook",
             about: "The wake-up goes to the first request.",
             fairgate: false,
             solution: Some("ABtBtAB"),
@@ -54,7 +52,7 @@ pub(super) const LEVEL: Level = Level {
         },
         Variant {
             id: "cured",
-            name: "fairgate, with_timeout",
+            name: "with_timeout, on fairgate",
             about: "The first request is dropped when its time is up.",
             fairgate: true,
             solution: None,
@@ -82,12 +80,8 @@ async fn holder(lock: Slots, clock: Clock) -> Outcome {
 
 async fn keeps_request(lock: Slots, clock: Clock) -> Outcome {
     let mut request = pin!(lock.lock());
-    let first = async { request.as_mut().await.map(Some) };
-    let timer = async {
-        clock.sleep(1).await;
-        Ok(None)
-    };
-    if or(first, timer).await?.is_none() {
+    let first = select(request.as_mut(), clock.sleep(1)).await;
+    if first.is_none() {
         let _guard = lock.lock().await?; // `request` still exists
     }
     Ok(())

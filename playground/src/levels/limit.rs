@@ -32,7 +32,7 @@ pub(super) const LEVEL: Level = Level {
     variants: &[
         Variant {
             id: "underscore",
-            name: "let _ = …",
+            name: "2 permits, let _ = …",
             about: "Two permits, but the permit is assigned to `_`.",
             fairgate: true,
             solution: Some("ABC"),
@@ -62,7 +62,7 @@ pub(super) const LEVEL: Level = Level {
         },
         Variant {
             id: "fairgate",
-            name: "fairgate, 2 permits",
+            name: "2 permits, held",
             about: "Two permits, each held during the request.",
             fairgate: true,
             solution: None,

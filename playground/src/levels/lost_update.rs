@@ -29,7 +29,7 @@ pub(super) const LEVEL: Level = Level {
     variants: &[
         Variant {
             id: "nothing",
-            name: "nothing",
+            name: "no protection",
             about: "No lock, no semaphore.",
             fairgate: false,
             solution: Some("ABAB"),
@@ -64,7 +64,7 @@ pub(super) const LEVEL: Level = Level {
         },
         Variant {
             id: "fairgate",
-            name: "fairgate::Mutex",
+            name: "Mutex",
             about: "The counter is inside the mutex.",
             fairgate: true,
             solution: None,

@@ -72,7 +72,7 @@ pub struct Question {
 pub struct Variant {
     /// Its name in links.
     pub id: &'static str,
-    /// Its name on the page.
+    /// Its name on the page: what differs from the other variants.
     pub name: &'static str,
     /// What is special about it.
     pub about: &'static str,

@@ -33,7 +33,7 @@ pub(super) const LEVEL: Level = Level {
     variants: &[
         Variant {
             id: "permit-first",
-            name: "permit first",
+            name: "permit released first",
             about: "The permit is released before the connection is reset and put back.",
             fairgate: true,
             solution: Some("AAB"),
@@ -67,7 +67,7 @@ pub(super) const LEVEL: Level = Level {
         },
         Variant {
             id: "fairgate",
-            name: "fairgate, with a guard",
+            name: "put back by a guard",
             about: "A guard puts the connection back when it is dropped.",
             fairgate: true,
             solution: None,

@@ -57,7 +57,7 @@ pub(super) const LEVEL: Level = Level {
         },
         Variant {
             id: "fairgate",
-            name: "fairgate, bucket of 1",
+            name: "bucket of 1",
             about: "A token bucket with one token. D adds one every second if the bucket is not full.",
             fairgate: true,
             solution: None,

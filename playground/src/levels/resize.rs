@@ -40,7 +40,7 @@ pub(super) const LEVEL: Level = Level {
         },
         Variant {
             id: "fairgate",
-            name: "fairgate, reduce_permits",
+            name: "reduce_permits",
             about: "What cannot be taken away now is owed.",
             fairgate: true,
             solution: None,

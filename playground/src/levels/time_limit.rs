@@ -45,7 +45,7 @@ pub(super) const LEVEL: Level = Level {
         },
         Variant {
             id: "inside",
-            name: "fairgate, limit inside the permit",
+            name: "limit inside the permit",
             about: "The limit of 3 seconds starts when the task has its permit.",
             fairgate: true,
             solution: None,
@@ -92,5 +92,5 @@ async fn inside(slots: Slots, server: Server, clock: Clock) -> Outcome {
 }
 
 fn report(server: &Server) {
-    server.timed_out(|actor| format!("{actor} times out, although the server answers within 2 s."));
+    server.timed_out(|actor| format!("{actor} timed out, although the server answered within 2 s."));
 }
