@@ -194,6 +194,7 @@ async function keys(browser, host) {
   await page.focus('[data-focus="variant-fairgate"]');
   await page.keyboard.press("b");
   await afterMove(page, 2);
+  await display(page);
   await page.uncheck("#keys");
   await page.keyboard.press("b");
   await page.waitForTimeout(100);
@@ -395,8 +396,11 @@ async function tabOrder(browser, host) {
         await page.keyboard.press("Tab");
         const at = await page.evaluate(() => {
           const area = document.activeElement.closest(".area");
+          // The bar with the moves stays where it is, whatever is above it.
+          if (document.activeElement.closest(".dock")) return "dock";
           return area && { name: area.className, top: area.getBoundingClientRect().top + scrollY };
         });
+        if (at === "dock") continue;
         if (at) seen.push(at);
         else if (seen.length) break;
       }
@@ -412,7 +416,7 @@ async function tabOrder(browser, host) {
   await page.focus('[data-focus="move-B"]');
   for (const width of [640, 1280]) {
     await page.setViewportSize({ width, height: 700 });
-    await page.waitForFunction((one) => (document.querySelectorAll(".level > .column").length === 0) === one, width === 640);
+    await page.waitForFunction((layout) => document.querySelector(".level").dataset.layout === layout, width === 640 ? "narrow" : "wide");
     assert.equal(await page.evaluate(() => document.activeElement.dataset.focus), "move-B");
   }
   await page.context().close();
@@ -428,21 +432,165 @@ async function forcedColors(browser, host) {
   await page.context().close();
 }
 
+const display = (page) => page.click(".settings summary");
+
+async function large(page) {
+  await display(page);
+  await page.check("#large");
+  await display(page);
+}
+
+// The elements that can be seen without scrolling, and are not behind another one.
+const onFirstScreen = (page, selector) =>
+  page.evaluate((selector) => [...document.querySelectorAll(selector)].map((element) => {
+    const { left, right, top, bottom, width, height } = element.getBoundingClientRect();
+    const inside = left >= 0 && top >= 0 && right <= innerWidth + 0.5 && bottom <= innerHeight + 0.5 && width > 0 && height > 0;
+    const over = document.elementFromPoint((left + right) / 2, (top + Math.min(bottom, innerHeight)) / 2);
+    return { name: element.dataset.move ?? element.className, seen: inside && (element.contains(over) || over?.contains(element)) };
+  }), selector);
+
+// On every screen, each level shows all its moves and the beginning of its code without scrolling, before the first move and
+// after the win. In the lecture mode all of the code, the picture and the outcome are there, too.
+async function everyScreen(browser, host) {
+  const levels = await catalog(browser, host);
+  const screens = {
+    phone: { viewport: { width: 390, height: 844 }, colorScheme: "dark" },
+    landscape: { viewport: { width: 844, height: 390 } },
+    lecture: { viewport: { width: 1024, height: 768 } },
+    "lecture, dark": { viewport: { width: 1024, height: 768 }, colorScheme: "dark" },
+  };
+  for (const [screen, options] of Object.entries(screens)) {
+    const page = await open(browser, host, "", { hasTouch: screen === "phone" || screen === "landscape", ...options });
+    if (screen.startsWith("lecture")) await large(page);
+    for (const level of levels) {
+      for (const variant of level.variants) {
+        for (const moves of variant.solution ? ["", variant.solution.join("")] : [""]) {
+          const id = `${level.id}.${variant.id}.${moves}`;
+          await page.goto(`${host.url}#${id}`);
+          await page.waitForFunction(([title, n]) => document.querySelector("h1")?.textContent === title && document.querySelector(".scrub output")?.textContent.startsWith(`${n} of`), [level.title, moves ? variant.solution.length : 0]);
+          await page.evaluate(() => scrollTo(0, 0));
+          const parts = screen.startsWith("lecture") ? [".moves .move", ".code .listing", ".picture .gate", ".goal"] : [".moves .move", ".goal"];
+          if (moves && screen !== "landscape") parts.push(".outcome .won");
+          if (screen === "phone") parts.push(".code h2 + .listing li:first-child");
+          for (const part of parts) {
+            const hidden = (await onFirstScreen(page, part)).filter(({ seen }) => !seen);
+            assert.deepEqual(hidden, [], `${id} on ${screen}: ${part}`);
+          }
+        }
+      }
+    }
+    await page.context().close();
+  }
+}
+
+// What a screen reader is told: each thing once, in plain text, and where the focus goes.
+async function announcements(browser, host) {
+  const page = await open(browser, host, "#one-wakeup.asyncio-september-2022.");
+  const said = () => page.textContent("#said");
+  for (const [index, key] of ["a", "1", "1", "1", "b", "c", "a"].entries()) {
+    await page.keyboard.press(key);
+    await afterMove(page, index + 1);
+    const text = await said();
+    assert.ok(!text.includes("`"), text);
+    const sentences = text.split(/(?<=\.) /);
+    assert.equal(new Set(sentences).size, sentences.length, text);
+    const shown = (await page.locator("#content").innerText()).replace(/\s+/g, " ");
+    for (const sentence of sentences.filter((sentence) => sentence !== "Goal reached.")) assert.ok(shown.includes(sentence), sentence);
+  }
+  assert.match(await said(), /Goal reached\.$/);
+  // A key that is not possible is answered, on the page too.
+  await page.goto(`${host.url}#flood.unlimited.`);
+  await page.waitForSelector('h1:has-text("All at once")');
+  for (const [key, answer] of [["ArrowLeft", "No move to undo."], ["Shift+A", "In this level no task can be cancelled."], ["d", "There is no task D."], ["t", "No timer is set in this level."], ["5", "There is no action 5."]]) {
+    await page.keyboard.press(key);
+    await page.waitForFunction((answer) => document.querySelector("#said").textContent === answer && document.querySelector(".notice")?.textContent === answer, answer);
+  }
+  await page.keyboard.press("a");
+  await afterMove(page, 1);
+  assert.equal(await page.locator(".notice").count(), 0);
+  await page.goto(`${host.url}#time-limit.around.ABtABtB`);
+  await page.waitForSelector('[data-task="B"] .status:has-text("timed out")');
+  await page.goto(`${host.url}#flood.fairgate.ABABC`);
+  await afterMove(page, 5);
+  await page.keyboard.press("c");
+  await afterMove(page, 6);
+  assert.match(await said(), /No move is left\.$/);
+  // The moves are two tabs away.
+  await page.goto(`${host.url}#limit.underscore.`);
+  await page.waitForSelector('h1:has-text("A limit that does not limit")');
+  await page.reload();
+  await page.waitForSelector("#content[data-ready]");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  assert.equal(await page.evaluate(() => document.activeElement.dataset.move), "A");
+  // "Next" goes to the heading of the next level, "Now on" to its first move.
+  await page.goto(`${host.url}#flood.unlimited.ABC`);
+  await page.waitForSelector(".won");
+  await page.focus("#other");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.activeElement.dataset.move === "A");
+  assert.equal(await said(), "Now on: 2 permits.");
+  await page.click("#why");
+  await page.click('[data-answer="1"]');
+  await page.focus("#next");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.activeElement.tagName === "H1" && document.activeElement.textContent === "A limit that does not limit");
+  assert.match(await said(), /^Level 2 of \d+\. Goal: /);
+  await page.context().close();
+}
+
+// What is remembered: progress of two tabs, no progress by a link, the undone moves of a tab.
+async function memory(browser, host) {
+  const one = await open(browser, host, "");
+  const two = await one.context().newPage();
+  await two.goto(host.url);
+  await two.waitForSelector("#content[data-ready]");
+  for (const [tab, link] of [[one, "#limit.underscore."], [two, "#limit.three."]]) {
+    await tab.goto(host.url + link);
+    await afterMove(tab, 0);
+    for (const [index, key] of ["a", "b", "c"].entries()) {
+      await tab.keyboard.press(key);
+      await afterMove(tab, index + 1);
+    }
+  }
+  for (const tab of [one, two]) {
+    await tab.waitForFunction(() => document.querySelectorAll(".tick").length === 2);
+  }
+  // A link that shows a solution is not the reader's own.
+  await one.goto(`${host.url}#closed.tokio.12A`);
+  await one.waitForSelector(".won");
+  assert.equal(await one.locator(".tick").count(), 0);
+  // A reload keeps the moves that were undone.
+  await one.keyboard.press("ArrowLeft");
+  await one.keyboard.press("ArrowLeft");
+  await one.waitForFunction(() => location.hash === "#closed.tokio.1");
+  await one.reload();
+  await one.waitForSelector("#content[data-ready]");
+  assert.equal(await moveCount(one), "1 of 3");
+  await one.keyboard.press("ArrowRight");
+  await afterMove(one, 2);
+  await one.context().close();
+}
+
 async function screenshots(browser, host) {
   const sizes = {
     light: {},
     dark: { colorScheme: "dark" },
-    phone: { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2 },
-    projector: { viewport: { width: 1920, height: 1080 } },
+    phone: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2 },
+    landscape: { viewport: { width: 844, height: 390 } },
+    wide: { viewport: { width: 1920, height: 1080 } },
+    lecture: { viewport: { width: 1024, height: 768 } },
+    projector: { viewport: { width: 1920, height: 1080 }, colorScheme: "dark" },
   };
   const paths = { home: "", start: "#flood.unlimited.", level: "#overtaking.textbook.ABA", long: "#one-wakeup.asyncio-september-2022.A111BCA", sandbox: "#sandbox.3.20.3.1.200.90.400.2.10.1" };
   for (const [size, options] of Object.entries(sizes)) {
     for (const [name, path] of Object.entries(paths)) {
       const page = await open(browser, host, path, { reducedMotion: "reduce", ...options });
-      if (size === "projector") await page.check("#large");
+      if (["lecture", "projector"].includes(size)) await large(page);
       const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       assert.ok(wider <= 0, `${name}, ${size}: ${wider} px too wide`);
-      await page.screenshot({ path: join(folder, `${host.name}-${name}-${size}.png`), fullPage: size !== "projector" });
+      await page.screenshot({ path: join(folder, `${host.name}-${name}-${size}.png`), fullPage: ["light", "dark"].includes(size) });
       await page.context().close();
     }
   }
@@ -453,7 +601,7 @@ try {
   for (const path of hosts) {
     const host = await start(path);
     try {
-      for (const test of [playAll, keys, keyboardAlone, names, stress, badLinks, playSandbox, accessible, tabOrder, forcedColors, screenshots]) {
+      for (const test of [playAll, keys, keyboardAlone, announcements, memory, names, everyScreen, stress, badLinks, playSandbox, accessible, tabOrder, forcedColors, screenshots]) {
         const said = await test(browser, host);
         console.log(`${host.name}: ${test.name}: ok${said ? `: ${said}` : ""}`);
       }

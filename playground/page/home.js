@@ -40,5 +40,5 @@ export function home(content, levels, trouble) {
         words()),
       h("h2", {}, "Levels"),
       h("ol", { class: "cards" }, levels.map(card))));
-  return {};
+  return { refresh: () => home(content, levels) };
 }

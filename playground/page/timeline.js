@@ -15,7 +15,7 @@ export const PHASES = {
 const ENDS = { d: "done", x: "cancelled", c: "closed", f: "refused", o: "timed out", n: "no connection" };
 
 // In the large mode the style sheet zooms timelines.
-export const zoom = () => (document.documentElement.classList.contains("large") ? 1.4 : 1);
+export const zoom = () => (document.documentElement.classList.contains("large") ? 1.2 : 1);
 
 const ROW = 30;
 const LEFT = 34;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::board::{Inner, Kind, Limit, Request, Standing, Violation, name};
 use crate::game::{self, Game};
-use crate::levels::{self, Level, Variant};
+use crate::levels::{self, Level, Link, Variant};
 use crate::sandbox::{self, Settings};
 use crate::search;
 use crate::source::Source;
@@ -70,6 +70,7 @@ struct LevelView {
     hint: &'static str,
     question: QuestionView,
     lesson: &'static str,
+    links: &'static [Link],
     cancel: bool,
     variants: Vec<VariantView>,
 }
@@ -114,6 +115,7 @@ fn level_view(level: &Level) -> LevelView {
             right: level.question.right,
         },
         lesson: level.lesson,
+        links: level.links,
         cancel: level.rules.cancel,
         variants: level.variants.iter().map(|variant| variant_view(level, variant)).collect(),
     }

@@ -40,6 +40,7 @@ const FILES: &[(&str, &str, &str)] = files![
     "code.js" from "code.js" as "text/javascript; charset=utf-8",
     "dom.js" from "dom.js" as "text/javascript; charset=utf-8",
     "home.js" from "home.js" as "text/javascript; charset=utf-8",
+    "lesson.js" from "lesson.js" as "text/javascript; charset=utf-8",
     "level.js" from "level.js" as "text/javascript; charset=utf-8",
     "picture.js" from "picture.js" as "text/javascript; charset=utf-8",
     "timeline.js" from "timeline.js" as "text/javascript; charset=utf-8",

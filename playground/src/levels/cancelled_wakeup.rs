@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{ALL, Level, Question, Variant, Win};
+use super::{ALL, Level, Link, Question, Variant, Win};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::asyncio_2014::{self, Asyncio2014};
@@ -28,6 +28,10 @@ pub(super) const LEVEL: Level = Level {
              to be passed on. asyncio lost it in its semaphore until 2015 (asyncio#270) and in its lock until 2017 \
              (bpo-27585). In fairgate the permit already belongs to the request that was granted, and dropping it hands \
              the permit to the next.",
+    links: &[
+        Link { name: "The report: asyncio#270", url: "https://github.com/python/asyncio/issues/270" },
+        Link { name: "The repair", url: "https://github.com/python/asyncio/pull/271" },
+    ],
     rules: ALL,
     source: source!("cancelled_wakeup.rs"),
     variants: &[

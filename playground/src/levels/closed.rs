@@ -2,7 +2,7 @@ use std::rc::Rc;
 
 use fairgate::Semaphore;
 
-use super::{ALL, Level, Question, Variant, Win};
+use super::{ALL, Level, Link, Question, Variant, Win};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::tokio_word::{self, TokioWord};
@@ -28,6 +28,7 @@ pub(super) const LEVEL: Level = Level {
     lesson: "This is tokio#8020, found in 2026: `forget_permits` wrote the new number of permits over the whole word, and the \
              flag was gone. A semaphore has many operations that write its word; each must keep every bit that is not its \
              own. In this crate a table of all transitions is checked when it is compiled, and this search tries them all.",
+    links: &[Link { name: "The report: tokio#8020", url: "https://github.com/tokio-rs/tokio/issues/8020" }],
     rules: ALL,
     source: source!("closed.rs"),
     variants: &[

@@ -23,6 +23,7 @@ pub(super) const LEVEL: Level = Level {
     lesson: "Fairness does not help against a deadlock: both queues are in order, and the two tasks at their \
              fronts block each other. Take locks in one order everywhere. And take several permits in one \
              request: `acquire_many(2)` waits until there are two, and holds none while it waits.",
+    links: &[],
     rules: CANCEL,
     source: source!("deadlock.rs"),
     variants: &[

@@ -27,6 +27,7 @@ pub(super) const LEVEL: Level = Level {
     lesson: "Without a limit the number of requests in flight is the number of tasks. A semaphore of 2 keeps at most \
              two tasks between `acquire` and the end of the block. The third still exists, but it waits, and no order \
              of moves makes the server refuse it.",
+    links: &[],
     rules: PLAIN,
     source: source!("flood.rs"),
     variants: &[

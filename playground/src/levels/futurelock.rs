@@ -1,7 +1,7 @@
 use std::pin::pin;
 use std::rc::Rc;
 
-use super::{Level, PLAIN, Question, Variant, Win};
+use super::{Level, Link, PLAIN, Question, Variant, Win};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::textbook::{self, Textbook};
@@ -27,6 +27,7 @@ pub(super) const LEVEL: Level = Level {
              only if its future is polled. It is known as futurelock (Oxide, RFD 609). The cure is to drop a request that you no \
              longer poll. `with_timeout` drops it before it returns; with `select!`, pass the future by value or drop it in the \
              other branch.",
+    links: &[Link { name: "The report: RFD 609", url: "https://rfd.shared.oxide.computer/rfd/0609" }],
     rules: PLAIN,
     source: source!("futurelock.rs"),
     variants: &[

@@ -25,6 +25,7 @@ pub(super) const LEVEL: Level = Level {
     lesson: "If small requests may pass, a large one can wait for good: this is starvation. In strict order C waits behind \
              B, although its permit is available. The price is a permit that stays unused for a while; what you get is \
              that no request waits for good.",
+    links: &[],
     rules: Rules { cancel: false, spurious: true },
     source: source!("large_request.rs"),
     variants: &[

@@ -27,6 +27,7 @@ pub(super) const LEVEL: Level = Level {
     },
     lesson: "A permit is a value: dropping it releases it. `let _ = ...` drops the value at once, `let _slot = ...` keeps \
              it until the end of the block. And the number of permits has to be what the server takes, not more.",
+    links: &[],
     rules: CANCEL,
     source: source!("limit.rs"),
     variants: &[

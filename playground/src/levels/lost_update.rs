@@ -24,6 +24,7 @@ pub(super) const LEVEL: Level = Level {
     lesson: "A semaphore of n lets n tasks through at once: it limits load and protects nothing. A value that no two \
              tasks may touch at once needs a lock. The mutex has the value inside, so that it cannot be reached without \
              the lock; a semaphore of 1 gives the same order, but the compiler does not check that you acquire it first.",
+    links: &[],
     rules: CANCEL,
     source: source!("lost_update.rs"),
     variants: &[

@@ -17,6 +17,8 @@ mod sticky_flag;
 mod time_limit;
 mod two_holders;
 
+use serde::Serialize;
+
 use crate::board::Kind;
 use crate::source::Source;
 use crate::world::{Move, Rules, World};
@@ -41,6 +43,8 @@ pub struct Level {
     pub question: Question,
     /// The explanation.
     pub lesson: &'static str,
+    /// Where to read on: the report of the mistake, and its repair.
+    pub links: &'static [Link],
     /// What the player may do.
     pub rules: Rules,
     /// The source file.
@@ -56,6 +60,15 @@ pub struct Win {
     pub kind: Kind,
     /// How often.
     pub times: usize,
+}
+
+/// A page elsewhere.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Link {
+    /// What the link says.
+    pub name: &'static str,
+    /// Where it goes.
+    pub url: &'static str,
 }
 
 /// A question with one right answer.

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{ALL, Level, Question, Variant, Win};
+use super::{ALL, Level, Link, Question, Variant, Win};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::asyncio_2022_september::{self, Asyncio2022September};
@@ -26,6 +26,10 @@ pub(super) const LEVEL: Level = Level {
     lesson: "gh-111693, repaired in November 2023: the permit that is left waits for B to run before C is woken. Nothing hangs \
              for good as long as B runs, but C is late by as long as B is late. What wakes waiters must go on until the \
              permits or the waiters are used up. fairgate grants to all that fit, in one pass, when permits arrive.",
+    links: &[
+        Link { name: "The report: gh-111693", url: "https://github.com/python/cpython/issues/111693" },
+        Link { name: "The repair", url: "https://github.com/python/cpython/pull/111694" },
+    ],
     rules: ALL,
     source: source!("one_wakeup.rs"),
     variants: &[

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{ALL, Level, Question, Variant, Win};
+use super::{ALL, Level, Link, Question, Variant, Win};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::asyncio_2015::{self, Asyncio2015};
@@ -27,6 +27,10 @@ pub(super) const LEVEL: Level = Level {
     lesson: "The textbook semaphore adds the permit to a number and wakes B. Until B runs, any task can take \
              the permit, and A asks first: this is called barging. A semaphore that hands the permit to the front of the \
              queue in the act of releasing it leaves nothing to take. asyncio learned this in 2022 (bpo-45997).",
+    links: &[
+        Link { name: "The report: bpo-45997", url: "https://bugs.python.org/issue45997" },
+        Link { name: "The repair", url: "https://github.com/python/cpython/pull/31910" },
+    ],
     rules: ALL,
     source: source!("overtaking.rs"),
     variants: &[

@@ -28,6 +28,7 @@ pub(super) const LEVEL: Level = Level {
     lesson: "Put the connection back first, then release the permit. And do both in `drop`, because a cancelled task runs no \
              further code: it only drops what it holds. Local variables are dropped in reverse order, so here `_connection` \
              goes back before `_permit` is released.",
+    links: &[],
     rules: CANCEL,
     source: source!("pool.rs"),
     variants: &[

@@ -26,6 +26,7 @@ pub(super) const LEVEL: Level = Level {
              permit up (`forget`), and a timer adds one every second, up to the size of the bucket. The most that can be \
              sent within a second is the bucket plus what arrives in that second, so both together must stay within the \
              quota: here, a bucket of 1 and one token a second.",
+    links: &[],
     rules: PLAIN,
     source: source!("rate.rs"),
     variants: &[

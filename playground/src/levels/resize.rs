@@ -25,6 +25,7 @@ pub(super) const LEVEL: Level = Level {
     lesson: "Permits that are held cannot be taken away. `forget_permits(1)` takes what is available, here nothing, and the \
              limit stays 2. `reduce_permits(1)` remembers the rest: the semaphore owes a permit, and the next release pays \
              it before any waiter is served.",
+    links: &[],
     rules: CANCEL,
     source: source!("resize.rs"),
     variants: &[

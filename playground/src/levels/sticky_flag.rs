@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{ALL, Level, Question, Variant, Win};
+use super::{ALL, Level, Link, Question, Variant, Win};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::asyncio_2022_march::{self, Asyncio2022March};
@@ -27,6 +27,10 @@ pub(super) const LEVEL: Level = Level {
     lesson: "gh-90155: no task resets the flag, and every later `acquire` waits although a permit is free, for good. The cure \
              of September 2022 has no flag: a release grants the permit to the front of the queue, as fairgate does. A flag \
              that means \"a task will act\" must be reset when that task is cancelled.",
+    links: &[
+        Link { name: "The report: gh-90155", url: "https://github.com/python/cpython/issues/90155" },
+        Link { name: "The repair", url: "https://github.com/python/cpython/pull/93222" },
+    ],
     rules: ALL,
     source: source!("sticky_flag.rs"),
     variants: &[

@@ -25,6 +25,7 @@ pub(super) const LEVEL: Level = Level {
     lesson: "A limit around the wait and the work throws work away under load: the longer the queue, the less of the \
              limit is left for the request, and a request that is cut off has cost the server as much as one that is \
              answered. Limit the work alone, once there is a permit, as the second variant does; or limit the wait alone.",
+    links: &[],
     rules: CANCEL,
     source: source!("time_limit.rs"),
     variants: &[

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{ALL, Level, Question, Variant, Win};
+use super::{ALL, Level, Link, Question, Variant, Win};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::asyncio_lock_2017::{self, AsyncioLock2017};
@@ -26,6 +26,10 @@ pub(super) const LEVEL: Level = Level {
              was already on its way. Both woken tasks then set `locked` to true, and both went in. In fairgate a release \
              changes the state and picks the new holder in one step; cancelling a request that holds nothing changes \
              nothing for others.",
+    links: &[
+        Link { name: "The report: bpo-32734", url: "https://bugs.python.org/issue32734" },
+        Link { name: "The repair", url: "https://github.com/python/cpython/pull/5466" },
+    ],
     rules: ALL,
     source: source!("two_holders.rs"),
     variants: &[
