@@ -7,6 +7,7 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { extname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 
 const [executablePath, folder, ...hosts] = process.argv.slice(2);
@@ -27,7 +28,7 @@ async function start(host) {
       }
     });
     await new Promise((done) => server.listen(0, "127.0.0.1", done));
-    return { name: "wasm", url: `http://127.0.0.1:${server.address().port}/`, stop: () => server.close() };
+    return { name: "wasm", url: `http://127.0.0.1:${server.address().port}/`, folder: host, stop: () => server.close() };
   }
   const program = spawn(host, [], { stdio: ["ignore", "pipe", "inherit"] });
   const url = await new Promise((done, failed) => {
@@ -573,6 +574,40 @@ async function memory(browser, host) {
   await one.context().close();
 }
 
+// The edition that is one file, from the disk, without a server.
+async function fromDisk(browser, host) {
+  if (!host.folder) return "not for this host";
+  const page = await browser.newPage();
+  const faults = [];
+  page.on("pageerror", (error) => faults.push(error.stack));
+  page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
+  await page.goto(pathToFileURL(join(host.folder, "playground.html")).href);
+  await page.waitForSelector("#content[data-ready]");
+  await page.click("text=Start with level 1");
+  for (const [index, key] of ["a", "b", "c"].entries()) {
+    await page.keyboard.press(key);
+    await afterMove(page, index + 1);
+  }
+  await page.waitForSelector(".outcome .won");
+  await page.click("#search");
+  await page.waitForSelector(".found");
+  assert.deepEqual(faults, []);
+  await page.close();
+}
+
+// An engine that does not load says why.
+async function brokenEngine(browser, host) {
+  if (!host.folder) return "not for this host";
+  for (const [answer, said] of [[{ status: 404 }, /cannot be loaded: the server answers 404/], [{ status: 200, body: "nonsense" }, /engine\.wasm does not start/]]) {
+    const page = await browser.newPage();
+    await page.route("**/engine.wasm", (route) => route.fulfill(answer));
+    await page.goto(`${host.url}#flood.unlimited.`);
+    await page.waitForSelector("[role=alert]");
+    assert.match(await page.textContent("[role=alert]"), said);
+    await page.close();
+  }
+}
+
 async function screenshots(browser, host) {
   const sizes = {
     light: {},
@@ -601,7 +636,7 @@ try {
   for (const path of hosts) {
     const host = await start(path);
     try {
-      for (const test of [playAll, keys, keyboardAlone, announcements, memory, names, everyScreen, stress, badLinks, playSandbox, accessible, tabOrder, forcedColors, screenshots]) {
+      for (const test of [playAll, keys, keyboardAlone, announcements, memory, names, everyScreen, stress, badLinks, playSandbox, accessible, tabOrder, forcedColors, fromDisk, brokenEngine, screenshots]) {
         const said = await test(browser, host);
         console.log(`${host.name}: ${test.name}: ok${said ? `: ${said}` : ""}`);
       }

@@ -1,13 +1,15 @@
 //! What a host offers to the page: a request and a response, both JSON.
 
+#[cfg(not(target_family = "wasm"))]
+mod catalog;
+
 use serde::{Deserialize, Serialize};
 
-use crate::board::{Inner, Kind, Limit, Request, Standing, Violation, name};
+use crate::board::{Inner, Limit, Request, Standing, Violation, name};
 use crate::game::{self, Game};
-use crate::levels::{self, Level, Link, Variant};
+use crate::levels;
 use crate::sandbox::{self, Settings};
 use crate::search;
-use crate::source::Source;
 use crate::world::{Move, Status, World};
 
 /// A body that is longer is refused.
@@ -20,6 +22,7 @@ const MOST_STATES: usize = 20_000;
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 enum Ask {
     /// All levels, without worlds.
+    #[cfg(not(target_family = "wasm"))]
     Levels {},
     /// The world after the moves of a game.
     Play { game: String },
@@ -43,7 +46,8 @@ pub fn answer(request: &str) -> Result<String, String> {
     let ask: Ask =
         serde_json::from_str(request).map_err(|error| format!("the request is not understood: {error}"))?;
     match ask {
-        Ask::Levels {} => json(&levels::all().iter().map(level_view).collect::<Vec<_>>()),
+        #[cfg(not(target_family = "wasm"))]
+        Ask::Levels {} => json(&catalog::views()),
         Ask::Play { game } => play(&game::parse(&game)?),
         Ask::Around { game } => around(game::parse(&game)?),
         Ask::Search { level, variant } => {
@@ -56,89 +60,6 @@ pub fn answer(request: &str) -> Result<String, String> {
 
 fn json(value: &impl Serialize) -> Result<String, String> {
     serde_json::to_string(value).map_err(|error| error.to_string())
-}
-
-#[derive(Serialize)]
-struct LevelView {
-    id: &'static str,
-    title: &'static str,
-    chapter: &'static str,
-    story: &'static str,
-    goal: &'static str,
-    /// What counts as reached.
-    wins: Kind,
-    hint: &'static str,
-    question: QuestionView,
-    lesson: &'static str,
-    links: &'static [Link],
-    cancel: bool,
-    variants: Vec<VariantView>,
-}
-
-#[derive(Serialize)]
-struct QuestionView {
-    ask: &'static str,
-    answers: &'static [&'static str],
-    right: usize,
-}
-
-#[derive(Serialize)]
-struct VariantView {
-    id: &'static str,
-    name: &'static str,
-    about: &'static str,
-    fairgate: bool,
-    solution: Option<Vec<String>>,
-    functions: Vec<FunctionView>,
-    semaphore: Vec<FunctionView>,
-}
-
-#[derive(Serialize)]
-struct FunctionView {
-    name: &'static str,
-    first: u32,
-    text: String,
-}
-
-fn level_view(level: &Level) -> LevelView {
-    LevelView {
-        id: level.id,
-        title: level.title,
-        chapter: level.chapter,
-        story: level.story,
-        goal: level.goal,
-        wins: level.wins.kind,
-        hint: level.hint,
-        question: QuestionView {
-            ask: level.question.ask,
-            answers: level.question.answers,
-            right: level.question.right,
-        },
-        lesson: level.lesson,
-        links: level.links,
-        cancel: level.rules.cancel,
-        variants: level.variants.iter().map(|variant| variant_view(level, variant)).collect(),
-    }
-}
-
-fn variant_view(level: &Level, variant: &Variant) -> VariantView {
-    let functions = |source: Source, names: &[&'static str]| {
-        let view = |name: &&'static str| {
-            let (first, text) = source.function(name)?;
-            Some(FunctionView { name, first, text })
-        };
-        names.iter().filter_map(view).collect()
-    };
-    let moves = |text| game::parse_moves(text).unwrap_or_default();
-    VariantView {
-        id: variant.id,
-        name: variant.name,
-        about: variant.about,
-        fairgate: variant.fairgate,
-        solution: variant.solution.map(|text| moves(text).into_iter().map(game::format_move).collect()),
-        functions: functions(level.source, variant.functions),
-        semaphore: variant.semaphore.map_or_else(Vec::new, |(source, names)| functions(source, names)),
-    }
 }
 
 #[derive(Serialize)]

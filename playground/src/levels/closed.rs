@@ -2,7 +2,7 @@ use std::rc::Rc;
 
 use fairgate::Semaphore;
 
-use super::{ALL, Level, Link, Question, Variant, Win};
+use super::{ALL, Level, Link, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::tokio_word::{self, TokioWord};
@@ -14,20 +14,28 @@ pub(super) const LEVEL: Level = Level {
     id: "closed",
     title: "Closed means closed",
     chapter: "Cancellation",
-    story: "A program shuts down: it closes its semaphore, so that no task starts anything new. Permits that are held stay \
+    story: prose(
+        "A program shuts down: it closes its semaphore, so that no task starts anything new. Permits that are held stay \
             valid. You can close it, and you can take away a permit that is available.",
+    ),
     goal: "Let a task that asks after the close get a permit.",
     wins: Win { kind: Kind::AfterClose, times: 1 },
-    hint: "The semaphore keeps its permits and the flag \"closed\" in one number. Which action writes that number?",
+    hint: prose(
+        "The semaphore keeps its permits and the flag \"closed\" in one number. Which action writes that number?",
+    ),
     question: Question {
-        ask: "The semaphore keeps its permits and the flag \"closed\" in one number, now 0b101: the lowest bit says closed, and \
+        ask: prose(
+            "The semaphore keeps its permits and the flag \"closed\" in one number, now 0b101: the lowest bit says closed, and \
               the others count two permits. One permit is taken away. What should the number be?",
+        ),
         answers: &["0b010", "0b011", "0b100"],
         right: 1,
     },
-    lesson: "This is tokio#8020, found in 2026: `forget_permits` wrote the new number of permits over the whole word, and the \
+    lesson: prose(
+        "This is tokio#8020, found in 2026: `forget_permits` wrote the new number of permits over the whole word, and the \
              flag was gone. A semaphore has many operations that write its word; each must keep every bit that is not its \
              own. In this crate a table of all transitions is checked when it is compiled, and this search tries them all.",
+    ),
     links: &[Link { name: "The report: tokio#8020", url: "https://github.com/tokio-rs/tokio/issues/8020" }],
     rules: ALL,
     source: source!("closed.rs"),
@@ -35,7 +43,9 @@ pub(super) const LEVEL: Level = Level {
         Variant {
             id: "tokio",
             name: "tokio before #8020",
-            about: "The number of permits and the flag in one word, as in tokio, and with the mistake.",
+            about: prose(
+                "The number of permits and the flag in one word, as in tokio, and with the mistake.",
+            ),
             fairgate: false,
             solution: Some("12A"),
             functions: &["turn"],
@@ -55,7 +65,7 @@ pub(super) const LEVEL: Level = Level {
         Variant {
             id: "fairgate",
             name: "fairgate",
-            about: "Every transition of the word keeps the flag.",
+            about: prose("Every transition of the word keeps the flag."),
             fairgate: true,
             solution: None,
             functions: &["turn"],

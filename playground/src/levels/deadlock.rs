@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{CANCEL, Level, Question, Variant, Win};
+use super::{CANCEL, Level, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::kit::{Lock, Outcome, Slots, Work};
 use crate::source::source;
@@ -10,19 +10,23 @@ pub(super) const LEVEL: Level = Level {
     id: "deadlock",
     title: "After you",
     chapter: "Lock or semaphore?",
-    story: "Each task needs two things at the same time: two locks, or two permits. It gets the first, works for a \
+    story: prose(
+        "Each task needs two things at the same time: two locks, or two permits. It gets the first, works for a \
             moment, and then asks for the second.",
+    ),
     goal: "Bring both tasks to a standstill: each waits for what the other holds.",
     wins: Win { kind: Kind::Deadlock, times: 1 },
-    hint: "Let each task get its first lock before either of them asks for its second.",
+    hint: prose("Let each task get its first lock before either of them asks for its second."),
     question: Question {
-        ask: "Which change makes the deadlock impossible?",
+        ask: prose("Which change makes the deadlock impossible?"),
         answers: &["All tasks lock in the same order", "Fair locks", "More tasks"],
         right: 0,
     },
-    lesson: "Fairness does not help against a deadlock: both queues are in order, and the two tasks at their \
+    lesson: prose(
+        "Fairness does not help against a deadlock: both queues are in order, and the two tasks at their \
              fronts block each other. Take locks in one order everywhere. And take several permits in one \
              request: `acquire_many(2)` waits until there are two, and holds none while it waits.",
+    ),
     links: &[],
     rules: CANCEL,
     source: source!("deadlock.rs"),
@@ -30,7 +34,7 @@ pub(super) const LEVEL: Level = Level {
         Variant {
             id: "crossed",
             name: "two locks, crossed",
-            about: "A locks left, then right. B locks right, then left.",
+            about: prose("A locks left, then right. B locks right, then left."),
             fairgate: true,
             solution: Some("ABAB"),
             functions: &["left_then_right", "right_then_left"],
@@ -49,7 +53,7 @@ pub(super) const LEVEL: Level = Level {
         Variant {
             id: "ordered",
             name: "two locks, one order",
-            about: "Both tasks lock left first.",
+            about: prose("Both tasks lock left first."),
             fairgate: true,
             solution: None,
             functions: &["left_then_right"],
@@ -65,7 +69,9 @@ pub(super) const LEVEL: Level = Level {
         Variant {
             id: "one-by-one",
             name: "two permits, one by one",
-            about: "A semaphore of 2. Each task needs both permits and acquires them one after the other.",
+            about: prose(
+                "A semaphore of 2. Each task needs both permits and acquires them one after the other.",
+            ),
             fairgate: true,
             solution: Some("ABAB"),
             functions: &["one_by_one"],
@@ -80,7 +86,7 @@ pub(super) const LEVEL: Level = Level {
         Variant {
             id: "fairgate",
             name: "two permits at once",
-            about: "A semaphore of 2. Each task acquires both permits in one request.",
+            about: prose("A semaphore of 2. Each task acquires both permits in one request."),
             fairgate: true,
             solution: None,
             functions: &["at_once"],

@@ -101,6 +101,11 @@ pub struct Variant {
     pub build: fn(&mut World),
 }
 
+/// The texts of a level. The page that runs the engine as WebAssembly has them already, from `--levels`.
+const fn prose(text: &'static str) -> &'static str {
+    if cfg!(target_family = "wasm") { "" } else { text }
+}
+
 /// All levels in the order in which to play them.
 pub fn all() -> &'static [Level] {
     &LEVELS
