@@ -305,8 +305,8 @@ async function consistent(browser, host, page) {
   await page.waitForTimeout(400); // the address follows
   assert.equal(await page.locator("[role=alert]").count(), 0);
   const other = await open(browser, host, await page.evaluate(() => location.hash));
-  for (const area of [".picture", ".tasks", ".happened", ".outcome"]) {
-    const text = async (page) => ((await page.locator(area).count()) ? page.locator(area).innerText() : "");
+  for (const area of [".picture", ".tasks", ".happened", ".outcome .won", ".outcome .broken"]) {
+    const text = async (page) => (await page.locator(area).allInnerTexts()).join("\n");
     assert.equal(await text(page), await text(other), area);
   }
   assert.equal((await moveCount(page)).split(" ")[0], (await moveCount(other)).split(" ")[0]);

@@ -57,6 +57,12 @@ pub enum Kind {
     AfterClose,
     /// A permit is granted to a request that its task no longer polls, and everything waits.
     Unpolled,
+    /// A task passed a barrier before all had arrived.
+    TooEarly,
+    /// A task read a value that was half written.
+    TornRead,
+    /// A task waits for an answer that never comes, and everything waits.
+    Hung,
 }
 
 impl Kind {
@@ -823,6 +829,15 @@ impl Inner {
         }
         if self.violations.iter().any(|violation| violation.kind.is_idle()) {
             return;
+        }
+        let hung: Vec<_> =
+            self.rooms.iter().flat_map(|room| &room.inside).map(|task| name(Some(*task))).collect();
+        if !hung.is_empty() {
+            let hung = hung.join(" and ");
+            let text = format!(
+                "{hung} waited for an answer that never came, and no timer was set that could end it."
+            );
+            return self.violated_once(Kind::Hung, text);
         }
         let waits = |task: &TaskId| {
             let request =

@@ -266,6 +266,9 @@ impl Future for Pause {
     }
 }
 
+/// Longer than any game.
+const NEVER: u64 = u64::MAX;
+
 /// The clock of the world.
 #[derive(Clone)]
 pub(crate) struct Clock(pub(crate) Rc<Board>);
@@ -296,6 +299,10 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.ticks == NEVER {
+            self.board.stands_at(self.line);
+            return Poll::Pending;
+        }
         if let Timing::New = self.state {
             let at = self.board.now() + self.ticks;
             self.state = Timing::Set { id: self.board.set_timer(at, cx.waker()), at };
@@ -436,6 +443,18 @@ impl Server {
         }
     }
 
+    /// The answer for page 1 never comes.
+    #[track_caller]
+    pub(crate) fn get_page(&self, page: usize) -> impl Future<Output = bool> + use<> {
+        self.get_within(if page == 1 { Some(NEVER) } else { self.ticks })
+    }
+
+    /// The running task has stopped waiting, as it should.
+    pub(crate) fn gave_up(&self) {
+        self.board.say_of_running(|actor| format!("The time limit of {actor} has passed."));
+        self.board.judge(Some(Verdict::TimedOut));
+    }
+
     pub(crate) fn timed_out(&self, text: impl FnOnce(String) -> String) {
         let actor = name(self.board.running());
         self.board.say(format!("The time limit of {actor} has passed."));
@@ -502,6 +521,85 @@ impl Counter {
             );
         }
         self.version.set(self.version.get() + 1);
+    }
+}
+
+/// Counts the tasks that arrive in each round. It makes none of them wait.
+#[derive(Clone)]
+pub(crate) struct Barrier {
+    board: Rc<Board>,
+    fact: usize,
+    parties: usize,
+    /// Per round.
+    arrived: Rc<RefCell<[usize; 2]>>,
+}
+
+impl Barrier {
+    pub(crate) fn new(board: &Rc<Board>, parties: usize) -> Self {
+        let fact = board.add_fact("arrived in rounds 1 and 2", "0 and 0");
+        Self { board: board.clone(), fact, parties, arrived: Rc::default() }
+    }
+
+    /// Whether all have arrived in this round now.
+    pub(crate) fn arrive(&self, round: usize) -> bool {
+        let mut arrived = self.arrived.borrow_mut();
+        arrived[round - 1] += 1;
+        self.board.set_fact(self.fact, format!("{} and {}", arrived[0], arrived[1]));
+        self.board.say_of_running(|actor| format!("{actor} arrives in round {round}."));
+        arrived[round - 1] == self.parties
+    }
+
+    pub(crate) fn pass(&self, round: usize) {
+        let actor = name(self.board.running());
+        self.board.say(format!("{actor} passes the barrier of round {round}."));
+        let missing = self.parties - self.arrived.borrow()[round - 1];
+        if missing > 0 {
+            let text = format!(
+                "{actor} passed the barrier of round {round}, and {missing} of {} had not arrived there.",
+                self.parties
+            );
+            self.board.violated(Kind::TooEarly, text);
+        }
+    }
+}
+
+/// A value in two halves, which are written one after the other.
+#[derive(Clone)]
+pub(crate) struct Record {
+    board: Rc<Board>,
+    fact: usize,
+    halves: Rc<Cell<[&'static str; 2]>>,
+}
+
+impl Record {
+    pub(crate) fn new(board: &Rc<Board>) -> Self {
+        let fact = board.add_fact("record", "old, old");
+        Self { board: board.clone(), fact, halves: Rc::new(Cell::new(["old", "old"])) }
+    }
+
+    pub(crate) fn write_first_half(&self) {
+        self.write("first", ["new", self.halves.get()[1]]);
+    }
+
+    pub(crate) fn write_second_half(&self) {
+        self.write("second", [self.halves.get()[0], "new"]);
+    }
+
+    fn write(&self, which: &str, halves: [&'static str; 2]) {
+        self.halves.set(halves);
+        self.board.set_fact(self.fact, halves.join(", "));
+        self.board.say_of_running(|actor| format!("{actor} writes the {which} half."));
+    }
+
+    pub(crate) fn read(&self) {
+        let [first, second] = self.halves.get();
+        let actor = name(self.board.running());
+        self.board.say(format!("{actor} reads the record: {first}, {second}."));
+        if first != second {
+            let text =
+                format!("{actor} read a record of which one half was {first} and the other {second}.");
+            self.board.violated(Kind::TornRead, text);
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use crate::board::{Board, Flag, Kind, Limit, Standing, TaskId, Verdict, name};
 use crate::gates::{Closed, Gate};
-use crate::kit::{Clock, Counter, Idle, Lock, Outcome, Server, Slot, Slots, Work};
+use crate::kit::{Barrier, Clock, Counter, Idle, Lock, Outcome, Record, Server, Slot, Slots, Work};
 
 /// A step of the game.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -182,6 +182,14 @@ impl World {
 
     pub(crate) fn idle_connections(&self) -> Idle {
         Idle::new(&self.board)
+    }
+
+    pub(crate) fn barrier(&self, parties: usize) -> Barrier {
+        Barrier::new(&self.board, parties)
+    }
+
+    pub(crate) fn record(&self) -> Record {
+        Record::new(&self.board)
     }
 
     pub(crate) fn clock(&self) -> Clock {

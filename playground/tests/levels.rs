@@ -91,8 +91,6 @@ fn sequences_that_are_not_merged_find_the_same() {
 #[test]
 fn only_one_level_is_won_on_the_crate_itself_and_it_has_a_cure() {
     // The other variants that are won with fairgate have a mistake in the code of the level.
-    let futurelock = levels::all().last().unwrap();
-    assert_eq!(futurelock.id, "futurelock");
     for level in levels::all() {
         let cured = |variant: &&Variant| variant.fairgate && variant.solution.is_none();
         assert!(level.variants.iter().any(|variant| cured(&variant)), "{} is not won anywhere", level.id);
@@ -116,6 +114,9 @@ fn every_kind_of_violation_but_the_miscount_is_the_goal_of_a_level() {
         Kind::NoConnection,
         Kind::AfterClose,
         Kind::Unpolled,
+        Kind::TooEarly,
+        Kind::TornRead,
+        Kind::Hung,
     ] {
         assert!(goals.contains(&kind), "{kind:?}");
     }

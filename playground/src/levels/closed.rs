@@ -25,10 +25,9 @@ pub(super) const LEVEL: Level = Level {
     ),
     question: Question {
         ask: prose(
-            "The semaphore keeps its permits and the flag \"closed\" in one number, now 0b101: the lowest bit says closed, and \
-              the others count two permits. One permit is taken away. What should the number be?",
+            "The semaphore is closed, two permits are available, and one of them is taken away. Then A asks for a permit. What must it get?",
         ),
-        answers: &["0b010", "0b011", "0b100"],
+        answers: &["The permit that is left", "An error: closed", "It waits"],
         right: 1,
     },
     lesson: prose(

@@ -12,7 +12,7 @@ pub(super) const LEVEL: Level = Level {
     chapter: "A limit",
     story: prose(
         "The same server, which takes two requests at a time. Every variant has a semaphore. In two of them it does \
-            not help: the permit is released too early, or there are too many permits. From here on you can also cancel \
+            not help: the permit is released too early, or there are too many permits. Here you can also cancel \
             a task: its future is dropped, and with it all that it holds.",
     ),
     goal: "Make the server refuse a request.",

@@ -17,10 +17,7 @@ pub(super) const LEVEL: Level = Level {
     ),
     goal: "Make the server refuse a request.",
     wins: Win { kind: Kind::Refused, times: 1 },
-    hint: prose(
-        "A permit that is released when a request is done says nothing about time. In the second variant a permit is a \
-           token: spend the full bucket just before the next token arrives.",
-    ),
+    hint: prose("A permit is a token here: spend the full bucket just before the next token arrives."),
     question: Question {
         ask: prose(
             "The bucket holds 2 tokens and gets one more every second. What is the most that can be sent within a second?",
@@ -38,24 +35,6 @@ pub(super) const LEVEL: Level = Level {
     rules: PLAIN,
     source: source!("rate.rs"),
     variants: &[
-        Variant {
-            id: "slots",
-            name: "2 permits",
-            about: prose(
-                "At most two requests in flight. Each answer comes at once and releases the permit.",
-            ),
-            fairgate: true,
-            solution: Some("ABAC"),
-            functions: &["with_slots"],
-            semaphore: None,
-            build: |world| {
-                let server = world.server(Limit::PerSecond(2), None);
-                let slots = world.semaphore("slots", Rc::new(fairgate::Semaphore::new(2)));
-                for title in TITLES {
-                    world.task(title, "with_slots", with_slots(slots.clone(), server.clone()));
-                }
-            },
-        },
         Variant {
             id: "bucket-2",
             name: "bucket of 2",
@@ -80,6 +59,25 @@ pub(super) const LEVEL: Level = Level {
             semaphore: None,
             build: |world| bucket(world, 1),
         },
+        Variant {
+            id: "second",
+            name: "2 permits, held for a second",
+            about: prose(
+                "No bucket: each request keeps its permit for a second, however soon the answer comes.",
+            ),
+            fairgate: true,
+            solution: None,
+            functions: &["for_a_second"],
+            semaphore: None,
+            build: |world| {
+                let server = world.server(Limit::PerSecond(2), None);
+                let slots = world.semaphore("slots", Rc::new(fairgate::Semaphore::new(2)));
+                for title in TITLES {
+                    let code = for_a_second(slots.clone(), server.clone(), world.clock());
+                    world.task(title, "for_a_second", code);
+                }
+            },
+        },
     ],
 };
 
@@ -94,9 +92,10 @@ fn bucket(world: &mut World, size: usize) {
     world.task("refills the bucket", "refill", refill(tokens, size, world.clock()));
 }
 
-async fn with_slots(slots: Slots, server: Server) -> Outcome {
+async fn for_a_second(slots: Slots, server: Server, clock: Clock) -> Outcome {
     let _slot = slots.acquire().await?;
     server.get().await;
+    clock.sleep(1).await;
     Ok(())
 }
 

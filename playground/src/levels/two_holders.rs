@@ -13,7 +13,7 @@ pub(super) const LEVEL: Level = Level {
     title: "Two holders of one lock",
     chapter: "Cancellation",
     story: prose(
-        "You hold a lock. A, B and C ask for it. The wake-up that was lost in the last level is repaired here: a waiter that \
+        "You hold a lock. A, B and C ask for it. The wake-up that was lost in “A wake-up that is lost” is repaired here: a waiter that \
             is cancelled while the lock is free wakes another one. Perhaps it is too eager.",
     ),
     goal: "Let two tasks hold the lock at the same time.",
