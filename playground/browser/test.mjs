@@ -238,6 +238,69 @@ async function keyboardAlone(browser, host) {
   await page.context().close();
 }
 
+// The whole lesson by keyboard alone: the figure of each section step by step, then each of its levels to its win. On a phone
+// and in a lecture, in both themes.
+async function lessonPath(browser, host) {
+  const levels = await catalog(browser, host);
+  const screens = {
+    phone: { viewport: { width: 390, height: 844 } },
+    "phone-dark": { viewport: { width: 390, height: 844 }, colorScheme: "dark" },
+    lecture: { viewport: { width: 1024, height: 768 } },
+    "lecture-dark": { viewport: { width: 1024, height: 768 }, colorScheme: "dark" },
+  };
+  for (const [screen, options] of Object.entries(screens)) {
+    const page = await open(browser, host, "#lesson", { reducedMotion: "reduce", ...options });
+    if (screen.startsWith("lecture")) await large(page);
+    const tabTo = async (test, argument) => {
+      for (let i = 0; i < 150; i++) {
+        await page.keyboard.press("Tab");
+        if (await page.evaluate(test, argument)) return page.keyboard.press("Enter");
+      }
+      throw new Error(`the Tab key does not reach ${test} ${argument} at ${await page.evaluate(() => location.hash)}`);
+    };
+    const ends = (text) => document.activeElement.textContent.trim().endsWith(text);
+    const starts = (text) => document.activeElement.textContent.trim().startsWith(text);
+    const isAt = (id) => (document.activeElement.dataset?.focus ?? document.activeElement.id) === id;
+    await tabTo(isAt, "continue");
+    const chapters = [...new Set(levels.map(({ chapter }) => chapter))];
+    for (const chapter of chapters) {
+      await page.waitForFunction((title) => document.querySelector("h1")?.textContent === title && document.querySelector(".figure-at"), chapter);
+      const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok(wider <= 0, `${chapter} on ${screen}: ${wider} px too wide`);
+      await page.screenshot({ path: join(folder, `${host.name}-lesson-${chapters.indexOf(chapter) + 1}-${screen}.png`), fullPage: screen === "lecture" });
+      await tabTo(isAt, "figure-step");
+      await page.waitForFunction(() => document.querySelector(".figure-at").textContent.startsWith("Step 1 "));
+      for (;;) {
+        const [at, all] = (await page.textContent(".figure-at")).match(/\d+/g);
+        if (at === all) break;
+        await page.keyboard.press("Enter");
+        await page.waitForFunction((n) => document.querySelector(".figure-at")?.textContent.startsWith(`Step ${n} `), Number(at) + 1);
+        assert.equal(await page.textContent("#said"), await page.textContent(".figure-said"));
+      }
+      assert.equal(await page.locator("[role=alert]").count(), 0, chapter);
+      for (const level of levels.filter((level) => level.chapter === chapter)) {
+        const [{ id, solution }] = level.variants;
+        await tabTo(starts, `${levels.indexOf(level) + 1}. ${level.title}`);
+        await page.waitForFunction((title) => document.querySelector("h1")?.textContent === title && document.querySelector(".scrub"), level.title);
+        for (const [index, move] of solution.entries()) {
+          await page.keyboard.press(move.startsWith("x") ? `Shift+${move[1]}` : move.toLowerCase());
+          await afterMove(page, index + 1);
+        }
+        assert.equal(await page.locator(".outcome .won").count(), 1, `${level.id}.${id} is not won on ${screen}`);
+        if (level.id === "two-holders") await page.screenshot({ path: join(folder, `${host.name}-won-${screen}.png`) });
+        await tabTo(ends, chapter);
+        await page.waitForSelector(".figure-at");
+      }
+      const next = chapters[chapters.indexOf(chapter) + 1];
+      await tabTo(ends, next ? `Next: ${next}` : "To the summary");
+    }
+    await page.waitForSelector("#so-far");
+    assert.match(await page.textContent("#so-far"), /^8 of 8 sections are done/);
+    assert.equal(await page.locator("#continue").count(), 0);
+    await page.context().close();
+  }
+}
+
 // What a screen reader says of each control.
 async function names(browser, host) {
   const page = await open(browser, host, "#two-holders.asyncio-2017.ABC1");
@@ -372,7 +435,7 @@ async function playSandbox(browser, host) {
 }
 
 async function accessible(browser, host) {
-  const paths = ["", "#two-holders.asyncio-2017.ABC1xBAC", "#futurelock.fairgate.ABtBtAB", "#sandbox.3.20.3.1.200.90.400.2.10.1"];
+  const paths = ["", "#lesson", "#lesson.a-limit", "#two-holders.asyncio-2017.ABC1xBAC", "#futurelock.fairgate.ABtBtAB", "#sandbox.3.20.3.1.200.90.400.2.10.1"];
   for (const path of paths) {
     for (const colorScheme of ["light", "dark"]) {
       const page = await open(browser, host, path, { colorScheme });
@@ -618,7 +681,7 @@ async function screenshots(browser, host) {
     lecture: { viewport: { width: 1024, height: 768 } },
     projector: { viewport: { width: 1920, height: 1080 }, colorScheme: "dark" },
   };
-  const paths = { home: "", start: "#flood.unlimited.", level: "#overtaking.textbook.ABA", long: "#one-wakeup.asyncio-september-2022.A111BCA", sandbox: "#sandbox.3.20.3.1.200.90.400.2.10.1" };
+  const paths = { home: "", lesson: "#lesson", start: "#flood.unlimited.", level: "#overtaking.textbook.ABA", long: "#one-wakeup.asyncio-september-2022.A111BCA", sandbox: "#sandbox.3.20.3.1.200.90.400.2.10.1" };
   for (const [size, options] of Object.entries(sizes)) {
     for (const [name, path] of Object.entries(paths)) {
       const page = await open(browser, host, path, { reducedMotion: "reduce", ...options });
@@ -636,7 +699,7 @@ try {
   for (const path of hosts) {
     const host = await start(path);
     try {
-      for (const test of [playAll, keys, keyboardAlone, announcements, memory, names, everyScreen, stress, badLinks, playSandbox, accessible, tabOrder, forcedColors, fromDisk, brokenEngine, screenshots]) {
+      for (const test of [playAll, keys, keyboardAlone, announcements, memory, names, lessonPath, everyScreen, stress, badLinks, playSandbox, accessible, tabOrder, forcedColors, fromDisk, brokenEngine, screenshots]) {
         const said = await test(browser, host);
         console.log(`${host.name}: ${test.name}: ok${said ? `: ${said}` : ""}`);
       }
