@@ -6,6 +6,7 @@ import * as store from "./store.js";
 import { home } from "./home.js";
 import { level } from "./level.js";
 import { lesson } from "./lesson.js";
+import { own } from "./own.js";
 import { sandbox } from "./sandbox.js";
 
 const content = document.getElementById("content");
@@ -49,6 +50,9 @@ async function route() {
   } else if (first === "lesson") {
     name = "lesson";
     page = lesson(content, levels, address);
+  } else if (first === "own") {
+    name = "own";
+    page = own(content, address);
   } else if (first === "sandbox") {
     name = "sandbox";
     page = sandbox(content, address);

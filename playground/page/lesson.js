@@ -1,10 +1,9 @@
 // The lesson as a path: each section has a program in Python and in Rust, a figure that moves, an exercise, and its levels.
 
-import { ask } from "./host.js";
-import { h, reducedMotion, rich, say, show, slug, token } from "./dom.js";
+import { h, rich, show, slug } from "./dom.js";
 import { get, isDone, set } from "./store.js";
 import { listing } from "./code.js";
-import { picture } from "./picture.js";
+import { figure } from "./figure.js";
 import PROGRAMS from "./programs.js";
 import { SECTIONS } from "./sections.js";
 
@@ -98,52 +97,4 @@ function exerciseOf({ ask: question, hints, solution }) {
       h("p", { class: "about" }, "It prints: ", h("span", { class: "printed" }, out.trimEnd().split("\n").map((line) => h("code", {}, line)))),
       h("p", { class: "about" }, "Run it: ", h("code", {}, `cargo run -p fairgate-playground --example lesson-exercise-${solution}`))),
   ];
-}
-
-// A game that plays by itself, or step by step.
-function figure(game, onStop) {
-  const [level, variant, moves] = game.split(".");
-  const steps = moves.match(/x?[A-Za-z0-9]/g);
-  const worlds = [];
-  let at = 0;
-  let timer = null;
-  const box = h("div", { class: "figure area" });
-  const stop = () => { clearInterval(timer); timer = null; };
-  onStop(stop);
-
-  // `spoken`: the reader asked for this step.
-  async function goTo(step, spoken = false) {
-    at = step > steps.length ? 0 : step;
-    const text = `${level}.${variant}.${steps.slice(0, at).join("")}`;
-    try {
-      worlds[at] ??= await ask({ play: { game: text } });
-    } catch (error) {
-      stop();
-      return show(box, h("p", { class: "trouble", role: "alert" }, error.message));
-    }
-    draw();
-    if (spoken) say(worlds[at].said);
-  }
-
-  function toggle() {
-    if (timer) stop();
-    else timer = setInterval(() => (box.isConnected ? goTo(at + 1) : stop()), reducedMotion() ? 3000 : 1400);
-    draw();
-  }
-
-  function draw() {
-    const world = worlds[at];
-    show(box,
-      h("div", { class: "actions" },
-        h("button", { type: "button", class: "strong", "data-focus": "figure-play", onclick: toggle }, timer ? "Pause" : "Play"),
-        h("button", { type: "button", "data-focus": "figure-step", onclick: () => { stop(); goTo(at + 1, true); } }, at < steps.length ? "Step" : "From the start"),
-        h("span", { class: "about figure-at" }, `Step ${at} of ${steps.length}`),
-        h("a", { class: "button", href: `#${level}.${variant}.${steps.slice(0, at).join("")}` }, "Open in the level")),
-      h("p", { class: "figure-said" }, world.said),
-      h("ul", { class: "figure-tasks" }, world.tasks.map((task) => h("li", {}, token(task.name), ` ${task.title}: ${task.status}`))),
-      picture(world));
-  }
-
-  goTo(0).then(() => !reducedMotion() && box.isConnected && worlds[0] && toggle());
-  return box;
 }

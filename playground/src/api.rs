@@ -52,7 +52,7 @@ pub fn answer(request: &str) -> Result<String, String> {
         Ask::Around { game } => around(game::parse(&game)?),
         Ask::Search { level, variant } => {
             let (level, variant) = levels::find(&level, &variant)?;
-            json(&found_view(&search::states(level, variant, MOST_STATES)))
+            json(&found_view(&search::states(level, &variant, MOST_STATES)))
         }
         Ask::Sandbox(settings) => json(&sandbox::run(&settings)?),
     }
@@ -144,7 +144,7 @@ struct MoveView {
 }
 
 fn play(game: &Game) -> Result<String, String> {
-    let Game { level, variant, moves } = game;
+    let Game { level, variant, moves, .. } = game;
     let mut world = level.start(variant);
     let mut history = vec![String::new(); world.tasks.len()];
     let mut log = Vec::new();
@@ -223,12 +223,12 @@ fn other_moves(world: &World) -> Vec<Move> {
 
 /// An object with a game's text for each key, and its world for the value.
 fn around(game: Game) -> Result<String, String> {
-    let Game { level, variant, mut moves } = game;
-    let world = level.replay(variant, &moves)?;
+    let Game { level, variant, name, mut moves } = game;
+    let world = level.replay(&variant, &moves)?;
     let next = next_moves(&world, &moves);
     let mut worlds = Vec::with_capacity(next.len() + 1);
     let mut add = |moves: Vec<Move>| {
-        let game = Game { level, variant, moves };
+        let game = Game { level, variant: variant.clone(), name: name.clone(), moves };
         worlds.push(format!("{}:{}", json(&game.to_string())?, play(&game)?));
         Ok::<_, String>(())
     };

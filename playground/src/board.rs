@@ -63,6 +63,8 @@ pub enum Kind {
     TornRead,
     /// A task waits for an answer that never comes, and everything waits.
     Hung,
+    /// As a goal: any of the others.
+    Any,
 }
 
 impl Kind {
@@ -73,7 +75,7 @@ impl Kind {
 
     /// Whether a violation of kind `other` is one of this kind, too.
     pub(crate) fn includes(self, other: Self) -> bool {
-        self == other || self == Self::Idle && other == Self::TooFewWoken
+        self == other || self == Self::Any || self == Self::Idle && other == Self::TooFewWoken
     }
 }
 

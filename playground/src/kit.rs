@@ -62,7 +62,8 @@ impl Slots {
     pub(crate) fn add_permits(&self, n: usize) {
         self.board.resized(self.id, n as isize);
         self.gate.add(n);
-        self.board.say_of_running(|actor| format!("{actor} adds {n} to `{}`.", self.name));
+        let verb = if self.board.running().is_some() { "adds" } else { "add" };
+        self.board.say_of_running(|actor| format!("{actor} {verb} {n} to `{}`.", self.name));
     }
 
     /// The number of permits is another one now.

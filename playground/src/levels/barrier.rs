@@ -44,6 +44,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("ABB"),
             functions: &["one_semaphore"],
             semaphore: Some((textbook::SOURCE, &["acquire_many", "take", "release"])),
+            program: None,
             build: |world| one(world, Rc::new(Textbook::new(0))),
         },
         Variant {
@@ -54,6 +55,7 @@ pub(super) const LEVEL: Level = Level {
             solution: None,
             functions: &["two_semaphores"],
             semaphore: Some((textbook::SOURCE, &["acquire_many", "take", "release"])),
+            program: None,
             build: |world| {
                 let barrier = world.barrier(2);
                 let odd = world.semaphore("odd", Rc::new(Textbook::new(0)));
@@ -78,6 +80,7 @@ pub(super) const LEVEL: Level = Level {
             solution: None,
             functions: &["one_semaphore"],
             semaphore: None,
+            program: None,
             build: |world| one(world, Rc::new(fairgate::Semaphore::new(0))),
         },
     ],

@@ -47,6 +47,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("AB1xA"),
             functions: &["turn"],
             semaphore: Some((asyncio_2014::SOURCE, &["acquire", "release"])),
+            program: None,
             build: |world| build(world, Rc::new(Asyncio2014::new(1))),
         },
         Variant {
@@ -57,6 +58,7 @@ pub(super) const LEVEL: Level = Level {
             solution: None,
             functions: &["turn"],
             semaphore: Some((asyncio_2015::SOURCE, &["acquire", "release", "wake_next"])),
+            program: None,
             build: |world| build(world, Rc::new(Asyncio2015::new(1))),
         },
         Variant {
@@ -69,6 +71,7 @@ pub(super) const LEVEL: Level = Level {
             solution: None,
             functions: &["turn"],
             semaphore: Some((textbook::SOURCE, &["acquire_many", "take", "release"])),
+            program: None,
             build: |world| build(world, Rc::new(Textbook::new(1))),
         },
         Variant {
@@ -79,6 +82,7 @@ pub(super) const LEVEL: Level = Level {
             solution: None,
             functions: &["turn"],
             semaphore: None,
+            program: None,
             build: |world| build(world, Rc::new(fairgate::Semaphore::new(1))),
         },
     ],

@@ -49,6 +49,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("12A"),
             functions: &["turn"],
             semaphore: Some((tokio_word::SOURCE, &["acquire", "close", "forget_permits"])),
+            program: None,
             build: |world| {
                 let semaphore = Rc::new(TokioWord::new(2));
                 build(
@@ -69,6 +70,7 @@ pub(super) const LEVEL: Level = Level {
             solution: None,
             functions: &["turn"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let semaphore = Rc::new(Semaphore::new(2));
                 build(

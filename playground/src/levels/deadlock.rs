@@ -39,6 +39,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("ABAB"),
             functions: &["left_then_right", "right_then_left"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let (left, right) = (world.lock("left", ()), world.lock("right", ()));
                 let other = right_then_left(left.clone(), right.clone(), world.work());
@@ -58,6 +59,7 @@ pub(super) const LEVEL: Level = Level {
             solution: None,
             functions: &["left_then_right"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let (left, right) = (world.lock("left", ()), world.lock("right", ()));
                 for _ in 0..2 {
@@ -76,6 +78,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("ABAB"),
             functions: &["one_by_one"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let slots = world.semaphore("slots", Rc::new(fairgate::Semaphore::new(2)));
                 for _ in 0..2 {
@@ -91,6 +94,7 @@ pub(super) const LEVEL: Level = Level {
             solution: None,
             functions: &["at_once"],
             semaphore: None,
+            program: None,
             build: |world: &mut World| {
                 let slots = world.semaphore("slots", Rc::new(fairgate::Semaphore::new(2)));
                 for _ in 0..2 {

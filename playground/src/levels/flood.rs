@@ -47,6 +47,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("ABC"),
             functions: &["unlimited"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let server = world.server(Limit::AtOnce(2), None);
                 for title in TITLES {
@@ -64,6 +65,7 @@ pub(super) const LEVEL: Level = Level {
             solution: None,
             functions: &["limited"],
             semaphore: None,
+            program: None,
             build: |world: &mut World| {
                 let server = world.server(Limit::AtOnce(2), None);
                 let slots = world.semaphore("slots", Rc::new(fairgate::Semaphore::new(2)));

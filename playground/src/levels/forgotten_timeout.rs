@@ -46,6 +46,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("BCtBAC"),
             functions: &["unlimited"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let (slots, server, _) = shared(world);
                 for page in 1..=3 {
@@ -65,6 +66,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("BCtBAC"),
             functions: &["limited_wait"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let (slots, server, clock) = shared(world);
                 for page in 1..=3 {
@@ -81,6 +83,7 @@ pub(super) const LEVEL: Level = Level {
             solution: None,
             functions: &["limited_request"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let (slots, server, clock) = shared(world);
                 for page in 1..=3 {

@@ -45,6 +45,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("ABtBtAB"),
             functions: &["holder", "keeps_request"],
             semaphore: None,
+            program: None,
             build: |world| build(world, Rc::new(fairgate::Mutex::new(())), true),
         },
         Variant {
@@ -55,6 +56,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("ABtBtAB"),
             functions: &["holder", "keeps_request"],
             semaphore: Some((textbook::SOURCE, &["acquire_many", "take", "release"])),
+            program: None,
             build: |world| build(world, Rc::new(Textbook::new(1)), true),
         },
         Variant {
@@ -65,6 +67,7 @@ pub(super) const LEVEL: Level = Level {
             solution: None,
             functions: &["holder", "drops_request"],
             semaphore: None,
+            program: None,
             build: |world| build(world, Rc::new(fairgate::Mutex::new(())), false),
         },
     ],

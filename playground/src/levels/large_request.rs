@@ -43,6 +43,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("ABAC"),
             functions: &["small", "large"],
             semaphore: Some((textbook::SOURCE, &["acquire_many", "take", "release"])),
+            program: None,
             build: |world| build(world, Rc::new(Textbook::with_sizes(2))),
         },
         Variant {
@@ -53,6 +54,7 @@ pub(super) const LEVEL: Level = Level {
             solution: None,
             functions: &["small", "large"],
             semaphore: None,
+            program: None,
             build: |world| build(world, Rc::new(fairgate::Semaphore::new(2))),
         },
     ],

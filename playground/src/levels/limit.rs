@@ -45,6 +45,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("ABC"),
             functions: &["underscore"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let (slots, server) = shared(world, 2);
                 for title in TITLES {
@@ -60,6 +61,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("ABC"),
             functions: &["held"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let (slots, server) = shared(world, 3);
                 for title in TITLES {
@@ -75,6 +77,7 @@ pub(super) const LEVEL: Level = Level {
             solution: None,
             functions: &["held"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let (slots, server) = shared(world, 2);
                 for title in TITLES {

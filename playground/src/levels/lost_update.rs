@@ -40,6 +40,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("ABAB"),
             functions: &["unprotected"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let counter = Rc::new(world.counter());
                 for title in TITLES {
@@ -55,6 +56,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("ABAB"),
             functions: &["with_slots"],
             semaphore: None,
+            program: None,
             build: |world| with_semaphore(world, 3),
         },
         Variant {
@@ -65,6 +67,7 @@ pub(super) const LEVEL: Level = Level {
             solution: None,
             functions: &["with_slots"],
             semaphore: None,
+            program: None,
             build: |world| with_semaphore(world, 1),
         },
         Variant {
@@ -75,6 +78,7 @@ pub(super) const LEVEL: Level = Level {
             solution: None,
             functions: &["with_lock"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let counter = world.lock("counter", world.counter());
                 for title in TITLES {

@@ -12,6 +12,7 @@ mod limit;
 mod lost_update;
 mod one_wakeup;
 mod overtaking;
+mod own;
 mod philosophers;
 mod pool;
 mod rate;
@@ -25,6 +26,7 @@ mod two_holders;
 use serde::Serialize;
 
 use crate::board::Kind;
+use crate::gates::own::Program;
 use crate::source::Source;
 use crate::world::{Move, Rules, World};
 
@@ -87,6 +89,7 @@ pub struct Question {
 }
 
 /// One form of a level.
+#[derive(Clone)]
 pub struct Variant {
     /// Its name in links.
     pub id: &'static str,
@@ -102,7 +105,9 @@ pub struct Variant {
     pub functions: &'static [&'static str],
     /// The semaphore's own code, if it is one of the historic ones: the source and the functions to show.
     pub semaphore: Option<(Source, &'static [&'static str])>,
-    /// Builds the world.
+    /// The learner's own semaphore, in the level that is about it.
+    pub program: Option<Program>,
+    /// Builds the world, unless there is a program.
     pub build: fn(&mut World),
 }
 
@@ -145,18 +150,24 @@ static LEVELS: [Level; 21] = [
 ///
 /// # Errors
 /// A sentence that says which name is unknown.
-pub fn find(level: &str, variant: &str) -> Result<(&'static Level, &'static Variant), String> {
+pub fn find(level: &str, variant: &str) -> Result<(&'static Level, Variant), String> {
+    if level == own::LEVEL.id {
+        return Ok((&own::LEVEL, own::variant(Program::parse(variant)?)));
+    }
     let known = all().iter().find(|known| known.id == level);
     let level = known.ok_or_else(|| format!("there is no level \"{level}\""))?;
     let known = level.variants.iter().find(|known| known.id == variant);
     let variant = known.ok_or_else(|| format!("level \"{}\" has no variant \"{variant}\"", level.id))?;
-    Ok((level, variant))
+    Ok((level, variant.clone()))
 }
 
 impl Level {
     /// A new world of this level.
     pub fn start(&self, variant: &Variant) -> World {
-        World::new(self.rules, variant.build)
+        World::new(self.rules, |world| match &variant.program {
+            Some(program) => own::build(world, program),
+            None => (variant.build)(world),
+        })
     }
 
     /// The world after these moves.

@@ -45,6 +45,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("A111BCA"),
             functions: &["turn"],
             semaphore: Some((asyncio_2022_september::SOURCE, &["acquire", "release", "wake_next"])),
+            program: None,
             build: |world| build(world, Rc::new(Asyncio2022September::new(3))),
         },
         Variant {
@@ -55,6 +56,7 @@ pub(super) const LEVEL: Level = Level {
             solution: None,
             functions: &["turn"],
             semaphore: Some((asyncio_2023::SOURCE, &["acquire", "release", "wake_next"])),
+            program: None,
             build: |world| build(world, Rc::new(Asyncio2023::new(3))),
         },
         Variant {
@@ -65,6 +67,7 @@ pub(super) const LEVEL: Level = Level {
             solution: None,
             functions: &["turn"],
             semaphore: None,
+            program: None,
             build: |world| build(world, Rc::new(fairgate::Semaphore::new(3))),
         },
     ],

@@ -52,6 +52,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("ABA"),
             functions: &["turns"],
             semaphore: Some((textbook::SOURCE, &["acquire_many", "take", "release"])),
+            program: None,
             build: |world| build(world, Rc::new(Textbook::new(1))),
         },
         Variant {
@@ -62,6 +63,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("ABA"),
             functions: &["turns"],
             semaphore: Some((asyncio_2015::SOURCE, &["acquire", "release", "wake_next"])),
+            program: None,
             build: |world| build(world, Rc::new(Asyncio2015::new(1))),
         },
         Variant {
@@ -72,6 +74,7 @@ pub(super) const LEVEL: Level = Level {
             solution: None,
             functions: &["turns"],
             semaphore: None,
+            program: None,
             build: |world| build(world, Rc::new(fairgate::Semaphore::new(1))),
         },
     ],

@@ -43,6 +43,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("ABCABC"),
             functions: &["dine"],
             semaphore: None,
+            program: None,
             build: |world| dinner(world, false),
         },
         Variant {
@@ -55,6 +56,7 @@ pub(super) const LEVEL: Level = Level {
             solution: None,
             functions: &["dine"],
             semaphore: None,
+            program: None,
             build: |world| dinner(world, true),
         },
         Variant {
@@ -65,6 +67,7 @@ pub(super) const LEVEL: Level = Level {
             solution: None,
             functions: &["dine_seated"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let forks = forks(world);
                 let seats = world.semaphore("seats", Rc::new(fairgate::Semaphore::new(2)));

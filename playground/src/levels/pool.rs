@@ -46,6 +46,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("AAB"),
             functions: &["permit_first"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let (slots, idle) = shared(world);
                 for title in TITLES {
@@ -67,6 +68,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("AxAB"),
             functions: &["by_hand"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let (slots, idle) = shared(world);
                 for title in TITLES {
@@ -82,6 +84,7 @@ pub(super) const LEVEL: Level = Level {
             solution: None,
             functions: &["with_guard", "drop"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let (slots, idle) = shared(world);
                 for title in TITLES {

@@ -45,6 +45,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("DtABDC"),
             functions: &["with_tokens", "refill"],
             semaphore: None,
+            program: None,
             build: |world| bucket(world, 2),
         },
         Variant {
@@ -57,6 +58,7 @@ pub(super) const LEVEL: Level = Level {
             solution: None,
             functions: &["with_tokens", "refill"],
             semaphore: None,
+            program: None,
             build: |world| bucket(world, 1),
         },
         Variant {
@@ -69,6 +71,7 @@ pub(super) const LEVEL: Level = Level {
             solution: None,
             functions: &["for_a_second"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let server = world.server(Limit::PerSecond(2), None);
                 let slots = world.semaphore("slots", Rc::new(fairgate::Semaphore::new(2)));

@@ -40,6 +40,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("ABB"),
             functions: &["write", "read"],
             semaphore: None,
+            program: None,
             build: |world| build(world, 1),
         },
         Variant {
@@ -50,6 +51,7 @@ pub(super) const LEVEL: Level = Level {
             solution: None,
             functions: &["write", "read"],
             semaphore: None,
+            program: None,
             build: |world| build(world, 2),
         },
     ],

@@ -43,6 +43,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("AB1AC"),
             functions: &["turn", "shrink_by_forgetting"],
             semaphore: None,
+            program: None,
             build: |world| build(world, shrink_by_forgetting),
         },
         Variant {
@@ -53,6 +54,7 @@ pub(super) const LEVEL: Level = Level {
             solution: None,
             functions: &["turn", "shrink_by_reducing"],
             semaphore: None,
+            program: None,
             build: |world| build(world, shrink_by_reducing),
         },
     ],

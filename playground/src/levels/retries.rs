@@ -47,6 +47,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("ABBBB"),
             functions: &["at_once"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let server = server(world);
                 for title in TITLES {
@@ -62,6 +63,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("ABCtBC"),
             functions: &["after_a_pause"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let server = server(world);
                 for title in TITLES {
@@ -77,6 +79,7 @@ pub(super) const LEVEL: Level = Level {
             solution: None,
             functions: &["with_permit"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let server = server(world);
                 let slots = world.semaphore("slots", Rc::new(fairgate::Semaphore::new(1)));

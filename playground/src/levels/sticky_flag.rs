@@ -48,6 +48,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("A1xAB"),
             functions: &["turn"],
             semaphore: Some((asyncio_2022_march::SOURCE, &["acquire", "release", "wake_next"])),
+            program: None,
             build: |world| build(world, Rc::new(Asyncio2022March::new(1))),
         },
         Variant {
@@ -60,6 +61,7 @@ pub(super) const LEVEL: Level = Level {
             solution: None,
             functions: &["turn"],
             semaphore: Some((asyncio_2022_september::SOURCE, &["acquire", "release", "wake_next"])),
+            program: None,
             build: |world| build(world, Rc::new(Asyncio2022September::new(1))),
         },
         Variant {
@@ -70,6 +72,7 @@ pub(super) const LEVEL: Level = Level {
             solution: None,
             functions: &["turn"],
             semaphore: None,
+            program: None,
             build: |world| build(world, Rc::new(fairgate::Semaphore::new(1))),
         },
     ],

@@ -43,6 +43,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("ABtABtB"),
             functions: &["around"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let (slots, server, clock) = shared(world);
                 for title in TITLES {
@@ -58,6 +59,7 @@ pub(super) const LEVEL: Level = Level {
             solution: None,
             functions: &["inside"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let (slots, server, clock) = shared(world);
                 for title in TITLES {

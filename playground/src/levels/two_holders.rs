@@ -47,6 +47,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("ABC1xBAC"),
             functions: &["turn"],
             semaphore: Some((asyncio_lock_2017::SOURCE, &["acquire", "release", "wake_first"])),
+            program: None,
             build: |world| build(world, Rc::new(AsyncioLock2017::default())),
         },
         Variant {
@@ -57,6 +58,7 @@ pub(super) const LEVEL: Level = Level {
             solution: None,
             functions: &["turn"],
             semaphore: None,
+            program: None,
             build: |world| build(world, Rc::new(fairgate::Mutex::new(()))),
         },
     ],
