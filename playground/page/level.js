@@ -305,9 +305,11 @@ export function level(content, levels, level) {
   // In a lecture all of the code is on the screen, smaller if it must be.
   function fit() {
     if (grid.dataset.layout !== "lecture") return;
-    for (let size = 1; size >= 0.55; size -= 0.05) {
-      areas.code.style.setProperty("--fit", size);
-      if (areas.code.scrollHeight <= areas.code.clientHeight) return;
+    for (const area of [areas.code, areas.picture]) {
+      for (let size = 1; size >= 0.5; size -= 0.05) {
+        area.style.setProperty("--fit", size);
+        if (area.scrollHeight <= area.clientHeight) break;
+      }
     }
   }
 
@@ -344,6 +346,7 @@ export function level(content, levels, level) {
   resized.observe(areas.line);
   const fitted = new ResizeObserver(fit);
   fitted.observe(areas.code);
+  fitted.observe(areas.picture);
 
   function intro() {
     return [
