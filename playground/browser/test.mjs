@@ -328,6 +328,29 @@ async function bringYourOwn(browser, host) {
   await page.context().close();
 }
 
+// Inside the semaphore: the statements of the last move, one by one, and the guilty line after the win, not before.
+async function stepInside(browser, host) {
+  const page = await open(browser, host, "#two-holders.asyncio-2017.ABC1");
+  assert.equal(await page.locator("li.guilty").count(), 0);
+  await page.keyboard.press("Shift+B");
+  await afterMove(page, 5);
+  const statement = () => page.textContent(".inside-steps p");
+  assert.equal(await statement(), "leaves the queue");
+  for (const text of ["a waiter is woken", "a waiter is pending", "locked is false", "the promise is cancelled"]) {
+    await page.keyboard.press(",");
+    assert.equal(await statement(), text);
+    assert.match(await page.textContent("#said"), new RegExp(`: ${text}\\.$`));
+  }
+  assert.match(await page.textContent("li.current"), /promise\.cancel\(\)/);
+  await page.click('[data-focus="inside-."]');
+  assert.equal(await statement(), "locked is false");
+  for (const key of ["a", "c"]) await page.keyboard.press(key);
+  await page.waitForSelector(".outcome .won");
+  assert.match(await page.textContent("li.guilty"), /if !self\.locked\.get\(\) \{/);
+  assert.ok(await page.locator('.guilty-why a[href*="issue32734"]').count());
+  await page.context().close();
+}
+
 // What a screen reader says of each control.
 async function names(browser, host) {
   const page = await open(browser, host, "#two-holders.asyncio-2017.ABC1");
@@ -726,7 +749,7 @@ try {
   for (const path of hosts) {
     const host = await start(path);
     try {
-      for (const test of [playAll, keys, keyboardAlone, announcements, memory, names, lessonPath, bringYourOwn, everyScreen, stress, badLinks, playSandbox, accessible, tabOrder, forcedColors, fromDisk, brokenEngine, screenshots]) {
+      for (const test of [playAll, keys, keyboardAlone, announcements, memory, names, lessonPath, bringYourOwn, stepInside, everyScreen, stress, badLinks, playSandbox, accessible, tabOrder, forcedColors, fromDisk, brokenEngine, screenshots]) {
         const said = await test(browser, host);
         console.log(`${host.name}: ${test.name}: ok${said ? `: ${said}` : ""}`);
       }

@@ -3,11 +3,14 @@
 import { h, token } from "./dom.js";
 
 // Code, with the tasks that stand at each line if `at` says which.
-export function listing(label, text, at, language = "rust") {
+// `look` says for each line how it looks: "touched", "current" or "guilty".
+export function listing(label, text, at, language = "rust", look = () => null) {
   const line = (code, index) => {
     const here = at ? at(index) : [];
     const bare = code.trimStart();
-    return h("li", { class: here.length ? "here" : "" },
+    const kind = look(index);
+    return h("li", { class: here.length ? "here" : kind ?? "" },
+      kind === "current" || kind === "guilty" ? h("span", { class: "hidden" }, kind === "current" ? "This statement: " : "The guilty line: ") : null,
       at ? h("span", { class: "marks" }, here.map((task) => [token(task.name), h("span", { class: "hidden" }, `${task.name} stands here. `)])) : null,
       h("code", { class: "indent" }, code.slice(0, code.length - bare.length)),
       h("code", { class: "line" }, colour(bare, language)));

@@ -42,6 +42,7 @@ export function level(content, levels, level) {
     story: null, // whether it is open; null as long as the player has not decided
     words: number === 1,
     semaphore: innerWidth >= 960, // whether its code is shown
+    inside: null, // which statement of the last move is shown; null is the last one
     player: null, // shows the solution
   };
 
@@ -52,11 +53,11 @@ export function level(content, levels, level) {
   const stopLayout = layOut(grid, [
     ["large", "lecture", () => [
       h("div", { class: "stage" }, pick("intro", "moves", "outcome", "code", "picture")),
-      h("div", { class: "rest" }, column(pick("line", "log")), column(pick("reveal", "how")))]],
+      h("div", { class: "rest" }, column(pick("line", "log")), column(pick("how", "reveal")))]],
     ["(min-width: 100rem)", "triple", () => [column(pick("intro", "moves", "outcome", "reveal")), column(pick("code", "how")), column(pick("picture", "line", "log"))]],
-    ["(min-width: 60rem)", "wide", () => [column(pick("intro", "code", "reveal", "how")), column(pick("moves", "outcome", "picture", "line", "log"))]],
-    ["(max-height: 32rem) and (min-width: 36rem)", "landscape", () => [column(pick("intro", "code", "picture", "line", "reveal", "how", "log")), column(pick("moves", "outcome"))]],
-    ["all", "narrow", () => [areas.intro, h("div", { class: "dock" }, pick("outcome", "moves")), ...pick("code", "picture", "line", "reveal", "how", "log")]],
+    ["(min-width: 60rem)", "wide", () => [column(pick("intro", "code", "how", "reveal")), column(pick("moves", "outcome", "picture", "line", "log"))]],
+    ["(max-height: 32rem) and (min-width: 36rem)", "landscape", () => [column(pick("intro", "code", "picture", "how", "line", "reveal", "log")), column(pick("moves", "outcome"))]],
+    ["all", "narrow", () => [areas.intro, h("div", { class: "dock" }, pick("outcome", "moves")), ...pick("code", "picture", "how", "line", "reveal", "log")]],
   ]);
   content.replaceChildren(grid);
   // What lies above the bar with the moves must not be hidden behind it.
@@ -95,7 +96,7 @@ export function level(content, levels, level) {
           worlds.set(game, await ask({ play: { game } }));
         }
         if (now !== era) return;
-        Object.assign(state, changed, { world: worlds.get(game), trouble: null, notice: null, copied: false });
+        Object.assign(state, changed, { world: worlds.get(game), trouble: null, notice: null, copied: false, inside: null });
         arrive(game, spoken, own);
       }
     } catch (error) {
@@ -297,7 +298,7 @@ export function level(content, levels, level) {
     redraw("reveal", [state.variant.id, hint, asking, found, answer, state.world.won], reveal);
     show(areas.code, code());
     fit();
-    redraw("how", [state.variant.id], semaphore);
+    redraw("how", [state.variant.id, state.at, state.world.steps, state.inside, state.world.won], semaphore);
     drawTimeline();
     show(areas.log, log());
   }
@@ -491,7 +492,53 @@ export function level(content, levels, level) {
     if (!state.variant.semaphore.length) return [];
     return h("details", { open: state.semaphore, ontoggle: (event) => (state.semaphore = event.target.open) },
       h("summary", { "data-focus": "semaphore" }, `How it works: ${state.variant.name}`),
-      state.variant.semaphore.map(({ name, text }) => listing(`The semaphore’s ${name}`, text)));
+      inside(),
+      state.variant.semaphore.map(({ name, first, text }) => listing(`The semaphore’s ${name}`, text, null, "rust", look(first, text.split("\n")))),
+      guilty());
+  }
+
+  // Steps inside the semaphore: which statements the last move ran, one by one.
+  const shownStep = () => state.inside ?? state.world.steps.length - 1;
+
+  function stepTo(index) {
+    const { steps } = state.world;
+    if (!steps.length) return notice("The last move ran no statement of the semaphore.");
+    state.inside = Math.max(0, Math.min(index, steps.length - 1));
+    draw();
+    say(`Statement ${state.inside + 1} of ${steps.length}: ${steps[state.inside].text}.`);
+  }
+
+  function inside() {
+    const { steps } = state.world;
+    if (!steps.length) return h("p", { class: "about" }, "The last move ran no statement in here.");
+    const at = shownStep();
+    const step = steps[at];
+    const button = (label, key, to, off) => h("button", { type: "button", "data-focus": `inside-${key}`, "aria-keyshortcuts": key, "aria-disabled": off ? "true" : null, onclick: () => stepTo(to) }, label, h("kbd", { "aria-hidden": "true" }, key));
+    return h("div", { class: "inside-steps" },
+      h("div", { class: "actions" },
+        button("Statement before", ",", at - 1, at === 0),
+        button("Next statement", ".", at + 1, at === steps.length - 1),
+        h("span", { class: "about" }, `Statement ${at + 1} of ${steps.length} in move ${state.at}`)),
+      h("p", { class: step.changed ? "changed" : "" }, step.text));
+  }
+
+  // The wrong line is named after the win, on the variant that has it.
+  const isGuilty = () => state.world.won && level.guilty && state.variant === level.variants[0];
+
+  function look(first, lines) {
+    const { steps } = state.world;
+    const touched = new Set(steps.map(({ line }) => line - first));
+    const current = steps.length ? steps[shownStep()].line - first : null;
+    return (index) => {
+      if (isGuilty() && lines[index].trim() === level.guilty.line) return "guilty";
+      return index === current ? "current" : touched.has(index) ? "touched" : null;
+    };
+  }
+
+  function guilty() {
+    if (!isGuilty()) return null;
+    return h("p", { class: "guilty-why" }, h("b", {}, "The guilty line: "), h("code", {}, level.guilty.line), " ", level.guilty.why, " ",
+      level.links.map(({ name, url }) => [h("a", { href: url, rel: "noopener", target: "_blank" }, name), " "]));
   }
 
   function log() {
@@ -535,6 +582,8 @@ export function level(content, levels, level) {
       if (/^[a-h]$/i.test(key)) {
         return once(() => make(event.shiftKey ? `x${key.toUpperCase()}` : key.toUpperCase()));
       }
+      if (key === "," && state.variant.semaphore.length) return stepTo(shownStep() - 1), true;
+      if (key === "." && state.variant.semaphore.length) return stepTo(shownStep() + 1), true;
       if (key === "t") return once(() => make("t"));
       if (/^[1-9]$/.test(key)) return once(() => make(key));
       if (focus?.type === "radio" || focus?.type === "range") return false;

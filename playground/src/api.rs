@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::board::{Inner, Limit, Request, Standing, Violation, name};
 use crate::game::{self, Game};
+use crate::gates::trace::Step;
 use crate::levels;
 use crate::sandbox::{self, Settings};
 use crate::search;
@@ -83,6 +84,8 @@ struct WorldView<'a> {
     won_at: Option<usize>,
     /// What each move did.
     log: Vec<Vec<String>>,
+    /// What the level's own semaphore did in the last move.
+    steps: &'a [Step],
     /// For each task, one letter for each state from the start on.
     history: Vec<String>,
 }
@@ -179,6 +182,7 @@ fn play(game: &Game) -> Result<String, String> {
             won: won_at.is_some(),
             won_at,
             log,
+            steps: if moves.is_empty() { &[] } else { &inner.steps },
             history,
         })
     })

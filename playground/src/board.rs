@@ -10,6 +10,7 @@ use std::task::{Wake, Waker};
 use serde::Serialize;
 
 use crate::gates::Gate;
+use crate::gates::trace::{self, Step};
 
 pub(crate) type TaskId = usize;
 
@@ -259,6 +260,8 @@ pub(crate) struct Inner {
     verdicts: Vec<(TaskId, Verdict)>,
     pub(crate) violations: Vec<Violation>,
     pub(crate) log: Vec<String>,
+    /// What the semaphores did in the last move.
+    pub(crate) steps: Vec<Step>,
     pub(crate) happenings: Option<Vec<(u64, TaskId, Happening)>>,
     timers: Vec<Timer>,
     next_id: usize,
@@ -295,7 +298,10 @@ impl Board {
     pub(crate) fn run<T>(&self, task: Option<TaskId>, run: impl FnOnce() -> T) -> (T, Option<u32>) {
         self.running.set(task);
         self.pending.borrow_mut().clear();
+        trace::start();
         let result = run();
+        let steps = trace::take();
+        self.note(|inner| inner.steps.extend(steps));
         self.running.set(None);
         (result, self.pending.borrow().first().copied())
     }
@@ -304,6 +310,7 @@ impl Board {
         self.note(|inner| {
             inner.moves += 1;
             inner.log.clear();
+            inner.steps.clear();
             inner.gates.iter_mut().for_each(|gate| gate.acquired = false);
         });
     }

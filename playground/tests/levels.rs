@@ -171,6 +171,21 @@ fn play(game: &str) -> serde_json::Value {
 }
 
 #[test]
+fn a_guilty_line_is_in_the_semaphore_of_the_first_variant() {
+    let catalog: serde_json::Value =
+        serde_json::from_str(&api::answer(r#"{"levels":{}}"#).unwrap()).unwrap();
+    let mut named = 0;
+    for view in catalog.as_array().unwrap() {
+        let Some(line) = view["guilty"]["line"].as_str() else { continue };
+        let functions = view["variants"][0]["semaphore"].as_array().unwrap();
+        let lines = functions.iter().flat_map(|function| function["text"].as_str().unwrap().lines());
+        assert_eq!(lines.filter(|text| text.trim() == line).count(), 1, "{}: {line}", view["id"]);
+        named += 1;
+    }
+    assert!(named >= 6, "{named}");
+}
+
+#[test]
 fn undo_and_replay_lead_to_the_same_world() {
     for (level, variant) in variants() {
         let Some(solution) = variant.solution else { continue };

@@ -29,6 +29,7 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 
 /// One state as the page shows it, and the code that is beside it.
 struct State<'a> {
+    semaphore: &'a [Value],
     id: String,
     world: Value,
     functions: &'a [Value],
@@ -308,7 +309,22 @@ fn a_variant_that_cannot_be_won_has_no_fault_of_its_level(state: &State<'_>) -> 
     faults
 }
 
-const CHECKS: [fn(&State<'_>) -> Vec<String>; 7] = [
+/// Each statement of the last move is in the semaphore's code on the page.
+fn the_statements_of_a_move_are_on_the_page(state: &State<'_>) -> Vec<String> {
+    let mut faults = Vec::new();
+    for step in list(&state.world, "steps") {
+        let line = step["line"].as_u64().unwrap();
+        let is_shown = state.semaphore.iter().any(|function| {
+            let first = function["first"].as_u64().unwrap();
+            (first..first + text(function, "text").lines().count() as u64).contains(&line)
+        });
+        require!(faults, is_shown, "line {line} is not on the page: {}", text(step, "text"));
+    }
+    faults
+}
+
+const CHECKS: [fn(&State<'_>) -> Vec<String>; 8] = [
+    the_statements_of_a_move_are_on_the_page,
     the_mark_is_the_await_that_is_pending,
     a_task_that_has_ended_holds_and_awaits_nothing,
     the_end_of_a_task_is_the_one_that_the_log_tells,
@@ -322,14 +338,15 @@ const CHECKS: [fn(&State<'_>) -> Vec<String>; 7] = [
 type Faults = BTreeMap<String, (usize, String)>;
 
 /// Visits every state of a variant. Returns how many there are.
-fn check(level: &Level, variant: &Variant, functions: &[Value], faults: &Mutex<Faults>) -> usize {
+fn check(level: &Level, variant: &Variant, view: &Value, faults: &Mutex<Faults>) -> usize {
+    let (functions, semaphore) = (list(view, "functions"), list(view, "semaphore"));
     let name = format!("{}.{}", level.id, variant.id);
     let mut states = 0;
     let complete = search::every_state(level, variant, MOST_STATES, &mut |moves, _| {
         states += 1;
         let id = format!("{name}.{}", game::format_moves(moves));
         let world = ask(&format!(r#"{{"play":{{"game":"{id}"}}}}"#));
-        let state = State { id, world, functions };
+        let state = State { id, world, functions, semaphore };
         for fault in CHECKS.iter().flat_map(|check| check(&state)) {
             let mut faults = faults.lock().unwrap();
             faults.entry(format!("{name}: {fault}")).or_insert((0, state.id.clone())).0 += 1;
@@ -349,7 +366,7 @@ fn what_the_page_says_is_true_in_every_state_of_every_level() {
         while let Some((level, variant)) = work.get(next.fetch_add(1, Relaxed)) {
             let view = catalog.as_array().unwrap().iter().find(|view| view["id"] == level.id).unwrap();
             let view = list(view, "variants").iter().find(|view| view["id"] == variant.id).unwrap();
-            let states = check(level, variant, list(view, "functions"), &faults);
+            let states = check(level, variant, view, &faults);
             println!("{}.{}: {states} states", level.id, variant.id);
             all.fetch_add(states, Relaxed);
         }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::board::Kind;
 use crate::game;
-use crate::levels::{self, Level, Link, Variant};
+use crate::levels::{self, Guilty, Level, Link, Variant};
 use crate::source::Source;
 
 pub(super) fn views() -> Vec<LevelView> {
@@ -23,6 +23,7 @@ pub(super) struct LevelView {
     hint: &'static str,
     question: QuestionView,
     lesson: &'static str,
+    guilty: Option<Guilty>,
     links: &'static [Link],
     cancel: bool,
     variants: Vec<VariantView>,
@@ -68,6 +69,7 @@ fn level_view(level: &Level) -> LevelView {
             right: level.question.right,
         },
         lesson: level.lesson,
+        guilty: level.guilty,
         links: level.links,
         cancel: level.rules.cancel,
         variants: level.variants.iter().map(|variant| variant_view(level, variant)).collect(),

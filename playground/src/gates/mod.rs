@@ -12,6 +12,7 @@ pub(crate) mod asyncio_lock_2017;
 mod fair;
 pub(crate) mod own;
 mod promise;
+pub(crate) mod trace;
 pub(crate) mod textbook;
 pub(crate) mod tokio_word;
 

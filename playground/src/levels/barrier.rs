@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{Level, PLAIN, Question, Variant, Win, prose};
+use super::{Guilty, Level, PLAIN, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::textbook::{self, Textbook};
@@ -32,6 +32,12 @@ pub(super) const LEVEL: Level = Level {
          is ahead takes nothing from one that is behind. A semaphore that grants permits in the order of its queue needs \
          only one.",
     ),
+    guilty: Some(Guilty {
+        line: prose("self.free.set(self.free.get() + n);"),
+        why: prose(
+            "Both permits go to a number. A task in its next round can take the one that was meant for the other.",
+        ),
+    }),
     links: &[],
     rules: PLAIN,
     source: source!("barrier.rs"),

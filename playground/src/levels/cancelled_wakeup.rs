@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{ALL, Level, Link, Question, Variant, Win, prose};
+use super::{ALL, Guilty, Level, Link, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::asyncio_2014::{self, Asyncio2014};
@@ -32,6 +32,12 @@ pub(super) const LEVEL: Level = Level {
              (bpo-27585). In fairgate the permit already belongs to the request that was granted, and dropping it hands \
              the permit to the next.",
     ),
+    guilty: Some(Guilty {
+        line: prose("promise.wait().await;"),
+        why: prose(
+            "A waiter that is woken and then cancelled only leaves the queue here. Nothing passes its wake-up on.",
+        ),
+    }),
     links: &[
         Link { name: "The report: asyncio#270", url: "https://github.com/python/asyncio/issues/270" },
         Link { name: "The repair", url: "https://github.com/python/asyncio/pull/271" },

@@ -2,7 +2,7 @@ use std::rc::Rc;
 
 use fairgate::Semaphore;
 
-use super::{ALL, Level, Link, Question, Variant, Win, prose};
+use super::{ALL, Guilty, Level, Link, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::tokio_word::{self, TokioWord};
@@ -35,6 +35,12 @@ pub(super) const LEVEL: Level = Level {
              flag was gone. A semaphore has many operations that write its word; each must keep every bit that is not its \
              own. In this crate a table of all transitions is checked when it is compiled, and this search tries them all.",
     ),
+    guilty: Some(Guilty {
+        line: prose("self.word.set(permits.saturating_sub(n) << 1);"),
+        why: prose(
+            "It writes the whole word and loses the lowest bit, which says that the semaphore is closed.",
+        ),
+    }),
     links: &[Link { name: "The report: tokio#8020", url: "https://github.com/tokio-rs/tokio/issues/8020" }],
     rules: ALL,
     source: source!("closed.rs"),
@@ -48,7 +54,7 @@ pub(super) const LEVEL: Level = Level {
             fairgate: false,
             solution: Some("12A"),
             functions: &["turn"],
-            semaphore: Some((tokio_word::SOURCE, &["acquire", "close", "forget_permits"])),
+            semaphore: Some((tokio_word::SOURCE, &["acquire", "release", "close", "forget_permits"])),
             program: None,
             build: |world| {
                 let semaphore = Rc::new(TokioWord::new(2));

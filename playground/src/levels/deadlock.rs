@@ -27,6 +27,7 @@ pub(super) const LEVEL: Level = Level {
              fronts block each other. Take locks in one order everywhere. And take several permits in one \
              request: `acquire_many(2)` waits until there are two, and holds none while it waits.",
     ),
+    guilty: None,
     links: &[],
     rules: CANCEL,
     source: source!("deadlock.rs"),

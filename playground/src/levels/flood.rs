@@ -35,6 +35,7 @@ pub(super) const LEVEL: Level = Level {
              two tasks between `acquire` and the end of the block. The third still exists, but it waits, and no order \
              of moves makes the server refuse it.",
     ),
+    guilty: None,
     links: &[],
     rules: PLAIN,
     source: source!("flood.rs"),

@@ -34,6 +34,7 @@ pub(super) const LEVEL: Level = Level {
          hangs there is one permit less, until there is none. httpx gives up after 5 seconds unless it is told otherwise; \
          many clients never do.",
     ),
+    guilty: None,
     links: &[],
     rules: PLAIN,
     source: source!("forgotten_timeout.rs"),

@@ -33,6 +33,7 @@ pub(super) const LEVEL: Level = Level {
              longer poll. `with_timeout` drops it before it returns; with `select!`, pass the future by value or drop it in the \
              other branch.",
     ),
+    guilty: None,
     links: &[Link { name: "The report: RFD 609", url: "https://rfd.shared.oxide.computer/rfd/0609" }],
     rules: PLAIN,
     source: source!("futurelock.rs"),

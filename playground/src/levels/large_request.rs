@@ -31,6 +31,7 @@ pub(super) const LEVEL: Level = Level {
              B, although its permit is available. The price is a permit that stays unused for a while; what you get is \
              that no request waits for good.",
     ),
+    guilty: None,
     links: &[],
     rules: Rules { cancel: false, spurious: true },
     source: source!("large_request.rs"),

@@ -33,6 +33,7 @@ pub(super) const LEVEL: Level = Level {
         "A permit is a value: dropping it releases it. `let _ = ...` drops the value at once, `let _slot = ...` keeps \
              it until the end of the block. And the number of permits has to be what the server takes, not more.",
     ),
+    guilty: None,
     links: &[],
     rules: CANCEL,
     source: source!("limit.rs"),

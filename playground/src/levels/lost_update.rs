@@ -28,6 +28,7 @@ pub(super) const LEVEL: Level = Level {
              tasks may touch at once needs a lock. The mutex has the value inside, so that it cannot be reached without \
              the lock; a semaphore of 1 gives the same order, but the compiler does not check that you acquire it first.",
     ),
+    guilty: None,
     links: &[],
     rules: CANCEL,
     source: source!("lost_update.rs"),

@@ -50,6 +50,8 @@ pub struct Level {
     pub question: Question,
     /// The explanation.
     pub lesson: &'static str,
+    /// The line of the first variant's semaphore that is wrong. Shown after the win.
+    pub guilty: Option<Guilty>,
     /// Where to read on: the report of the mistake, and its repair.
     pub links: &'static [Link],
     /// What the player may do.
@@ -67,6 +69,15 @@ pub struct Win {
     pub kind: Kind,
     /// How often.
     pub times: usize,
+}
+
+/// A line that is wrong.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Guilty {
+    /// The line.
+    pub line: &'static str,
+    /// What is wrong with it.
+    pub why: &'static str,
 }
 
 /// A page elsewhere.

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{ALL, Level, Link, Question, Variant, Win, prose};
+use super::{ALL, Guilty, Level, Link, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::asyncio_2022_september::{self, Asyncio2022September};
@@ -30,6 +30,12 @@ pub(super) const LEVEL: Level = Level {
              for good as long as B runs, but C is late by as long as B is late. What wakes waiters must go on until the \
              permits or the waiters are used up. fairgate grants to all that fit, in one pass, when permits arrive.",
     ),
+    guilty: Some(Guilty {
+        line: prose("if self.value.get() > 0 {"),
+        why: prose(
+            "It wakes one waiter, however many permits are left. It should go on as long as there are any.",
+        ),
+    }),
     links: &[
         Link { name: "The report: gh-111693", url: "https://github.com/python/cpython/issues/111693" },
         Link { name: "The repair", url: "https://github.com/python/cpython/pull/111694" },

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{ALL, Level, Link, Question, Variant, Win, prose};
+use super::{ALL, Guilty, Level, Link, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::asyncio_2015::{self, Asyncio2015};
@@ -35,6 +35,12 @@ pub(super) const LEVEL: Level = Level {
              the permit, and A asks first: this is called barging. A semaphore that hands the permit to the front of the \
              queue in the act of releasing it leaves nothing to take. asyncio learned this in 2022 (bpo-45997).",
     ),
+    guilty: Some(Guilty {
+        line: prose("self.free.set(self.free.get() + n);"),
+        why: prose(
+            "The permit is added to a number that every task can take from, before the waiter has run.",
+        ),
+    }),
     links: &[
         Link { name: "The report: bpo-45997", url: "https://bugs.python.org/issue45997" },
         Link { name: "The repair", url: "https://github.com/python/cpython/pull/31910" },

@@ -18,6 +18,7 @@ pub(super) static LEVEL: Level = Level {
     hint: "",
     question: Question { ask: "", answers: &[], right: 0 },
     lesson: "",
+    guilty: None,
     links: &[],
     rules: ALL,
     source: source!("own.rs"),

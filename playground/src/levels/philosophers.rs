@@ -31,6 +31,7 @@ pub(super) const LEVEL: Level = Level {
          circle, and so does one philosopher that takes its forks in the other order, which is the same as one order of all \
          forks. Neither makes anyone wait longer than for its neighbours.",
     ),
+    guilty: None,
     links: &[],
     rules: PLAIN,
     source: source!("philosophers.rs"),

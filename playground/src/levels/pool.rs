@@ -34,6 +34,7 @@ pub(super) const LEVEL: Level = Level {
              further code: it only drops what it holds. Local variables are dropped in reverse order, so here `_connection` \
              goes back before `_permit` is released.",
     ),
+    guilty: None,
     links: &[],
     rules: CANCEL,
     source: source!("pool.rs"),

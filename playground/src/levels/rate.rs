@@ -31,6 +31,7 @@ pub(super) const LEVEL: Level = Level {
              sent within a second is the bucket plus what arrives in that second, so both together must stay within the \
              quota: here, a bucket of 1 and one token a second.",
     ),
+    guilty: None,
     links: &[],
     rules: PLAIN,
     source: source!("rate.rs"),

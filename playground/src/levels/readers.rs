@@ -28,6 +28,7 @@ pub(super) const LEVEL: Level = Level {
          them in one request, `acquire_many(n)`: two writers that take them one by one can each hold some and wait for the \
          rest. Where the order of the queue is kept, new readers wait behind a writer that waits, so it does not starve.",
     ),
+    guilty: None,
     links: &[],
     rules: PLAIN,
     source: source!("readers.rs"),

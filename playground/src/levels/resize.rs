@@ -31,6 +31,7 @@ pub(super) const LEVEL: Level = Level {
              limit stays 2. `reduce_permits(1)` remembers the rest: the semaphore owes a permit, and the next release pays \
              it before any waiter is served.",
     ),
+    guilty: None,
     links: &[],
     rules: CANCEL,
     source: source!("resize.rs"),

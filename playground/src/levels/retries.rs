@@ -35,6 +35,7 @@ pub(super) const LEVEL: Level = Level {
          same for all brings them back together; pauses that double, with a random part, spread them. But a client that \
          knows the server's limit needs neither: with a permit for each request, none is refused in any order of moves.",
     ),
+    guilty: None,
     links: &[],
     rules: PLAIN,
     source: source!("retries.rs"),

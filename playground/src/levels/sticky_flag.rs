@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{ALL, Level, Link, Question, Variant, Win, prose};
+use super::{ALL, Guilty, Level, Link, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::asyncio_2022_march::{self, Asyncio2022March};
@@ -33,6 +33,10 @@ pub(super) const LEVEL: Level = Level {
              of September 2022 has no flag: a release grants the permit to the front of the queue, as fairgate does. A flag \
              that means \"a task will act\" must be reset when that task is cancelled.",
     ),
+    guilty: Some(Guilty {
+        line: prose("self.wakeup_scheduled.set(false);"),
+        why: prose("A waiter that is cancelled never gets here, so the flag stays set."),
+    }),
     links: &[
         Link { name: "The report: gh-90155", url: "https://github.com/python/cpython/issues/90155" },
         Link { name: "The repair", url: "https://github.com/python/cpython/pull/93222" },

@@ -31,6 +31,7 @@ pub(super) const LEVEL: Level = Level {
              limit is left for the request, and a request that is cut off has cost the server as much as one that is \
              answered. Limit the work alone, once there is a permit, as the second variant does; or limit the wait alone.",
     ),
+    guilty: None,
     links: &[],
     rules: CANCEL,
     source: source!("time_limit.rs"),

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{ALL, Level, Link, Question, Variant, Win, prose};
+use super::{ALL, Guilty, Level, Link, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::asyncio_lock_2017::{self, AsyncioLock2017};
@@ -32,6 +32,12 @@ pub(super) const LEVEL: Level = Level {
              changes the state and picks the new holder in one step; cancelling a request that holds nothing changes \
              nothing for others.",
     ),
+    guilty: Some(Guilty {
+        line: prose("if !self.locked.get() {"),
+        why: prose(
+            "It asks whether the lock is free, not whether another waiter is woken already and will take it.",
+        ),
+    }),
     links: &[
         Link { name: "The report: bpo-32734", url: "https://bugs.python.org/issue32734" },
         Link { name: "The repair", url: "https://github.com/python/cpython/pull/5466" },
