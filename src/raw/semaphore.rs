@@ -250,15 +250,16 @@ impl RawSemaphore {
     fn raise_limit(&self, n: usize) -> bool {
         // ORDERING: Relaxed: the CAS compares the limit again.
         let mut limit = self.queue.limit.load(Ordering::Relaxed);
-        while n <= 2 * MAX_PERMITS && n as isize <= MAX_PERMITS as isize - limit {
-            let new = limit + n as isize;
+        loop {
+            let Some(new) = limit.checked_add_unsigned(n).filter(|&new| new <= MAX_PERMITS as isize) else {
+                return false;
+            };
             // ORDERING: Release, with the Acquire in `QueueGuard::limit`: see there. Relaxed on failure: the loop retries.
             match self.queue.limit.compare_exchange(limit, new, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(actual) => limit = actual,
             }
         }
-        false
     }
 
     /// Lowers the limit by permits that are neither in the word nor held, or that their holder no longer uses. The caller
@@ -271,10 +272,8 @@ impl RawSemaphore {
     /// Takes `n` permits away, into a deficit if necessary. May call wakers. Returns `false`, and changes nothing, if the
     /// deficit would be too large.
     pub(crate) fn reduce(&self, n: usize) -> bool {
-        self.change_limit(|limit| {
-            let room = limit + MAX_PERMITS as isize;
-            (n <= 2 * MAX_PERMITS && n as isize <= room).then(|| limit - n as isize)
-        })
+        let least = -(MAX_PERMITS as isize);
+        self.change_limit(|limit| limit.checked_sub_unsigned(n).filter(|&new| n == 0 || new >= least))
     }
 
     /// Makes `n` permits exist. May call wakers. Returns `false` if `n` is more than [`MAX_PERMITS`], or if several calls at
