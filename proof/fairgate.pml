@@ -1,147 +1,137 @@
 /*
  * The protocol of src/raw/ for Spin. Each label p_... is one step: one atomic access, or one edit of the queue by the lock
- * holder. README.md has the table from functions to steps. What a thread does between two accesses is part of the
- * step before.
+ * holder. What a thread does between two accesses is part of the step before.
  *
- * Spin explores every interleaving of the threads of one configuration, under sequential consistency. A configuration
- * and a planted change are chosen by -D: see CONFIGURATIONS below and BREAK_... in the code.
- *
- *     spin -a -DHAND_OFF proof/fairgate.pml && gcc -O2 -o pan pan.c && ./pan
+ * Spin explores every interleaving of a few threads, under sequential consistency. In the configuration MATRIX each thread
+ * first picks one of the programs below, so one search covers every combination of them. `scripts/proof` compiles
+ * the configurations, and plants the changes BREAK_... .
  */
 
 /* ---- The state word, as in state.rs: permits above four flags. ---- */
 
-#define QUEUED 1
-#define LOCKED 2
-#define PEEKED 4
-#define CLOSED 8
+#define QUEUED  1
+#define LOCKED  2
+#define RECHECK 4
+#define CLOSED  8
 
 #define has(w, flags)   (((w) & (flags)) != 0)
 #define permits(w)      ((w) >> 4)
 #define plus(w, n)      ((w) + ((n) << 4))
 #define minus(w, n)     ((w) - ((n) << 4))
 #define locked(w)       ((w) | LOCKED | QUEUED)
-#ifdef BREAK_Q4
-#define is_editable(w)  (!has(w, LOCKED))
-#else
-#define is_editable(w)  (!has(w, LOCKED | PEEKED))
-#endif
+#define must_serve(w)   (((w) & (QUEUED | LOCKED)) == QUEUED)
+#define recheck(w)      ((w) | (has(w, LOCKED) -> RECHECK : 0))
+#define available(w)    (permits(w) < 0 -> 0 : permits(w))
 #define at_most(a, b)   ((a) < (b) -> (a) : (b))
 
-/* ---- What a node's `prev` holds, as in node.rs. A smaller value is a neighbour: the node is queued. ---- */
+/* What a node needs, as a minimum: a request for all permits. Its maximum is the same number. */
+#define ALL 15
 
-#define GRANTED 16
-#define CLAIMED 17
-#define FLAGS   (CLOSED | PEEKED)
-#define is_queued(n)    (prev[n] < GRANTED)
-#define has_outcome(n)  (prev[n] >= GRANTED && prev[n] != CLAIMED)
+/* The phase of a node. 0: free. */
+#define IN_QUEUE 1
+#define CLAIMED  2
+#define GRANTED  3
+#define FAILED   4
 
-/* The back's `next` holds the length of the queue: LENGTH + length, so that it is not taken for a neighbour. */
-#define LENGTH 32
+#define has_outcome(n)  (phase[n] >= GRANTED)
+#define is_elastic(n)   (nmin[n] != nmax[n] || nmin[n] == ALL)
 
 /* As under loom. */
 #define CAPACITY 2
 
 /*
- * ---- CONFIGURATIONS ----
+ * ---- PROGRAMS ----
  *
- * CREATED permits, and a program for each of the 3 threads: step(thread, number, operation, a, b).
+ * op(program, number, operation, a, b): the operations of a program, in order.
  *
- *   acquire a b   polls until the request for a to b permits completes
- *   repoll a b    the same; may be polled once with another waker while it is pending
- *   cancel a b    the same; may be cancelled at any time while it is pending
- *   bounded a b   the same, for exactly a permits; fails if b or more requests are queued
- *   try a b       takes a to b permits or fails
- *   release_all   releases what the thread has acquired, if anything
- *   add a, forget a, reduce a, close, peek
- *   repeat        starts the program again
+ *   acquire a b     polls until the request for a to b permits, or for ALL, completes
+ *   repoll a b      the same; may be polled once with another waker while it is pending
+ *   cancel a b      the same; may be cancelled at any time while it is pending
+ *   bounded a b     the same, for exactly a permits; fails if b or more requests are queued
+ *   try a b         takes a to b permits, or ALL, or fails
+ *   release_all     releases what the thread has acquired, if anything
+ *   forget_all      forgets what the thread has acquired, if anything (Permit::forget)
+ *   add a, add_up_to a b, forget a, reduce a, set_limit a, close
+ *   repeat          starts the program again
  */
 
-mtype = { acquire, repoll, cancel, bounded, try, release_all, add, forget, reduce, close, peek, repeat, end };
+mtype = { acquire, repoll, cancel, bounded, try, release_all, forget_all, add, add_up_to, forget, reduce, set_limit,
+	close, repeat, end };
 
-#define step(t, i, operation, a, b) :: _pid == t && k == i -> what = operation; least = a; most = b
+#define op(p, i, operation, a, b) :: program == p && k == i -> what = operation; least = a; most = b
 
-#if defined(HAND_OFF) /* acquire and release, weights 1 and 2 */
-#define CREATED 2
-#define PROGRAM \
-	step(0, 0, acquire, 1, 1) step(0, 1, release_all, 0, 0) step(0, 2, acquire, 2, 2) step(0, 3, release_all, 0, 0) \
-	step(1, 0, acquire, 2, 2) step(1, 1, release_all, 0, 0) step(1, 2, acquire, 1, 1) step(1, 3, release_all, 0, 0) \
-	step(2, 0, acquire, 1, 1) step(2, 1, release_all, 0, 0) step(2, 2, acquire, 1, 1) step(2, 3, release_all, 0, 0)
-#elif defined(CANCEL) /* cancel while queued, claimed or granted, weights 1 and 2 */
-#define CREATED 2
-#define PROGRAM \
-	step(0, 0, acquire, 1, 1) step(0, 1, release_all, 0, 0) step(0, 2, cancel, 1, 1) step(0, 3, release_all, 0, 0) \
-	step(1, 0, cancel, 2, 2) step(1, 1, release_all, 0, 0) step(1, 2, acquire, 1, 1) step(1, 3, release_all, 0, 0) \
-	step(2, 0, cancel, 1, 1) step(2, 1, release_all, 0, 0) step(2, 2, try, 1, 2) step(2, 3, release_all, 0, 0)
-#elif defined(REPOLL) /* poll again, with the same and with another waker */
-#define CREATED 1
-#define PROGRAM \
-	step(0, 0, acquire, 1, 1) step(0, 1, release_all, 0, 0) step(0, 2, repoll, 1, 1) step(0, 3, release_all, 0, 0) \
-	step(1, 0, repoll, 1, 1) step(1, 1, release_all, 0, 0) step(1, 2, repoll, 1, 1) step(1, 3, release_all, 0, 0) \
-	step(2, 0, add, 1, 0) step(2, 1, cancel, 2, 2) step(2, 2, release_all, 0, 0)
-#elif defined(CLOSING) /* close while requests are queued, claimed or granted; one thread keeps its permits */
-#define CREATED 1
-#define PROGRAM \
-	step(0, 0, acquire, 1, 1) step(0, 1, release_all, 0, 0) step(0, 2, cancel, 1, 1) step(0, 3, release_all, 0, 0) \
-	step(1, 0, acquire, 1, 2) step(1, 1, release_all, 0, 0) step(1, 2, acquire, 2, 2) \
-	step(2, 0, add, 1, 0) step(2, 1, close, 0, 0) step(2, 2, try, 1, 1)
-#elif defined(DEFICIT) /* forget, reduce below what is available, and add */
-#define CREATED 2
-#define PROGRAM \
-	step(0, 0, acquire, 2, 2) step(0, 1, release_all, 0, 0) step(0, 2, reduce, 2, 0) step(0, 3, add, 2, 0) \
-	step(1, 0, acquire, 1, 1) step(1, 1, release_all, 0, 0) step(1, 2, forget, 1, 0) step(1, 3, add, 1, 0) \
-	step(2, 0, cancel, 1, 2) step(2, 1, release_all, 0, 0) step(2, 2, add, 1, 0)
-#elif defined(BOUNDS) /* a bounded queue, requests for a range, tries that take what there is */
-#define CREATED 2
-#define PROGRAM \
-	step(0, 0, bounded, 2, 1) step(0, 1, release_all, 0, 0) step(0, 2, acquire, 1, 2) step(0, 3, release_all, 0, 0) \
-	step(1, 0, bounded, 1, 1) step(1, 1, release_all, 0, 0) step(1, 2, try, 0, 2) step(1, 3, release_all, 0, 0) \
-	step(2, 0, acquire, 1, 2) step(2, 1, release_all, 0, 0) step(2, 2, bounded, 1, 0) step(2, 3, release_all, 0, 0)
+#if defined(MATRIX)
+/* How many threads make a request: FIRST_OTHER, 1 or 2. */
+#ifndef FIRST_OTHER
+#define FIRST_OTHER 1
+#endif
+/* Requests. */
+#define REQUESTS 7
+#define PROGRAMS_OF_REQUESTS \
+	op(0, 0, acquire, 2, 2)    op(0, 1, release_all, 0, 0) \
+	op(1, 0, acquire, 1, 2)    op(1, 1, release_all, 0, 0) \
+	op(2, 0, acquire, ALL, ALL) op(2, 1, release_all, 0, 0) \
+	op(3, 0, cancel, 1, 2)     op(3, 1, release_all, 0, 0) \
+	op(4, 0, cancel, ALL, ALL) op(4, 1, release_all, 0, 0) \
+	op(5, 0, repoll, 1, 1)     op(5, 1, release_all, 0, 0) \
+	op(6, 0, bounded, 1, 1)    op(6, 1, release_all, 0, 0)
+/* What happens beside them. */
+#define OTHERS 10
+#define PROGRAMS_OF_OTHERS \
+	op(7, 0, acquire, 1, 1)    op(7, 1, release_all, 0, 0) \
+	op(8, 0, try, 1, 2)        op(8, 1, release_all, 0, 0) \
+	op(9, 0, try, ALL, ALL)    op(9, 1, release_all, 0, 0) \
+	op(10, 0, acquire, 1, 1)   op(10, 1, forget_all, 0, 0) \
+	op(11, 0, close, 0, 0) \
+	op(12, 0, try, 1, 1)       op(12, 1, add, 1, 0) op(12, 2, release_all, 0, 0) \
+	op(13, 0, add_up_to, 2, 2) \
+	op(14, 0, forget, 1, 0) \
+	op(15, 0, reduce, 1, 0)    op(15, 1, add, 1, 0) \
+	op(16, 0, set_limit, 1, 0) op(16, 1, release_all, 0, 0)
+#define PROGRAM PROGRAMS_OF_REQUESTS PROGRAMS_OF_OTHERS
 #elif defined(BATCHES) /* more requests to serve than fit into one batch, and wakers that wait for the semaphore */
 #define THREADS 4
 #define FOREIGN
-#define CREATED 0
 #define PROGRAM \
-	step(0, 0, acquire, 1, 1) \
-	step(1, 0, try, 1, 1) step(1, 1, release_all, 0, 0) step(1, 2, acquire, 1, 1) \
-	step(2, 0, acquire, 1, 1) step(2, 1, release_all, 0, 0) \
-	step(3, 0, add, 3, 0) step(3, 1, peek, 0, 0)
-#elif defined(PEEKING) /* waiters() and Debug beside everything that edits the queue */
-#define PEEKERS
-#define CREATED 1
+	op(0, 0, acquire, 1, 1) \
+	op(1, 0, try, 1, 1) op(1, 1, release_all, 0, 0) op(1, 2, acquire, 1, 1) \
+	op(2, 0, acquire, 1, 2) op(2, 1, release_all, 0, 0) \
+	op(3, 0, add, 3, 0)
+#elif defined(LONGER) /* each thread makes two requests */
 #define PROGRAM \
-	step(0, 0, acquire, 1, 1) step(0, 1, release_all, 0, 0) step(0, 2, cancel, 1, 1) step(0, 3, release_all, 0, 0) \
-	step(1, 0, cancel, 1, 1) step(1, 1, release_all, 0, 0) step(1, 2, peek, 0, 0) \
-	step(2, 0, peek, 0, 0) step(2, 1, acquire, 1, 1) step(2, 2, release_all, 0, 0)
+	op(0, 0, acquire, 1, 1) op(0, 1, release_all, 0, 0) op(0, 2, cancel, 2, 2) op(0, 3, release_all, 0, 0) \
+	op(1, 0, cancel, 2, 2)  op(1, 1, release_all, 0, 0) op(1, 2, acquire, 1, 1) op(1, 3, release_all, 0, 0) \
+	op(2, 0, acquire, 1, 2) op(2, 1, release_all, 0, 0) op(2, 2, acquire, ALL, ALL) op(2, 3, release_all, 0, 0)
 #elif defined(LIVE_QUEUE) /* endless: acquire and release, weights 1 and 2 */
 #define LIVE
-#define CREATED 2
 #define PROGRAM \
-	step(0, 0, acquire, 2, 2) step(0, 1, release_all, 0, 0) step(0, 2, repeat, 0, 0) \
-	step(1, 0, acquire, 1, 1) step(1, 1, release_all, 0, 0) step(1, 2, repeat, 0, 0) \
-	step(2, 0, acquire, 1, 1) step(2, 1, release_all, 0, 0) step(2, 2, repeat, 0, 0)
-#elif defined(LIVE_MIXED) /* endless: acquire and release; cancel; reduce, forget and add */
+	op(0, 0, acquire, 2, 2) op(0, 1, release_all, 0, 0) op(0, 2, repeat, 0, 0) \
+	op(1, 0, acquire, 1, 1) op(1, 1, release_all, 0, 0) op(1, 2, repeat, 0, 0) \
+	op(2, 0, acquire, 1, 1) op(2, 1, release_all, 0, 0) op(2, 2, repeat, 0, 0)
+#elif defined(LIVE_ALL) /* endless: acquire and release, all permits and one */
 #define LIVE
-#define CREATED 2
 #define PROGRAM \
-	step(0, 0, acquire, 2, 2) step(0, 1, release_all, 0, 0) step(0, 2, repeat, 0, 0) \
-	step(1, 0, cancel, 1, 2) step(1, 1, release_all, 0, 0) step(1, 2, repeat, 0, 0) \
-	step(2, 0, reduce, 1, 0) step(2, 1, add, 1, 0) step(2, 2, repeat, 0, 0)
-#elif defined(LIVE_PEEK) /* endless: acquire and release; peek */
+	op(0, 0, acquire, ALL, ALL) op(0, 1, release_all, 0, 0) op(0, 2, repeat, 0, 0) \
+	op(1, 0, acquire, 1, 1) op(1, 1, release_all, 0, 0) op(1, 2, repeat, 0, 0) \
+	op(2, 0, acquire, 1, 1) op(2, 1, release_all, 0, 0) op(2, 2, repeat, 0, 0)
+#elif defined(LIVE_MIXED) /* endless: acquire and release; cancel; reduce and add */
 #define LIVE
-#define PEEKERS
-#define CREATED 1
 #define PROGRAM \
-	step(0, 0, acquire, 1, 1) step(0, 1, release_all, 0, 0) step(0, 2, repeat, 0, 0) \
-	step(1, 0, acquire, 1, 1) step(1, 1, release_all, 0, 0) step(1, 2, repeat, 0, 0) \
-	step(2, 0, peek, 0, 0) step(2, 1, repeat, 0, 0)
+	op(0, 0, acquire, 2, 2) op(0, 1, release_all, 0, 0) op(0, 2, repeat, 0, 0) \
+	op(1, 0, cancel, 1, 2) op(1, 1, release_all, 0, 0) op(1, 2, repeat, 0, 0) \
+	op(2, 0, reduce, 1, 0) op(2, 1, add, 1, 0) op(2, 2, repeat, 0, 0)
+#elif defined(LIVE_LIMIT) /* endless: acquire and release all permits; set the limit */
+#define LIVE
+#define PROGRAM \
+	op(0, 0, acquire, ALL, ALL) op(0, 1, release_all, 0, 0) op(0, 2, repeat, 0, 0) \
+	op(1, 0, acquire, 1, 1) op(1, 1, release_all, 0, 0) op(1, 2, repeat, 0, 0) \
+	op(2, 0, set_limit, 1, 0) op(2, 1, set_limit, 2, 0) op(2, 2, repeat, 0, 0)
 #elif defined(LIVE_CLOSE) /* endless: acquire and release; close once */
 #define LIVE
-#define CREATED 1
 #define PROGRAM \
-	step(0, 0, acquire, 1, 1) step(0, 1, release_all, 0, 0) step(0, 2, repeat, 0, 0) \
-	step(1, 0, try, 1, 1) step(1, 1, release_all, 0, 0) step(1, 2, repeat, 0, 0) \
-	step(2, 0, close, 0, 0)
+	op(0, 0, acquire, 1, 1) op(0, 1, release_all, 0, 0) op(0, 2, repeat, 0, 0) \
+	op(1, 0, try, 1, 1) op(1, 1, release_all, 0, 0) op(1, 2, repeat, 0, 0) \
+	op(2, 0, close, 0, 0)
 #else
 #error choose a configuration
 #endif
@@ -149,23 +139,27 @@ mtype = { acquire, repoll, cancel, bounded, try, release_all, add, forget, reduc
 #ifndef THREADS
 #define THREADS 3
 #endif
+#ifndef CREATED
+#define CREATED 2
+#endif
 
 /* ---- The semaphore and the memory of the nodes. Node 0 is the null pointer. ---- */
 
 /* A thread that repeats its program uses one node again and again, else each request has its own. */
-#ifdef LIVE
-#define NODES (THREADS + 1)
-#define new_node (_pid + 1)
-#else
+#ifdef LONGER
 #define NODES (2 * THREADS + 1)
 #define new_node (_pid + 1 + (k > 2 -> THREADS : 0))
+#else
+#define NODES (THREADS + 1)
+#define new_node (_pid + 1)
 #endif
 
 short word = CREATED << 4;
-byte front;
-byte prev[NODES], next[NODES];
-byte nmin[NODES];       /* `min` of the node */
-byte amount[NODES];     /* the most it takes, then the permits granted to it */
+short limit = CREATED;
+byte front, length, needed;
+byte phase[NODES], prev[NODES], next[NODES];
+byte nmin[NODES], nmax[NODES];
+byte outcome[NODES];    /* the permits of a stored outcome */
 byte waker[NODES];      /* 2 * node + variant */
 
 /* ---- Tasks. Waking a waker that the task has replaced since does not wake the task. ---- */
@@ -175,32 +169,38 @@ bool woken[NODES];
 
 /* ---- Ghosts: what the properties are about. The protocol does not read them. ---- */
 
+#define NOTHING 31
 bool alive[NODES];              /* the node was enqueued, and is not freed */
-bool promised[NODES];           /* the permits of its claim have left the word: it must become a grant */
+byte promised[NODES];           /* the permits of its claim, once they have left the word; NOTHING: it must fail */
 byte granted[NODES];            /* permits of a stored outcome that its owner has not taken */
 byte held[THREADS];             /* permits of callers */
 byte in_flight[THREADS];        /* permits that have left the word for claims without an outcome */
-short total = CREATED;          /* created + added - forgotten - reduced */
-chan order = [NODES] of { byte };  /* the queued nodes in the order in which they were enqueued */
+byte slack[THREADS];            /* how far a change in progress keeps the limit above the permits that exist (F7) */
+chan order = [NODES] of { byte };  /* the queued and the provisionally claimed nodes in the order of enqueueing */
 byte holders;                   /* threads that hold the queue lock */
+#ifdef MATRIX
+byte picked, last_program;
+#endif
 
 #if THREADS == 4
-#define SUM_THREADS (held[0] + held[1] + held[2] + held[3] + in_flight[0] + in_flight[1] + in_flight[2] + in_flight[3])
+#define SUM(a) (a[0] + a[1] + a[2] + a[3])
 #else
-#define SUM_THREADS (held[0] + held[1] + held[2] + in_flight[0] + in_flight[1] + in_flight[2])
+#define SUM(a) (a[0] + a[1] + a[2])
 #endif
-#if defined(LIVE)
-#define SUM_NODES (granted[1] + granted[2] + granted[3])
-#elif THREADS == 4
-#define SUM_NODES (granted[1] + granted[2] + granted[3] + granted[4] + granted[5] + granted[6] + granted[7] + granted[8])
-#else
+#if THREADS == 4
+#define SUM_NODES (granted[1] + granted[2] + granted[3] + granted[4])
+#elif defined(LONGER)
 #define SUM_NODES (granted[1] + granted[2] + granted[3] + granted[4] + granted[5] + granted[6])
+#else
+#define SUM_NODES (granted[1] + granted[2] + granted[3])
 #endif
+#define USED (SUM(held) + SUM(in_flight) + SUM_NODES)
 
-/* Conservation; F2; LOCKED is the lock (Q2). After each change of the word. */
+/* Conservation and F7; F2; LOCKED is the lock (Q2). After each change of the word or the limit. */
 inline check() {
-	assert(permits(word) + SUM_THREADS + SUM_NODES == total);
+	assert(permits(word) + USED + SUM(slack) == limit);
 	assert(has(word, LOCKED) || has(word, QUEUED) == (len(order) > 0));
+	assert(!has(word, RECHECK) || has(word, LOCKED));
 	assert(holders == (has(word, LOCKED) -> 1 : 0))
 }
 
@@ -210,73 +210,76 @@ inline touch(n) { assert(alive[n]) }
 /* A new request takes n permits without being queued. */
 inline take(n) {
 	assert(n == 0 || len(order) == 0 && permits(word) >= 0);  /* F1; never more than there are */
-	assert(n >= least && n <= most);
+	assert(least == ALL || n >= least && n <= most);
+	assert(least != ALL || USED == 0);                        /* exclusive */
 	held[_pid] = held[_pid] + n;
 	check()
 }
 
-/* A release, add, close or try never waits (F6). */
-inline may_wait() { assert(what != release_all && what != add && what != close && what != try) }
+/* A release, a try, a close and a change of the number of permits never wait (F6). */
+#define is_request (what == acquire || what == repoll || what == cancel || what == bounded)
+inline may_wait() { assert(is_request) }
 
 inline lock_taken() { holders++; assert(holders == 1) }
 
-/* The queue is a list as Q3 says, and has the length that it says. */
+/* The queue is a list as Q3 says, with its length and what its front needs. */
 inline check_links() {
-	assert((front == 0) == (len(order) == 0));
+	assert((front == 0) == (len(order) == count) && length == len(order) - count);
+	assert(needed == (front == 0 -> 0 : nmin[front]));
 	if
 	:: front != 0 ->
 		x = front; i = 1;
 		do
 		:: x != prev[front] ->
-			assert(alive[x] && next[x] < GRANTED && prev[next[x]] == x || next[x] == prev[front] && prev[next[x]] == x);
+			assert(alive[x] && phase[x] == IN_QUEUE && prev[next[x]] == (next[x] == front -> prev[front] : x));
 			x = next[x]; i++
 		:: else -> break
 		od;
-		assert(alive[x] && next[x] == LENGTH + i && i == len(order) && order?[eval(front)]);
+		assert(alive[x] && phase[x] == IN_QUEUE && i == length);
 		x = 0; i = 0
 	:: else
 	fi
 }
 
+inline set_front(n) { front = n; needed = nmin[n] }
+inline set_empty() { front = 0; needed = 0 }
+
 inline push_back(n) {
 	if
-	:: front == 0 -> prev[n] = n; next[n] = LENGTH + 1; front = n
-	:: else ->
-		x = prev[front];
-		prev[n] = x; next[n] = next[x] + 1;
-		next[x] = n; prev[front] = n; x = 0
+	:: front == 0 -> prev[n] = n; set_front(n)
+	:: else -> prev[n] = prev[front]; next[prev[front]] = n; prev[front] = n
 	fi;
-	alive[n] = true; nmin[n] = least; amount[n] = most; waker[n] = 2 * n; current[n] = 2 * n;
+	length++;
+	phase[n] = IN_QUEUE;
 	order!n
 }
 
 inline unlink(n) {
 	x = prev[front];  /* the back */
 	if
-	:: n == front && n == x -> front = 0
-	:: n == front && n != x -> front = next[n]; prev[front] = x; next[x] = next[x] - 1
-	:: n != front && n == x ->
-		prev[front] = prev[n];
-#ifndef BREAK_Q3
-		next[prev[n]] = next[x] - 1
-#endif
-	:: else -> next[prev[n]] = next[n]; prev[next[n]] = prev[n]; next[x] = next[x] - 1
+	:: n == front && n == x -> set_empty()
+	:: n == front && n != x -> prev[next[n]] = x; set_front(next[n])
+	:: n != front && n == x -> prev[front] = prev[n]
+	:: else -> next[prev[n]] = next[n]; prev[next[n]] = prev[n]
 	fi;
 	x = 0;
+#ifndef BREAK_Q3
+	length--;
+#endif
 	order??eval(n)
 }
 
 /* The owner frees a node. */
 inline free() {
-	alive[node] = false; prev[node] = 0; next[node] = 0; nmin[node] = 0; amount[node] = 0; waker[node] = 0;
-	current[node] = 0; woken[node] = false; promised[node] = false; node = 0
+	alive[node] = false; phase[node] = 0; prev[node] = 0; next[node] = 0; nmin[node] = 0; nmax[node] = 0; waker[node] = 0;
+	current[node] = 0; woken[node] = false; promised[node] = 0; outcome[node] = 0; node = 0
 }
 
 /* The owner takes the outcome of its node and may free it. A promised grant is a grant (F5, it survives close). */
 inline take_outcome() {
-	n = granted[node];
-	assert(promised[node] == !has(prev[node], CLOSED));
-	assert(n == 0 && !promised[node] || n >= least && n <= most);  /* what was asked for */
+	n = outcome[node];
+	assert(phase[node] == GRANTED -> promised[node] == n : promised[node] == NOTHING && n == 0);
+	assert(phase[node] == FAILED || least == ALL || n >= least && n <= most);  /* what was asked for */
 	held[_pid] = held[_pid] + n;
 	granted[node] = 0;
 	free()
@@ -298,23 +301,14 @@ inline wake(v) {
 #define must_queue(w) has(w, QUEUED)
 #endif
 
-#define can_serve(w) (permits(w) > 0 || has(w, CLOSED))
-#define is_servable(w) \
-	(front != 0 && can_serve(w) && (has(w, CLOSED) || permits(w) >= nmin[front]))
-#define share_of_front(w) (has(w, CLOSED) -> 0 : at_most(permits(w), amount[front]))
-
-/* The lock holder's edits are seen by threads that peek. Without any, the edits of one claim are one step. */
-#ifdef PEEKERS
-#define edits
-#else
-#define edits d_step
-#endif
+/* The front can complete with what the word w holds; and how many permits it takes then. Reads the limit if it is for ALL. */
+#define fits(w, n) (has(w, CLOSED) || (nmin[n] == ALL -> permits(w) >= limit : permits(w) >= nmin[n]))
+#define is_servable(w) (front != 0 && fits(w, front))
+#define share(w, n) (has(w, CLOSED) -> 0 : (nmin[n] == ALL -> available(w) : at_most(available(w), nmax[n])))
 
 #ifdef FOREIGN
 /* Foreign code in a waker may wait for all that dropping another future waits for. */
-#define none_claimed \
-	(prev[1] != CLAIMED && prev[2] != CLAIMED && prev[3] != CLAIMED && prev[4] != CLAIMED && \
-	 prev[5] != CLAIMED && prev[6] != CLAIMED && prev[7] != CLAIMED && prev[8] != CLAIMED)
+#define none_claimed (phase[1] != CLAIMED && phase[2] != CLAIMED && phase[3] != CLAIMED && phase[4] != CLAIMED)
 #define waker_may_go_on (!has(word, LOCKED) && none_claimed)
 #else
 #define waker_may_go_on true
@@ -326,8 +320,10 @@ inline wake(v) {
 #define WAIT_POLL    2  /* wait for the outcome and return it */
 #define WAIT_CANCEL  3  /* wait for the outcome and release it */
 #define REMOVED      4  /* free the node */
+#define TRY_AGAIN    5  /* `take_all` has not got its permits */
 
 active [THREADS] proctype thread() {
+	byte program = _pid;
 	byte k;                  /* the number of the next operation */
 	mtype what = end;
 	byte least, most;        /* the request */
@@ -335,29 +331,54 @@ active [THREADS] proctype thread() {
 	byte node;               /* the node of the request */
 	short seen;              /* the state that this thread goes by */
 	byte first, count, sum;  /* Claims */
-	byte unlocked;           /* flags with which the queue was unlocked */
+	bool elastic;
 	bool again;              /* the batch is unfinished */
 	byte wake1, wake2;       /* WakeList */
 	byte then;               /* a continuation */
 	bool repolled;
+	bool lowered;            /* `add_up_to` has lowered the limit */
+	short old;               /* the limit that this thread goes by */
+	byte moved;              /* by how much the word was lowered, or the limit raised */
 	byte x, i;
+
+#ifdef MATRIX
+	/* Thread 0 makes a request, thread 2 does something else, and thread 1 one of both. Each combination is picked once. */
+	atomic {
+		picked == _pid;
+		program = (_pid == FIRST_OTHER && last_program < REQUESTS -> REQUESTS : last_program);
+		do
+		:: program < (_pid < FIRST_OTHER -> REQUESTS : REQUESTS + OTHERS) - 1 -> program++
+		:: break
+		od;
+#ifdef ONLY
+		/* a part of the matrix, to find a planted change sooner */
+		program == (_pid == 0 -> ONLY / 10000 : (_pid == 1 -> (ONLY / 100) % 100 : ONLY % 100));
+#endif
+		last_program = program;
+		picked++;
+		if :: picked == THREADS -> last_program = 0 :: else fi
+	}
+	picked == THREADS;
+#endif
 
 p_next:
 	atomic {
 		d_step {
-			what = end; least = 0; most = 0; n = 0; seen = 0; first = 0; count = 0; sum = 0;
-			unlocked = 0; again = false; then = DONE; repolled = false;
+			what = end; least = 0; most = 0; n = 0; seen = 0; first = 0; count = 0; sum = 0; elastic = false;
+			again = false; then = DONE; repolled = false; lowered = false; old = 0; moved = 0;
 			if PROGRAM :: else fi;
 			k++
 		}
 		if
-		:: what == acquire || what == repoll || what == cancel || what == bounded || what == try ->
+		:: is_request || what == try ->
 			if :: what == bounded -> count = most; most = least :: else fi;  /* count: max_waiters, until the push */
-			if :: least == most -> goto p_fast_load :: else -> goto p_state fi
+			if :: least == ALL -> goto p_all_state :: least != ALL && least == most -> goto p_fast_load :: else -> goto p_state fi
 		:: what == release_all -> goto p_release
-		:: what == add || what == close -> n = least; goto p_update_load
-		:: what == forget || what == reduce -> goto p_take_away_wait
-		:: what == peek -> goto p_peek_wait
+		:: what == forget_all -> goto p_forget_all
+		:: what == close -> goto p_update_load
+		:: what == add || what == reduce || what == set_limit -> goto p_limit_load
+		:: what == add_up_to -> goto p_update_load
+		:: what == forget -> goto p_forget_load
 		:: what == repeat -> k = 0; goto p_next
 		:: what == end -> goto p_end
 		fi
@@ -388,22 +409,15 @@ p_state:
 		fi;
 		if
 		:: permits(seen) >= least && !must_queue(seen) ->
-			n = at_most(permits(seen), most);
+			n = at_most(available(seen), most);
 			if :: n == 0 -> goto p_next :: else -> goto p_take fi
-		:: else ->
-			if
-			:: least == 0 -> goto p_next
-			:: else
-			fi
+		:: else
 		fi;
-		/* It must wait. */
 		if
 		:: what == try ->
 			assert(permits(seen) < least || len(order) > 0 || has(seen, LOCKED));
 			goto p_next
-		:: what == bounded && count == 0 -> goto p_next
-		:: else ->
-			if :: is_editable(seen) -> goto p_lock_to_enqueue :: else -> seen = 0; goto p_editable fi
+		:: else -> goto p_must_wait
 		fi
 	}
 p_take:
@@ -414,26 +428,88 @@ p_take:
 		fi
 	}
 
-	/* -- poll_new -- */
-p_editable:
-	atomic { is_editable(word) -> may_wait(); goto p_state }
+	/* -- take_all -- */
+p_all_state:
+	atomic {
+		if
+		:: has(word, CLOSED) -> goto p_next
+		:: else -> seen = word
+		fi;
+		if
+		:: must_queue(seen) -> if :: what == try -> goto p_next :: else -> goto p_must_wait fi
+		:: else
+		fi
+	}
+p_all_limit:
+	atomic {
+		if
+		:: permits(seen) >= limit ->
+#ifdef BREAK_F7_LOCK
+			n = available(seen); goto p_take
+#endif
+		:: else -> if :: what == try -> goto p_next :: else -> goto p_must_wait fi
+		fi
+	}
+p_lock_for_all:
+	atomic {
+		if
+		:: word == seen -> seen = locked(seen); word = seen; lock_taken(); check()
+		:: else -> seen = 0; goto p_all_state
+		fi
+	}
+p_all_look:
+	atomic {
+		if
+		:: !has(seen, CLOSED) && permits(seen) >= limit -> n = available(seen)
+		:: else -> then = TRY_AGAIN; goto p_claim
+		fi
+	}
+p_all_unlock:
+	atomic {
+		if
+		:: word == seen ->
+			assert(front == 0);
+			word = minus(word, n) & ~(LOCKED | QUEUED);
+			holders--;
+			take(n); goto p_next
+		:: else -> n = 0; seen = word; if :: has(seen, RECHECK) :: else -> goto p_all_look fi
+		fi
+	}
+p_all_begin_recheck:
+	atomic { word = word & ~RECHECK; seen = word; goto p_all_look }
+
+	/* -- poll_new, try_lock_to_enqueue -- */
+p_must_wait:
+	atomic {
+		if
+		:: what == bounded && count == 0 -> goto p_next
+		:: else -> if :: has(seen, LOCKED) -> seen = 0; goto p_wait_for_unlock :: else fi
+		fi
+	}
 p_lock_to_enqueue:
 	atomic {
 		if
 		:: word == seen -> seen = locked(seen); word = seen; lock_taken(); check()
-		:: else -> seen = 0; goto p_editable
+		:: else -> seen = 0; goto p_wait_for_unlock
 		fi
 	}
 p_push:
 	d_step {
-		if :: front != 0 -> i = next[prev[front]] - LENGTH :: else fi;  /* the length of the queue */
 		if
-		:: what == bounded && i >= count -> assert(len(order) >= count); then = DONE
-		:: else -> node = new_node; push_back(node); assert(what != bounded || len(order) <= count); then = PENDING
+		:: what == bounded && length >= count -> assert(len(order) >= count); then = DONE
+		:: else ->
+			node = new_node;
+			alive[node] = true; nmin[node] = least; nmax[node] = most;
+			waker[node] = 2 * node; current[node] = 2 * node;
+			push_back(node);
+			assert(what != bounded || len(order) <= count);
+			then = PENDING
 		fi;
 		i = 0; count = 0
 	}
 	goto p_claim;
+p_wait_for_unlock:
+	atomic { !has(word, LOCKED) -> may_wait(); if :: least == ALL -> goto p_all_state :: else -> goto p_state fi }
 
 	/* -- A task that is pending: it sleeps, polls again, or cancels -- */
 p_pending:
@@ -441,17 +517,19 @@ p_pending:
 	:: atomic { woken[node] -> woken[node] = false; goto p_outcome }
 	:: atomic { what == repoll && !repolled -> repolled = true; current[node] = 2 * node + 1; goto p_outcome }
 	:: atomic { what == cancel -> goto p_cancel }
+#ifndef LIVE
+	/* No other thread can take a step: no wake-up was lost, and all permits are where they should be. */
+	:: atomic { timeout ->
+		assert(phase[node] == IN_QUEUE && must_serve(word) && !is_servable(word) && SUM(slack) == 0);
+		goto p_end }
+#endif
 	fi;
 
-	/* -- poll_enqueued, poll_outcome -- */
+	/* -- poll_slow, poll_outcome -- */
 p_outcome:
 	atomic {
 		if
-		:: has_outcome(node) ->
-			if
-			:: has(prev[node], PEEKED) -> then = WAIT_POLL; goto p_wait_outcome
-			:: else -> take_outcome(); goto p_next
-			fi
+		:: has_outcome(node) -> take_outcome(); goto p_next
 		:: !has_outcome(node) && waker[node] != current[node] -> goto p_lock_wait
 		:: else -> goto p_pending
 		fi
@@ -460,11 +538,11 @@ p_outcome:
 	/* -- WaitQueue::lock, for replace_waker and cancel -- */
 p_lock_wait:
 	atomic {
-#ifdef BREAK_N4
+#ifdef BREAK_Q5
 		if :: what == repoll -> waker[node] = current[node]; goto p_pending :: else fi;
 #endif
 #ifndef BREAK_Q2
-		is_editable(word) -> may_wait();
+		!has(word, LOCKED) -> may_wait();
 #endif
 		if
 		:: has(word, QUEUED) -> seen = word
@@ -481,8 +559,8 @@ p_lock_for_owner:
 p_edit:
 	d_step {
 		if
-		:: !is_queued(node) -> then = (what == cancel -> WAIT_CANCEL : WAIT_POLL)
-		:: is_queued(node) && what == cancel -> unlink(node); then = REMOVED
+		:: phase[node] != IN_QUEUE -> then = (what == cancel -> WAIT_CANCEL : WAIT_POLL)
+		:: phase[node] == IN_QUEUE && what == cancel -> unlink(node); then = REMOVED
 		:: else -> waker[node] = current[node]; then = PENDING
 		fi
 	}
@@ -504,26 +582,18 @@ p_cancel:
 		fi
 	}
 
-	/* -- wait_for_outcome, wait_for_peek; then the owner frees the node -- */
+	/* -- wait_for_outcome; then the owner frees the node -- */
 p_wait_outcome:
 	atomic {
 		has_outcome(node) ->
 		may_wait();
-		if
-		:: has(prev[node], PEEKED) -> skip
-		:: else -> goto p_take_outcome
-		fi
-	}
-p_wait_peek:
-#ifndef BREAK_N6
-	!has(word, PEEKED);
-#endif
-
-p_take_outcome:
-	atomic {
 		take_outcome();
 		if
+#ifdef BREAK_CANCEL
+		:: then == WAIT_CANCEL && n > 0 -> held[_pid] = held[_pid] - n; check(); goto p_next
+#else
 		:: then == WAIT_CANCEL && n > 0 -> what = release_all; then = DONE; goto p_release_hint
+#endif
 		:: else -> goto p_next
 		fi
 	}
@@ -549,37 +619,168 @@ p_fetch_add:
 		if :: has(seen, QUEUED) -> seen = 0; goto p_look :: else -> goto p_next fi
 	}
 
-	/* -- update: release_slow, add, close -- */
+	/* -- forget_held: Permit::forget -- */
+p_forget_all:
+	atomic {
+		n = held[_pid];
+		if :: n == 0 -> goto p_next :: else fi
+	}
+p_forget_held:
+	atomic {
+		limit = limit - n; held[_pid] = held[_pid] - n; n = 0;
+		check();
+		goto p_recheck
+	}
+
+	/* -- update: hand_off (a release, or the word's part of an addition), add_up_to, close -- */
 p_update_load:
 	seen = word;
+p_update_limit:
+	/* add_up_to moves the limit first */
+	if
+	:: atomic { what == add_up_to ->
+		n = (permits(seen) < most -> most - permits(seen) : 0);
+		n = at_most(n, least);
+		if :: n < moved -> lowered = true :: else fi;
+		limit = limit + n - moved; slack[_pid] = n;
+		moved = n;
+		check();
+		if :: n == 0 -> goto p_added :: else fi }
+	:: atomic { what != add_up_to }
+	fi;
 p_update:
 	atomic {
 		if
 		:: word == seen ->
 			if
 			:: what == close -> seen = seen | CLOSED
-			:: what == add -> seen = plus(seen, n); total = total + n
-			:: else -> seen = plus(seen, n); held[_pid] = held[_pid] - n
+			:: what == release_all -> seen = plus(seen, n); held[_pid] = held[_pid] - n
+			:: else -> seen = plus(seen, n);
+				slack[_pid] = slack[_pid] - n
 			fi;
 			n = 0;
 			if
 #ifdef BREAK_F3_CLOSE
-			:: what != close && has(word, QUEUED) && !has(word, LOCKED) ->
+			:: what != close && must_serve(word) ->
 #else
-			:: has(word, QUEUED) && !has(word, LOCKED) ->
+			:: must_serve(word) ->
 #endif
 				seen = locked(seen); word = seen; lock_taken(); check(); goto p_claim
-			:: else -> word = seen; check(); goto p_next
+			:: else -> word = seen; check(); goto p_added
 			fi
-		:: else -> seen = word; goto p_update
+		:: else -> seen = word; goto p_update_limit
 		fi
 	}
+p_added:
+	if
+	:: atomic { lowered -> lowered = false; goto p_recheck }
+	:: atomic { !lowered -> goto p_next }
+	fi;
+
+	/* -- recheck -- */
+p_recheck:
+	atomic {
+		moved = 0;
+#ifdef BREAK_F7_RECHECK
+		goto p_next;
+#endif
+		seen = word
+	}
+p_recheck_change:
+	atomic {
+		if
+		:: word == seen ->
+			if
+			:: must_serve(word) -> seen = locked(seen); word = seen; lock_taken(); check(); goto p_claim
+			:: else ->
+#ifndef BREAK_RECHECK_LOCKED
+				word = recheck(word);
+#endif
+				goto p_next
+			fi
+		:: else -> seen = word; goto p_recheck_change
+		fi
+	}
+
+	/* -- change_limit: add, reduce, set_limit -- */
+p_limit_load:
+	atomic { old = limit; i = 0 }
+p_lower_load:
+	atomic {
+		/* n: what the word still has to be lowered by */
+		x = (what == add || what == set_limit && least >= old -> 0 : (what == reduce -> least : old - least));
+		if
+#ifdef BREAK_F7_ORDER
+		:: true -> goto p_limit
+#else
+		:: x <= moved -> goto p_limit
+#endif
+		:: else -> seen = word
+		fi
+	}
+p_lower:
+	atomic {
+		if
+		:: word == seen ->
+			n = x - moved;
+			word = minus(word, n);
+#ifndef BREAK_F6_RECHECK
+			word = recheck(word);
+#endif
+			slack[_pid] = slack[_pid] + n; moved = x; n = 0;
+			check()
+		:: else -> goto p_lower_load
+		fi
+	}
+p_limit:
+	atomic {
+		x = 0;
+		if
+		:: limit == old ->
+			limit = (what == add -> old + least : (what == reduce -> old - least : least));
+			assert(moved + limit >= old);  /* F7 */
+			n = moved + limit - old;
+			lowered = (limit < old);
+			slack[_pid] = n; moved = 0;
+			check();
+			if
+			:: n == 0 && lowered -> lowered = false; goto p_recheck
+			:: n == 0 && !lowered -> goto p_next
+			:: else -> lowered = false; goto p_update_load
+			fi
+		:: else -> old = limit; goto p_lower_load
+		fi
+	}
+
+	/* -- forget -- */
+p_forget_load:
+	atomic {
+		seen = word;
+		n = at_most(available(seen), least);
+		if :: n == 0 -> goto p_next :: else fi
+	}
+p_forget_take:
+	atomic {
+		if
+		:: word == seen ->
+			word = minus(word, n);
+#ifndef BREAK_F6_RECHECK
+			word = recheck(word);
+#endif
+			assert(permits(word) >= 0);  /* forget takes only available permits */
+			slack[_pid] = slack[_pid] + n;
+			check()
+		:: else -> goto p_forget_load
+		fi
+	}
+p_forget_limit:
+	atomic { limit = limit - n; slack[_pid] = slack[_pid] - n; n = 0; check(); goto p_recheck }
 
 	/* -- try_lock_to_serve -- */
 p_look:
 	atomic {
 		if
-		:: has(word, QUEUED) && !has(word, LOCKED) -> seen = word
+		:: must_serve(word) -> seen = word
 		:: else -> goto p_then
 		fi
 	}
@@ -589,7 +790,7 @@ p_lock_to_serve:
 		:: word == seen -> seen = locked(seen); word = seen; lock_taken(); check()
 		:: else ->
 			if
-			:: has(word, QUEUED) && !has(word, LOCKED) -> seen = word; goto p_lock_to_serve
+			:: must_serve(word) -> seen = word; goto p_lock_to_serve
 			:: else -> seen = 0; goto p_then
 			fi
 		fi
@@ -600,27 +801,27 @@ p_claim:
 	atomic {
 		if
 		:: count < CAPACITY && is_servable(minus(seen, sum))
-		:: else -> goto p_unlock
+		:: else ->
+#ifndef BREAK_F3_BATCH
+			again = (count == CAPACITY && is_servable(minus(seen, sum)));
+#endif
+			goto p_unlock
 		fi
 	}
-	edits {
-		n = share_of_front(minus(seen, sum));
+	d_step {
+		n = share(minus(seen, sum), front);
 		i = front;
-		assert(order?[eval(i)]); order?eval(i);  /* claims are in the order of enqueueing */
 		if
-		:: prev[i] == i -> front = 0
-		:: else ->
-			prev[next[i]] = prev[i];
-			next[prev[i]] = next[prev[i]] - 1;
-			front = next[i]
+		:: prev[i] == i -> set_empty()
+		:: else -> prev[next[i]] = prev[i]; set_front(next[i])
 		fi;
-		amount[i] = n;
+		length--;
+		phase[i] = CLAIMED;
 #ifdef BREAK_F5_EARLY
-		prev[i] = GRANTED; granted[i] = n; promised[i] = true;
-#else
-		prev[i] = CLAIMED;
+		phase[i] = GRANTED; outcome[i] = n; granted[i] = n; promised[i] = n;
 #endif
 		if :: count == 0 -> first = i :: else fi;
+		if :: is_elastic(i) -> elastic = true :: else fi;
 		count++; sum = sum + n; n = 0; i = 0
 	}
 	goto p_claim;
@@ -635,23 +836,22 @@ p_unlock:
 #else
 		:: word == seen ->
 #endif
-#ifndef BREAK_F3_BATCH
-			again = (count == CAPACITY && is_servable(minus(seen, sum)));
-#endif
 			check_links();
-#ifndef BREAK_F5
-			if :: has(word, CLOSED) -> sum = 0 :: else fi;
-#endif
-			word = minus(word, sum) & ~LOCKED;
-#ifndef BREAK_F2
-			if :: front == 0 -> word = word & ~QUEUED :: else fi;
-#endif
-			assert(sum == 0 || permits(word) >= 0);  /* never more than there are */
-			in_flight[_pid] = sum;
-			x = first; i = 0;
+			i = sum;
+			assert(has(word, CLOSED) || sum == 0 || permits(word) >= sum);  /* never more than there are */
+			/* What the claims get is decided now. They are the front of the queue, in order. */
+			x = first; n = 0; i = 0;
 			do
 			:: i < count ->
-				promised[x] = !has(word, CLOSED);
+				assert(order?[eval(x)]);
+				order?eval(x);
+				if
+				:: has(word, CLOSED) -> promised[x] = NOTHING
+				:: else ->
+					promised[x] = (nmin[x] == ALL -> available(minus(word, n)) : at_most(available(minus(word, n)), nmax[x]));
+					assert(nmin[x] != ALL || n == 0 && USED == 0);  /* exclusive */
+					n = n + promised[x]
+				fi;
 #ifdef BREAK_WAKE
 				wake(waker[x]);
 #endif
@@ -659,13 +859,57 @@ p_unlock:
 			:: else -> break
 			od;
 			x = 0; i = 0;
+			in_flight[_pid] = n;
+			n = 0;
+			old = word;
+#ifndef BREAK_F5
+			if :: has(word, CLOSED) -> sum = 0 :: else fi;
+#endif
+			word = minus(word, sum) & ~LOCKED;
+#ifndef BREAK_F2
+			if :: front == 0 -> word = word & ~QUEUED :: else fi;
+#endif
 			holders--;
 			check();
-			unlocked = word & FLAGS; sum = 0; seen = 0;
-			if :: count > 0 -> goto p_complete :: else -> goto p_then fi
-#ifndef BREAK_F3
-		:: else -> seen = word; goto p_claim
+			sum = 0; seen = 0; elastic = false;
+			if :: count > 0 -> goto p_complete :: else -> old = 0; goto p_then fi
+		:: else -> seen = word; if :: has(seen, RECHECK) :: else -> goto p_put_back fi
+		fi
+	}
+p_begin_recheck:
+	atomic { word = word & ~RECHECK; seen = word }
+p_put_back:
+	atomic {
+		if
+#ifdef BREAK_PUT_BACK
+		:: true -> goto p_claim
+#elif defined(BREAK_ELASTIC)
+		:: permits(seen) >= sum || has(seen, CLOSED) || count == 0 -> goto p_claim
+#else
+		:: (permits(seen) >= sum && !elastic) || has(seen, CLOSED) || count == 0 -> goto p_claim
 #endif
+		:: else ->
+			d_step {
+				x = first;
+				phase[x] = IN_QUEUE;
+				i = 1;
+				do
+				:: i < count -> prev[next[x]] = x; x = next[x]; phase[x] = IN_QUEUE; i++
+				:: else -> break
+				od;
+				if
+				:: front == 0 -> prev[first] = x
+				:: else -> prev[first] = prev[front]; next[x] = front; prev[front] = x
+				fi;
+#ifdef BREAK_PUT_BACK_LENGTH
+				length++;
+#else
+				length = length + count;
+#endif
+				set_front(first);
+				first = 0; count = 0; sum = 0; elastic = false; x = 0; i = 0
+			}
+			goto p_claim
 		fi
 	}
 
@@ -679,35 +923,37 @@ p_complete:
 			touch(first);
 			i = first;
 			count--;
-#ifndef BREAK_N3
+#ifndef BREAK_Q4
 			if :: count > 0 -> first = next[i] :: else -> first = 0 fi;
 #endif
 #ifdef BREAK_F5_LATE
-			unlocked = word & FLAGS;
+			old = word;
 #endif
 #ifndef BREAK_WAKE
 			if :: wake1 == 0 -> wake1 = waker[i] :: else -> wake2 = waker[i] fi;
 #endif
-			assert(promised[i] == !has(unlocked, CLOSED));
-			prev[i] = GRANTED + unlocked;
 			if
-			:: !has(unlocked, CLOSED) -> granted[i] = amount[i]; in_flight[_pid] = in_flight[_pid] - amount[i]
-			:: else
+			:: has(old, CLOSED) -> assert(promised[i] == NOTHING); phase[i] = FAILED
+			:: else ->
+				n = (nmin[i] == ALL -> available(old) : at_most(available(old), nmax[i]));
+				assert(n == promised[i]);
+				old = minus(old, n);
+				outcome[i] = n; phase[i] = GRANTED;
+				granted[i] = n; in_flight[_pid] = in_flight[_pid] - n; n = 0
 			fi;
 			i = 0
 		};
-#ifndef BREAK_N3
-		if :: count > 0 -> goto p_complete :: else fi
+#ifndef BREAK_Q4
+		if :: count > 0 -> goto p_complete :: else -> old = 0 fi
 	}
 #else
-		if :: count == 0 -> first = 0; goto p_wake :: else fi
+		if :: count == 0 -> first = 0; old = 0; goto p_wake :: else fi
 	}
 	atomic { touch(first); first = next[first]; goto p_complete }
 #endif
 p_wake:
 	atomic {
 		waker_may_go_on ->
-		unlocked = 0;
 		wake(wake1);
 		wake1 = wake2; wake2 = 0;
 		assert(in_flight[_pid] == 0);
@@ -717,72 +963,13 @@ p_wake:
 
 p_then:
 	if
-	:: then == DONE -> goto p_next
-	:: then == PENDING -> goto p_outcome
-	:: then == WAIT_POLL || then == WAIT_CANCEL -> goto p_wait_outcome
-	:: then == REMOVED -> d_step { free() }; goto p_next
+	:: atomic { then == DONE && lowered -> lowered = false; goto p_recheck }
+	:: atomic { then == DONE && !lowered -> goto p_next }
+	:: atomic { then == PENDING -> goto p_outcome }
+	:: atomic { then == WAIT_POLL || then == WAIT_CANCEL -> goto p_wait_outcome }
+	:: atomic { then == REMOVED -> d_step { free() }; goto p_next }
+	:: atomic { then == TRY_AGAIN -> then = DONE; goto p_all_state }
 	fi;
-
-	/* -- forget, reduce -- */
-p_take_away_wait:
-	atomic {
-#ifndef BREAK_F6
-		!has(word, LOCKED) ->
-#endif
-		seen = word;
-		n = least;
-		if
-		:: what == forget -> n = at_most(n, (permits(seen) > 0 -> permits(seen) : 0))
-		:: else
-		fi;
-		if :: n == 0 -> goto p_next :: else fi
-	}
-p_take_away:
-	atomic {
-		if
-		:: word == seen ->
-			word = minus(word, n); total = total - n;
-			assert(what == reduce || permits(word) >= 0);  /* forget takes only available permits */
-			check(); goto p_next
-		:: else -> goto p_take_away_wait
-		fi
-	}
-
-	/* -- peek -- */
-p_peek_wait:
-	atomic {
-		is_editable(word) ->
-		if :: has(word, QUEUED) -> seen = word :: else -> goto p_next fi
-	}
-p_peek:
-	atomic {
-		if
-		:: word == seen -> word = word | PEEKED; seen = 0; n = len(order); check()
-		:: else -> seen = 0; goto p_peek_wait
-		fi
-	}
-p_read_front:
-	atomic {
-		first = front;
-		if :: first == 0 -> goto p_end_peek :: else fi
-	}
-p_read_back:
-	atomic {
-		touch(first);
-		count = prev[first];
-		if :: count >= GRANTED -> count = 0; first = 0; goto p_read_front :: else fi
-	}
-p_read_length:
-	atomic {
-		touch(count);
-		i = next[count];
-		assert(i > LENGTH && i <= LENGTH + n && i >= LENGTH + len(order));
-		i = 0
-	}
-p_read_min:
-	touch(first);
-p_end_peek:
-	atomic { word = word & ~PEEKED; check(); goto p_next }
 
 p_end:
 	skip

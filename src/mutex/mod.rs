@@ -167,7 +167,7 @@ impl<T: ?Sized> Mutex<T> {
     /// [`wait_timeout`](crate::futures::Lock::wait_timeout).
     ///
     /// # Fairness
-    /// The thread makes one attempt, and is then queued like a task.
+    /// Unless the mutex is unlocked, the thread is queued at once, like a task.
     ///
     /// # Examples
     /// ```

@@ -29,8 +29,8 @@ pub(crate) struct RawAcquire<H: RawHandle> {
 // SAFETY: the thread to which the future is sent accesses the handle, which is Send, and as the new owner the node, which
 // other threads access as well: what each of them may access is in Q2 and Q4.
 unsafe impl<H: RawHandle + Send> Send for RawAcquire<H> {}
-// SAFETY: a shared future gives access to the handle, which is Sync, and to the node's status, which is atomic. Everything
-// else takes `Pin<&mut _>`.
+// SAFETY: a shared future gives access to the handle, which is Sync, to the node's `prev`, which is atomic, and to its
+// `request`, which is written only through `Pin<&mut _>`. Everything else takes `Pin<&mut _>`.
 unsafe impl<H: RawHandle + Sync> Sync for RawAcquire<H> {}
 
 impl<H: RawHandle> RawAcquire<H> {
@@ -49,7 +49,7 @@ impl<H: RawHandle> RawAcquire<H> {
         self.handle.as_ref()
     }
 
-    /// The permits that the request needs; at least [`Request::ALL`]`.min` for all permits.
+    /// The permits that the request needs; [`Request::ALL`]`.min` for all permits.
     pub(crate) fn min(&self) -> usize {
         self.node.min()
     }

@@ -32,8 +32,8 @@
 //!   the old waker after it has stored the outcome. If that call happens before the poll, the poll has loaded the outcome
 //!   first. If not, both are wakers of the same task, and the call leads to another poll.
 //! * **Q6 (shared)** After a node is enqueued, all accesses by the queue and by the owner go through shared references to
-//!   it. All of its fields are atomics or cells, so these references allow writes by other threads, no write ends another
-//!   reference, and the reference through which an outcome is stored may still exist when the owner frees the node. The
+//!   it. All fields that are written then are atomics or cells, so these references allow writes by other threads, no write
+//!   ends another reference, and the reference through which an outcome is stored may still exist when the owner frees the node. The
 //!   only unique references that include the node are those to its future, which is `!Unpin` (Q1).
 
 use core::cell::{self, Cell};
@@ -43,7 +43,7 @@ use core::pin::Pin;
 use core::ptr::{self, NonNull};
 use core::task::Waker;
 
-use super::state::{CLEAR_RECHECK, MAX_PERMITS, Request, State};
+use super::state::{MAX_PERMITS, Request, State};
 use crate::sync::{
     AtomicIsize, AtomicPtr, Backoff, LockedPtr, Ordering, Step, UnsafeCell, Word, const_fn, half, report,
 };
@@ -128,6 +128,7 @@ impl Node {
 
     /// The options of a new node, for changing them.
     pub(super) fn options(&mut self) -> &mut Options {
+        debug_assert!(!self.was_enqueued());
         let options = self.memory.get().cast::<Options>();
         let request = self.request.get();
         // SAFETY: the node is new and borrowed exclusively, and its memory has room for the options, which are initialized
@@ -303,11 +304,15 @@ impl Entry {
     }
 }
 
-/// The values of `needed` that are not a number of permits. Compared with the permits in the word, the first is never
-/// reached, so an empty queue is not served, and the second always is, so the limit decides. A larger number of permits
-/// than fits below [`NEEDS_NOTHING`] is stored as the largest one that does.
+/// The values of `needed` that are not a number of permits: the queue is empty, or the front needs all. No word holds so many
+/// permits as [`NEEDS_NOTHING`] on targets with fewer than 64 bits; on others the front is looked at. A number of permits that
+/// does not fit below it is stored as the largest one that does.
 const NEEDS_NOTHING: half::Signed = half::Signed::MAX;
 const NEEDS_ALL: half::Signed = half::Signed::MIN;
+
+/// From this number on, the minimum of a request is not stored as it is.
+const LARGE: usize =
+    if Request::ALL.min < NEEDS_NOTHING as usize { Request::ALL.min } else { NEEDS_NOTHING as usize };
 
 /// The words of a semaphore: the state, the number of permits that exist, and the queue that the LOCKED flag guards.
 pub(super) struct WaitQueue {
@@ -448,12 +453,13 @@ pub(super) struct QueueGuard<'a> {
 }
 
 impl<'a> QueueGuard<'a> {
-    pub(super) fn state(&self) -> State {
-        self.state
+    /// All permits, if none is held (F7), for a lock holder that takes them for itself. A closed semaphore gives none (F5).
+    pub(super) fn share_of_all(&self) -> Option<usize> {
+        self.state.share_of_front(self.limit(), MAX_PERMITS)
     }
 
     /// The number of permits that exist, as far as this thread sees. F7 says what follows from it.
-    pub(super) fn limit(&self) -> isize {
+    fn limit(&self) -> isize {
         // ORDERING: Acquire, with the Release in `RawSemaphore::change_limit` and the like: a request for all permits sees
         // what the last holder wrote, even if that holder has forgotten its permits.
         self.queue.limit.load(Ordering::Acquire)
@@ -475,14 +481,8 @@ impl<'a> QueueGuard<'a> {
     #[inline]
     fn set_front(&self, front: Entry, min: usize) {
         self.queue.front.store(front.0.as_ptr(), Ordering::Relaxed);
-        let needed = if min < NEEDS_NOTHING as usize { min as half::Signed } else { needed_if_large(min) };
+        let needed = if min < LARGE { min as half::Signed } else { needed_if_large(min) };
         self.queue.needed.store(needed, Ordering::Relaxed);
-    }
-
-    #[inline]
-    fn set_empty(&self) {
-        self.queue.front.store(ptr::null_mut(), Ordering::Relaxed);
-        self.queue.needed.store(NEEDS_NOTHING, Ordering::Relaxed);
     }
 
     /// Whether `max_waiters` or more nodes are queued.
@@ -530,19 +530,19 @@ impl<'a> QueueGuard<'a> {
         let left = self.state.minus(claims.permits);
         let needed = self.queue.needed.load(Ordering::Relaxed);
         // The usual case: the front's node, which is probably not in the cache, is not read.
-        if !left.may_serve(needed as isize) {
+        if !left.may_serve(needed as isize) && needed != NEEDS_ALL {
             return None;
         }
         let front = self.front()?;
         if (0..NEEDS_NOTHING - 1).contains(&needed) {
             // The front needs no more than there is. (If the semaphore is closed, it takes nothing in the end, see `unlock`.)
-            return Some((front, left.share(front.links().max)));
+            return Some((front, front.links().max.min(left.permits() as usize)));
         }
-        let share = match needed {
-            NEEDS_ALL => left.share_of_all(self.limit()),
-            _ => left.share_of_front(front.request()),
+        let (least, most) = match needed {
+            NEEDS_ALL => (self.limit(), MAX_PERMITS),
+            _ => (front.min() as isize, front.links().max),
         };
-        Some((front, share?))
+        Some((front, left.share_of_front(least, most)?))
     }
 
     /// Whether the front can complete.
@@ -551,19 +551,26 @@ impl<'a> QueueGuard<'a> {
         self.servable_front(claims).is_some()
     }
 
-    /// Claims the front if it can complete (Q4). Returns whether the next one may complete, too.
+    /// Takes the front off the list. Returns whether it was the only node.
     #[inline]
-    pub(super) fn claim_front(&mut self, claims: &mut Claims) -> bool {
-        let Some((front, n)) = self.servable_front(claims) else { return false };
+    fn unlink_front(&mut self, front: Entry) -> bool {
         let back = front.prev();
-        let is_last = front == back;
-        if is_last {
-            self.set_empty();
+        if front == back {
+            self.queue.front.store(ptr::null_mut(), Ordering::Relaxed);
+            self.queue.needed.store(NEEDS_NOTHING, Ordering::Relaxed);
         } else {
             let after = front.next();
             after.set_prev(back);
             self.set_front(after, after.min());
         }
+        front == back
+    }
+
+    /// Claims the front if it can complete (Q4). Returns whether the next one may complete, too.
+    #[inline]
+    pub(super) fn claim_front(&mut self, claims: &mut Claims) -> bool {
+        let Some((front, n)) = self.servable_front(claims) else { return false };
+        let is_last = self.unlink_front(front);
         self.set_len(|length| length - 1);
         front.links().prev.store(ptr::without_provenance_mut(CLAIMED | n << SHIFT), Ordering::Relaxed);
         report(Step::Claim { node: front.name(), n: if self.state.is_closed() { 0 } else { n } });
@@ -577,8 +584,6 @@ impl<'a> QueueGuard<'a> {
 
     /// Puts claimed nodes back if the state has changed so that the claims are no longer right: too few permits are left, or
     /// how many a request gets depends on how many there are. If the semaphore was closed, all claims fail, and stay right.
-    #[cold]
-    #[inline(never)]
     pub(super) fn reconsider(mut self, claims: Claims) -> (Self, Claims) {
         let mut left = claims;
         let is_elastic = iter::from_fn(|| left.pop()).any(|entry| entry.request().is_elastic());
@@ -621,20 +626,14 @@ impl<'a> QueueGuard<'a> {
         let this = self.find(node)?;
         // SAFETY: `find` returns an entry for each queued node, and there is one.
         let front = unsafe { self.front().unwrap_unchecked() };
-        let back = front.prev();
-        match (this == front, this == back) {
-            (true, true) => self.set_empty(),
-            (true, false) => {
-                let after = this.next();
-                after.set_prev(back);
-                self.set_front(after, after.min());
-            }
-            (false, true) => front.set_prev(this.prev()),
-            (false, false) => {
-                let (before, after) = (this.prev(), this.next());
-                before.set_next(after);
-                after.set_prev(before);
-            }
+        if this == front {
+            self.unlink_front(front);
+        } else if this == front.prev() {
+            front.set_prev(this.prev());
+        } else {
+            let (before, after) = (this.prev(), this.next());
+            before.set_next(after);
+            after.set_prev(before);
         }
         self.set_len(|length| length - 1);
         report(Step::Remove { node: this.name() });
@@ -663,18 +662,6 @@ impl<'a> QueueGuard<'a> {
         match this.links().prev.load(Ordering::Relaxed).addr() & CLAIMED {
             0 => Some(this),
             _ => None,
-        }
-    }
-
-    /// Unlocks the queue if no permits were claimed, and the front cannot complete. Returns the lock if it can.
-    #[inline]
-    pub(super) fn try_unlock(self) -> Result<(), Self> {
-        if self.can_serve(&Claims::NONE) {
-            return Err(self);
-        }
-        match self.unlock(&Claims::NONE) {
-            Ok(_) => Ok(()),
-            Err(changed) => Err(changed),
         }
     }
 
@@ -708,7 +695,8 @@ impl<'a> QueueGuard<'a> {
     #[cold]
     fn begin_recheck(&mut self) {
         // ORDERING: Acquire, as in a failed `unlock`.
-        let state = State(self.queue.state.fetch_and(CLEAR_RECHECK, Ordering::Acquire));
+        let state =
+            State(self.queue.state.fetch_and(State(usize::MAX).without_recheck().0, Ordering::Acquire));
         self.state = state.without_recheck();
     }
 }

@@ -7,7 +7,7 @@ use core::ops::Deref;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 
 use super::queue::{Claims, QueueGuard, WaitQueue};
-use super::state::{MAX_PERMITS, Refused, Request, State, permits_to_add};
+use super::state::{MAX_PERMITS, Refused, Request, State};
 use super::wake_list::WakeList;
 use crate::sync::{Ordering, Step, const_fn, contain_panic, report};
 
@@ -53,7 +53,7 @@ impl RawSemaphore {
 
     /// The permits that exist: those available and those held, less those owed.
     pub(crate) fn limit(&self) -> isize {
-        // ORDERING: Acquire, with the Release in `change_limit` and `forget_held`.
+        // ORDERING: Acquire, with the Release in `change_limit`, `raise_limit` and `lower_limit`.
         self.queue.limit.load(Ordering::Acquire)
     }
 
@@ -108,26 +108,30 @@ impl RawSemaphore {
     /// new requests find it queued for a moment.
     #[cold]
     fn take_all(&self) -> Result<usize, Refused> {
-        loop {
-            let state = self.state();
-            if state.is_closed() {
-                return Err(Refused::Closed);
-            }
-            if state.is_queued() || state.permits() < self.limit() {
-                return Err(Refused::NoPermits);
-            }
-            report(Step::LockForAll);
-            // ORDERING: Acquire, see `try_lock`. No Release: this step publishes nothing.
-            let Ok(mut queue) = self.queue.try_lock(state, state, Ordering::Acquire) else { continue };
-            while !queue.state().is_closed() {
-                let Some(n) = queue.state().share_of_all(queue.limit()) else { break };
-                match queue.unlock(&Claims::of_permits(n)) {
-                    Ok(_) => return Ok(n),
-                    Err(changed) => queue = changed,
+        let mut state = self.state();
+        let mut queue = loop {
+            match state.is_closed() {
+                true => return Err(Refused::Closed),
+                false if state.is_queued() || state.permits() < self.limit() => {
+                    return Err(Refused::NoPermits);
                 }
+                false => report(Step::LockForAll),
             }
-            self.unlock(queue);
+            // ORDERING: Acquire, see `try_lock`. No Release: this step publishes nothing.
+            match self.queue.try_lock(state, state, Ordering::Acquire) {
+                Ok(queue) => break queue,
+                Err(actual) => state = actual,
+            }
+        };
+        while let Some(n) = queue.share_of_all() {
+            match queue.unlock(&Claims::of_permits(n)) {
+                Ok(state) if state.is_closed() => return Err(Refused::Closed),
+                Ok(_) => return Ok(n),
+                Err(changed) => queue = changed,
+            }
         }
+        self.unlock(queue);
+        Err(Refused::NoPermits)
     }
 
     /// Changes the state to `new`, which has fewer permits. Returns `false` if the state is no longer `state`.
@@ -149,12 +153,12 @@ impl RawSemaphore {
         }
         // ORDERING: Release, with the Acquire in `take`, in `WaitQueue::try_lock`, in a failed `QueueGuard::unlock`, and in
         // `state`: threads that take or see these permits see what their holder wrote.
-        if State(self.queue.state.fetch_add(permits_to_add(n), Ordering::Release)).is_queued() {
+        if State(self.queue.state.fetch_add(State::new(n).0, Ordering::Release)).is_queued() {
             self.serve_after_race();
         }
     }
 
-    /// Adds `n` permits and serves the queue: a release while requests are queued.
+    /// Adds `n` permits and serves the queue: a release while requests are queued, and each addition.
     #[cold]
     #[inline(never)]
     fn hand_off(&self, n: usize) {
@@ -214,33 +218,54 @@ impl RawSemaphore {
     /// Adds up to `n` permits, but no more than make `most` available; returns how many. May call wakers. Returns `None`, and
     /// changes nothing, if more than [`MAX_PERMITS`] would exist.
     pub(crate) fn add_up_to(&self, n: usize, most: usize) -> Option<usize> {
-        loop {
-            // ORDERING: Relaxed: the CAS compares the state again.
-            let state = State(self.queue.state.load(Ordering::Relaxed));
+        // ORDERING: Relaxed: the CAS compares the state again.
+        let mut state = State(self.queue.state.load(Ordering::Relaxed));
+        let mut has_lowered = false;
+        let added = loop {
             let n = n.min(state.room(most));
             if n == 0 {
-                return Some(0);
+                break Some(0);
             }
             if !self.raise_limit(n) {
-                return None;
+                break None;
             }
             report(Step::Add);
-            if self.try_update(state, state.plus(n)).is_ok() {
-                return Some(n);
+            match self.try_update(state, state.plus(n)) {
+                Ok(()) => return Some(n),
+                Err(actual) => state = actual,
             }
-            self.forget_held(n);
+            // The front is not examined again before the last attempt: that would change the word, and the next attempt
+            // would fail, too. An attempt that succeeds makes the front examined anyway.
+            self.lower_limit(n);
+            has_lowered = true;
+        };
+        if has_lowered {
+            self.recheck();
         }
+        added
     }
 
     /// Raises the limit before the permits are added to the word (F7). Returns `false`, and changes nothing, if more than
     /// [`MAX_PERMITS`] would exist.
     fn raise_limit(&self, n: usize) -> bool {
-        // ORDERING: Release, with the Acquire in `QueueGuard::limit`: see there. Relaxed: the CAS compares the limit again.
-        let raised = self.queue.limit.fetch_update(Ordering::Release, Ordering::Relaxed, |limit| {
-            let room = MAX_PERMITS as isize - limit;
-            (n <= 2 * MAX_PERMITS && n as isize <= room).then(|| limit + n as isize)
-        });
-        raised.is_ok()
+        // ORDERING: Relaxed: the CAS compares the limit again.
+        let mut limit = self.queue.limit.load(Ordering::Relaxed);
+        while n <= 2 * MAX_PERMITS && n as isize <= MAX_PERMITS as isize - limit {
+            let new = limit + n as isize;
+            // ORDERING: Release, with the Acquire in `QueueGuard::limit`: see there. Relaxed on failure: the loop retries.
+            match self.queue.limit.compare_exchange(limit, new, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(actual) => limit = actual,
+            }
+        }
+        false
+    }
+
+    /// Lowers the limit by permits that are neither in the word nor held, or that their holder no longer uses. The caller
+    /// makes the front examined afterwards.
+    fn lower_limit(&self, n: usize) {
+        // ORDERING: Release, as in `raise_limit`.
+        self.queue.limit.fetch_sub(n as isize, Ordering::Release);
     }
 
     /// Takes `n` permits away, into a deficit if necessary. May call wakers. Returns `false`, and changes nothing, if the
@@ -329,10 +354,9 @@ impl RawSemaphore {
         }
     }
 
-    /// Lowers the limit by `n` permits that are not in the word, and will not be added to it. May call wakers.
+    /// Takes `n` permits that are held, or were taken out of the word, away for good. May call wakers.
     pub(crate) fn forget_held(&self, n: usize) {
-        // ORDERING: Release, as in `change_limit`.
-        self.queue.limit.fetch_sub(n as isize, Ordering::Release);
+        self.lower_limit(n);
         self.recheck();
     }
 
@@ -354,14 +378,15 @@ impl RawSemaphore {
     /// Unlocks the queue after a node was enqueued, removed or given another waker. If the front can complete, which is
     /// rare, serves the queue instead (F3), and returns `true`.
     #[inline]
-    pub(super) fn unlock(&self, queue: QueueGuard<'_>) -> bool {
-        match queue.try_unlock() {
-            Ok(()) => false,
-            Err(queue) => {
-                self.serve(queue);
-                true
+    pub(super) fn unlock(&self, mut queue: QueueGuard<'_>) -> bool {
+        if !queue.can_serve(&Claims::NONE) {
+            match queue.unlock(&Claims::NONE) {
+                Ok(_) => return false,
+                Err(changed) => queue = changed,
             }
         }
+        self.serve(queue);
+        true
     }
 
     /// Locks the queue for a thread that has added permits, or has more requests to serve. Returns `None` if no request is
@@ -419,14 +444,23 @@ struct Batch {
 #[inline(always)]
 fn claim_and_unlock(mut queue: QueueGuard<'_>) -> Batch {
     let mut claims = Claims::NONE;
+    while queue.claim_front(&mut claims) && claims.count() < WakeList::CAPACITY {}
     loop {
-        while claims.count() < WakeList::CAPACITY && queue.claim_front(&mut claims) {}
         let is_unfinished = claims.count() == WakeList::CAPACITY && queue.can_serve(&claims);
         match queue.unlock(&claims) {
             Ok(state) => return Batch { claims, state, is_unfinished },
-            Err(changed) => (queue, claims) = changed.reconsider(claims),
+            Err(changed) => (queue, claims) = claim_again(changed, claims),
         }
     }
+}
+
+/// The same after the state has changed: puts claims back that are no longer right, and claims what can be claimed now.
+#[cold]
+#[inline(never)]
+fn claim_again(queue: QueueGuard<'_>, claims: Claims) -> (QueueGuard<'_>, Claims) {
+    let (mut queue, mut claims) = queue.reconsider(claims);
+    while claims.count() < WakeList::CAPACITY && queue.claim_front(&mut claims) {}
+    (queue, claims)
 }
 
 /// The work of a thread that serves several requests. If a waker panics, dropping it finishes the work before the panic

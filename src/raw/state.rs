@@ -83,6 +83,8 @@ impl Request {
 pub(crate) struct State(pub(super) usize);
 
 impl State {
+    /// The state with `permits` permits and no flag. Adding it to another state adds the permits.
+    #[inline]
     pub(super) const fn new(permits: usize) -> Self {
         Self(permits << SHIFT)
     }
@@ -162,29 +164,18 @@ impl State {
 
     /// The available permits, but at most `max`.
     #[inline]
-    pub(super) const fn share(self, max: usize) -> usize {
+    const fn share(self, max: usize) -> usize {
         if self.available() < max { self.available() } else { max }
     }
 
-    /// How many permits the request at the front takes, or `None` if it must keep waiting. If the semaphore is closed, the
-    /// request can complete, because it fails, and takes none.
+    /// How many permits the front takes if it needs `least` and takes at most `most`, or `None` if it must keep waiting. If
+    /// the semaphore is closed, the request can complete, because it fails, and takes none.
     #[inline]
-    pub(super) const fn share_of_front(self, request: Request) -> Option<usize> {
+    pub(super) const fn share_of_front(self, least: isize, most: usize) -> Option<usize> {
         if self.0 & CLOSED != 0 {
             Some(0)
-        } else if self.permits() >= request.min as isize {
-            Some(self.share(request.max))
-        } else {
-            None
-        }
-    }
-
-    /// The same for [`Request::ALL`]. `limit` is the number of permits that exist: while so many are available, none is held.
-    pub(super) const fn share_of_all(self, limit: isize) -> Option<usize> {
-        if self.0 & CLOSED != 0 {
-            Some(0)
-        } else if self.permits() >= limit {
-            Some(self.available())
+        } else if self.permits() >= least {
+            Some(self.share(most))
         } else {
             None
         }
@@ -251,15 +242,6 @@ impl State {
     }
 }
 
-/// For [`fetch_add`](core::sync::atomic::AtomicUsize::fetch_add) on the state word: adds `n` permits.
-#[inline]
-pub(super) const fn permits_to_add(n: usize) -> usize {
-    n << SHIFT
-}
-
-/// For `fetch_and` on the state word: clears RECHECK.
-pub(super) const CLEAR_RECHECK: usize = !RECHECK;
-
 // The truth table, checked at compile time.
 const _: () = {
     const fn s(permits: isize, flags: usize) -> State {
@@ -288,17 +270,18 @@ const _: () = {
     assert!(matches!(s(3, 0).share_of_new(UP_TO_FOUR), Ok(3)));
 
     // The request at the front.
-    assert!(matches!(s(3, QUEUED).share_of_front(TWO), Some(2)));
-    assert!(matches!(s(3, QUEUED).share_of_front(TWO_TO_FOUR), Some(3)));
-    assert!(matches!(s(9, QUEUED).share_of_front(TWO_TO_FOUR), Some(4)));
-    assert!(s(1, QUEUED).share_of_front(TWO).is_none()); // and the requests behind it wait, too
-    assert!(matches!(s(9, QUEUED | CLOSED).share_of_front(TWO), Some(0)));
-    assert!(s(8, QUEUED).share_of_all(9).is_none()); // one is held
-    assert!(matches!(s(9, QUEUED).share_of_all(9), Some(9)));
-    assert!(matches!(s(0, QUEUED).share_of_all(0), Some(0)));
-    assert!(matches!(s(-3, QUEUED).share_of_all(-3), Some(0))); // three are owed, none is held
-    assert!(s(-3, QUEUED).share_of_all(0).is_none());
-    assert!(matches!(s(1, QUEUED | CLOSED).share_of_all(9), Some(0)));
+    assert!(matches!(s(3, QUEUED).share_of_front(2, 2), Some(2)));
+    assert!(matches!(s(3, QUEUED).share_of_front(2, 4), Some(3)));
+    assert!(matches!(s(9, QUEUED).share_of_front(2, 4), Some(4)));
+    assert!(s(1, QUEUED).share_of_front(2, 2).is_none()); // and the requests behind it wait, too
+    assert!(matches!(s(9, QUEUED | CLOSED).share_of_front(2, 2), Some(0)));
+    // A request for all permits, which needs as many as the limit.
+    assert!(s(8, QUEUED).share_of_front(9, MAX_PERMITS).is_none()); // one is held
+    assert!(matches!(s(9, QUEUED).share_of_front(9, MAX_PERMITS), Some(9)));
+    assert!(matches!(s(0, QUEUED).share_of_front(0, MAX_PERMITS), Some(0)));
+    assert!(matches!(s(-3, QUEUED).share_of_front(-3, MAX_PERMITS), Some(0))); // three are owed, none is held
+    assert!(s(-3, QUEUED).share_of_front(0, MAX_PERMITS).is_none());
+    assert!(matches!(s(1, QUEUED | CLOSED).share_of_front(9, MAX_PERMITS), Some(0)));
     assert!(!TWO.is_elastic() && TWO_TO_FOUR.is_elastic() && Request::ALL.is_elastic());
 
     assert!(s(2, QUEUED).may_serve(2) && !s(2, QUEUED).may_serve(3) && s(0, CLOSED).may_serve(9));

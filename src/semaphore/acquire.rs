@@ -145,7 +145,8 @@ impl<H: Handle<Target = Semaphore>> Acquire<H> {
         Ok(Permit::new(handle, n))
     }
 
-    /// Blocks the current thread until the permits are granted. Threads and tasks wait in the same queue.
+    /// Blocks the current thread until the permits are granted. Threads and tasks wait in the same queue: unless the permits
+    /// are available, the request is queued at once.
     ///
     /// In a task, this blocks the executor's thread, and deadlocks if the permits are held by tasks that run only on that
     /// thread. Each thread allocates a waker when it waits for the first time, and nothing after that.
@@ -220,12 +221,12 @@ impl<H: Handle<Target = Semaphore>> Acquire<H> {
     }
 
     /// Returns the number of permits that were granted to the request and not returned by a poll yet, or that it waits for.
-    /// A request for all permits waits for the [`limit`](Semaphore::limit).
+    /// A request for all permits waits for the [`limit`](Semaphore::limit), and for none after completion.
     #[must_use]
     pub fn num_permits(&self) -> usize {
         match (self.raw.progress(), self.raw.handle()) {
             (Progress::Granted(n), _) => n,
-            (_, Some(handle)) if self.raw.min() == Request::ALL.min => handle.limit(),
+            (_, handle) if self.raw.min() == Request::ALL.min => handle.map_or(0, |handle| handle.limit()),
             _ => self.raw.min(),
         }
     }

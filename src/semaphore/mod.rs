@@ -459,7 +459,8 @@ impl Semaphore {
     /// before it, even for one that needs more permits than exist.
     ///
     /// The form [`try_wait`](crate::futures::Acquire::try_wait) locks the queue for a moment if no permit seems to be held. A
-    /// concurrent try may then fail as if this request had been queued.
+    /// concurrent try may then fail as if this request had been queued. While another thread adds permits, the form may
+    /// fail although none is held.
     ///
     /// # Cancel safety
     /// Like [`acquire_many`](Self::acquire_many).
@@ -670,7 +671,7 @@ impl Semaphore {
     /// request: [`wait_timeout`](crate::futures::Acquire::wait_timeout) and [`wait`](crate::futures::Acquire::wait).
     ///
     /// # Fairness
-    /// The thread makes one attempt, and is then queued like a task.
+    /// Unless the permit is available, the thread is queued at once, like a task.
     ///
     /// # Errors
     /// Like [`acquire`](Self::acquire).
@@ -735,8 +736,10 @@ impl Semaphore {
     ///
     /// Raising the limit adds permits, as [`add_permits`](Self::add_permits) does. Lowering it takes available permits away; if
     /// too few are available, the rest is [owed](Self::owed): permits that are released pay it before any request gets one.
-    /// Lowering never waits, and revokes nothing. Several threads may call this at once. The limit of the call that takes
-    /// effect last holds exactly.
+    /// Lowering never waits, and revokes nothing.
+    ///
+    /// Several threads may call this at once. The limit of the call that takes effect last holds exactly. While such calls
+    /// run, too many permits may be taken away for a moment: then a try can fail, and [`owed`](Self::owed) is too large.
     ///
     /// # Panics
     /// Panics if `n` is more than [`MAX_PERMITS`](Self::MAX_PERMITS), or if several calls at once lower the limit by more

@@ -30,17 +30,25 @@ pub(crate) const LOOM: bool = cfg!(any(fairgate_loom, all(loom, feature = "loom"
 /// Numbers that are half as wide as a pointer on 64-bit targets, so that two of them fit into one word, and atomics for them
 /// that are only loaded and stored. Not loom's: they order nothing, and no decision depends on them unless the queue lock is
 /// held.
-#[cfg(not(target_pointer_width = "16"))]
 pub(crate) mod half {
-    pub(crate) type Unsigned = u32;
-    pub(crate) type Signed = i32;
-    pub(crate) use core::sync::atomic::{AtomicI32 as AtomicSigned, AtomicU32 as AtomicUnsigned};
-}
-#[cfg(target_pointer_width = "16")]
-pub(crate) mod half {
+    #[cfg(target_pointer_width = "16")]
     pub(crate) type Unsigned = usize;
+    #[cfg(not(target_pointer_width = "16"))]
+    pub(crate) type Unsigned = u32;
+    #[cfg(target_pointer_width = "16")]
     pub(crate) type Signed = isize;
-    pub(crate) use core::sync::atomic::{AtomicIsize as AtomicSigned, AtomicUsize as AtomicUnsigned};
+    #[cfg(not(target_pointer_width = "16"))]
+    pub(crate) type Signed = i32;
+
+    #[cfg(not(feature = "portable-atomic"))]
+    use core::sync::atomic;
+    #[cfg(feature = "portable-atomic")]
+    use portable_atomic as atomic;
+
+    #[cfg(not(target_pointer_width = "16"))]
+    pub(crate) use self::atomic::{AtomicI32 as AtomicSigned, AtomicU32 as AtomicUnsigned};
+    #[cfg(target_pointer_width = "16")]
+    pub(crate) use self::atomic::{AtomicIsize as AtomicSigned, AtomicUsize as AtomicUnsigned};
 }
 
 /// What the accesses to the state word do not show by themselves. The algorithm reports it to the checks in `loom-tests/`.

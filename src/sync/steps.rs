@@ -145,22 +145,6 @@ impl AtomicIsize {
     }
 
     #[track_caller]
-    pub(crate) fn fetch_update(
-        &self,
-        success: Ordering,
-        failure: Ordering,
-        change: impl FnMut(isize) -> Option<isize>,
-    ) -> Result<isize, isize> {
-        let mut new = 0;
-        let mut change = change;
-        let result = self.atomic.fetch_update(success, failure, |old| change(old).inspect(|&n| new = n));
-        if let Ok(old) = result {
-            emit(Event::LimitChanged { word: self.word, old, new });
-        }
-        result
-    }
-
-    #[track_caller]
     pub(crate) fn fetch_sub(&self, n: isize, order: Ordering) -> isize {
         let old = self.atomic.fetch_sub(n, order);
         emit(Event::LimitChanged { word: self.word, old, new: old.wrapping_sub(n) });

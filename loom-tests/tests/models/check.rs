@@ -102,9 +102,12 @@ fn explore_within(
     }
 }
 
-/// The bound for the pairs of operations, whose result depends on what is reached.
-pub fn pair_bound() -> usize {
-    if speed() == Speed::Quick { 1 } else { PREEMPTIONS }
+/// Explores a combination of some operations, and returns the number of executions. Two are explored with at most two preemptions,
+/// three with one.
+#[track_caller]
+pub fn explore_combination(operations: usize, model: impl Fn() + Send + Sync + 'static) -> usize {
+    let bound = if operations == 2 { PREEMPTIONS } else { 1 };
+    explore(Some(bound), None, &Arc::new(model))
 }
 
 fn plural(executions: usize) -> String {

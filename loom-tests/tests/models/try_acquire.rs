@@ -143,3 +143,17 @@ fn a_try_of_a_range_takes_all_available_permits() {
         join([releaser]);
     });
 }
+
+/// A close comes between the load and the compare-and-swap of a try of a range, which has no fast path: the retry fails.
+#[test]
+fn a_try_of_a_range_against_a_close() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(2));
+        let closer = spawn_with(&semaphore, Semaphore::close);
+        let tried = without_waiting(|| semaphore.acquire().up_to(2).try_wait());
+        assert!(tried.is_ok() || semaphore.is_closed());
+        drop(tried);
+        join([closer]);
+        assert_idle(&semaphore, 2);
+    });
+}
