@@ -118,6 +118,9 @@ impl<T: ?Sized, H: Handle<Target = Mutex<T>>> Guard<H> {
 
     /// Turns the guard into a guard of a component of the value, if `f` returns one. Otherwise like [`map`](Self::map).
     ///
+    /// # Panics
+    /// Panics if `f` panics. The mutex is then unlocked.
+    ///
     /// # Errors
     /// Returns the guard if `f` returns `None`.
     ///
@@ -244,6 +247,9 @@ impl<K, U: ?Sized> MappedGuard<K, U> {
     }
 
     /// Turns the guard into a guard of a component of its value, if `f` returns one. Otherwise like [`map`](Self::map).
+    ///
+    /// # Panics
+    /// Panics if `f` panics. The mutex is then unlocked.
     ///
     /// # Errors
     /// Returns the guard if `f` returns `None`.
