@@ -118,11 +118,11 @@ impl<T: ?Sized, H: Handle<Target = Mutex<T>>> Guard<H> {
 
     /// Turns the guard into a guard of a component of the value, if `f` returns one. Otherwise like [`map`](Self::map).
     ///
-    /// # Panics
-    /// Panics if `f` panics. The mutex is then unlocked.
-    ///
     /// # Errors
     /// Returns the guard if `f` returns `None`.
+    ///
+    /// # Panics
+    /// Panics if `f` panics. The mutex is then unlocked.
     ///
     /// # Examples
     /// ```
@@ -248,11 +248,11 @@ impl<K, U: ?Sized> MappedGuard<K, U> {
 
     /// Turns the guard into a guard of a component of its value, if `f` returns one. Otherwise like [`map`](Self::map).
     ///
-    /// # Panics
-    /// Panics if `f` panics. The mutex is then unlocked.
-    ///
     /// # Errors
     /// Returns the guard if `f` returns `None`.
+    ///
+    /// # Panics
+    /// Panics if `f` panics. The mutex is then unlocked.
     pub fn try_map<V, F>(mut this: Self, f: F) -> Result<MappedGuard<K, V>, Self>
     where
         V: ?Sized,
