@@ -78,6 +78,7 @@ where
 
 /// Everything that `.await` accepts can be limited. A trait of its own, for its error message: the first argument of other
 /// crates' timeouts is the duration.
+// With `F::IntoFuture` in the signature of `with_timeout`, compilers report the bound that it needs, and not this one.
 #[doc(hidden)]
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a future: the future comes first, the deadline second",
@@ -91,7 +92,6 @@ pub trait Limited {
     fn into_limited(self) -> Self::Future;
 }
 
-#[diagnostic::do_not_recommend]
 impl<F, I> Limited for F
 where
     F: IntoFuture<Output = I::Output, IntoFuture = I>,

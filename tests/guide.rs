@@ -96,9 +96,9 @@ fn elements(svg: &str) -> (Vec<Element>, Vec<Element>) {
                 extent: [0.0; 4],
             });
         } else {
-            // The title and the description: here the page describes its picture.
+            // The title and the description: here the page describes its picture. `shortened` keeps the style.
             assert!(
-                ["<svg", "<title", "<desc", "</"].iter().any(|start| line.starts_with(start)),
+                ["<svg", "<title", "<desc", "<style", "</"].iter().any(|start| line.starts_with(start)),
                 "unknown: {line}"
             );
         }
@@ -143,6 +143,8 @@ fn shortened(svg: &str) -> String {
         "<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='{height}' viewBox='0 0 {width} {height}' \
          font-family='sans-serif'>"
     );
+    // The colours of dark pages.
+    short.extend(svg.lines().filter(|line| line.starts_with("<style")));
     let (shapes, texts) = elements(svg);
     for group in grouped(shapes) {
         let path: String = group.iter().map(|shape| shape.drawing.as_str()).collect();

@@ -121,6 +121,9 @@ impl<T: ?Sized, H: Handle<Target = Mutex<T>>> Guard<H> {
     /// # Errors
     /// Returns the guard if `f` returns `None`.
     ///
+    /// # Panics
+    /// Panics if `f` panics. The mutex is then unlocked.
+    ///
     /// # Examples
     /// ```
     /// use fairgate::{Mutex, MutexGuard};
@@ -247,6 +250,9 @@ impl<K, U: ?Sized> MappedGuard<K, U> {
     ///
     /// # Errors
     /// Returns the guard if `f` returns `None`.
+    ///
+    /// # Panics
+    /// Panics if `f` panics. The mutex is then unlocked.
     pub fn try_map<V, F>(mut this: Self, f: F) -> Result<MappedGuard<K, V>, Self>
     where
         V: ?Sized,

@@ -241,26 +241,7 @@ fn a_semaphore_may_be_dropped_after_a_queued_future_on_it_is_leaked() {
     }
 }
 
-/// A futurelock: one task has two futures and polls only the second. The first, which was granted the permit,
-/// reports that, and dropping it resolves the futurelock.
-#[test]
-fn a_granted_future_that_is_not_polled_reports_the_grant_and_dropping_it_passes_the_permit_on() {
-    let semaphore = Semaphore::new(0);
-    let mut cx = Context::from_waker(Waker::noop());
-    let mut first = Box::pin(semaphore.acquire());
-    let mut second = pin!(semaphore.acquire());
-    assert!(first.as_mut().poll(&mut cx).is_pending());
-    assert!(second.as_mut().poll(&mut cx).is_pending());
-    semaphore.add_permits(1);
-    assert!(second.as_mut().poll(&mut cx).is_pending());
-    assert!(first.is_granted() && !second.is_granted());
-    drop(first);
-    assert!(second.is_granted());
-    assert!(second.as_mut().poll(&mut cx).is_ready());
-    assert!(!second.is_granted());
-}
-
-/// The same for a mutex.
+/// A futurelock of a mutex: one task has two futures and polls only the second. (`extensions.rs` has it for a semaphore.)
 #[test]
 fn a_granted_lock_future_that_is_not_polled_reports_the_grant_and_dropping_it_passes_the_lock_on() {
     let mutex = Arc::new(Mutex::new(()));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use crate::common::panics;
-use fairgate::{Guard, MappedGuard, Mutex, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard};
+use fairgate::{Guard, MappedGuard, Mutex, OwnedMutexGuard};
 
 /// Instantiates each test three times, for a mutex that is borrowed, in an `Arc` and in an `Rc`. `$handle()`
 /// returns a handle to a mutex around a pair. `$is_unlocked()` returns whether it is unlocked, and panics if it
@@ -101,17 +101,6 @@ for_each_handle! {
         assert!(is_unlocked());
         assert_eq!(Mutex::lock_from(handle()).try_wait().unwrap().0, 7);
     }
-}
-
-#[test]
-fn guards_return_their_mutex() {
-    let mutex = Mutex::new(1);
-    assert!(std::ptr::eq(MutexGuard::mutex(&mutex.try_lock().unwrap()), &mutex));
-    let mutex = Arc::new(Mutex::new((1, 2)));
-    let guard = mutex.clone().try_lock_owned().unwrap();
-    assert!(Arc::ptr_eq(OwnedMutexGuard::mutex(&guard), &mutex));
-    let mapped = OwnedMutexGuard::map(guard, |pair| &mut pair.1);
-    assert!(Arc::ptr_eq(OwnedMappedMutexGuard::mutex(&mapped), &mutex));
 }
 
 /// P15: the guard keeps the value alive, and the last handle drops it.

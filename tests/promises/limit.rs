@@ -1,11 +1,8 @@
 //! A semaphore knows its limit: the permits that exist. The limit may change while permits are held, a request for all
 //! permits waits until none is held, and a bucket is filled up to its size.
 
-use std::future::Future;
-use std::pin::pin;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::task::{Context, Waker};
 use std::thread;
 
 use fairgate::Semaphore;
@@ -391,31 +388,51 @@ fn a_signal_that_threads_set_at_once_is_set_once() {
 /// Threads fill a bucket and take tokens from it. It never holds more than its size, and every token is counted.
 #[test]
 fn a_bucket_that_threads_fill_never_exceeds_its_size() {
-    const SIZE: usize = 3;
+    const SIZE: usize = 2;
     let (bucket, added, taken) = (Semaphore::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
-    thread::scope(|scope| {
-        for thread in 0..4 {
-            let (bucket, added, taken) = (&bucket, &added, &taken);
-            scope.spawn(move || {
-                for round in 0..rounds(3000) {
-                    if thread % 2 == 0 {
-                        added.fetch_add(bucket.add_permits_up_to(1 + round % 5, SIZE), SeqCst);
-                    } else if let Ok(tokens) = bucket.acquire().up_to(2).try_wait() {
-                        taken.fetch_add(tokens.num_permits(), SeqCst);
-                        tokens.forget();
-                    } else {
-                        // A waiter that gives up: what was granted to it is released.
-                        drop(pin!(bucket.acquire_many(2)).poll(&mut Context::from_waker(Waker::noop())));
-                    }
-                    if thread == 0 {
-                        assert!(bucket.limit() <= SIZE + 8, "{bucket:?}");
-                    }
+    let (fill, take) = (
+        |start: &Barrier| {
+            start.wait();
+            for _ in 0..rounds(20_000) {
+                added.fetch_add(bucket.add_permits_up_to(5, SIZE), SeqCst);
+                assert!(bucket.available_permits() <= SIZE, "{bucket:?}");
+            }
+        },
+        |start: &Barrier| {
+            start.wait();
+            for _ in 0..rounds(20_000) {
+                if let Ok(token) = bucket.try_acquire() {
+                    taken.fetch_add(1, SeqCst);
+                    token.forget();
                 }
-            });
+            }
+        },
+    );
+    let start = Barrier::new(4);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| fill(&start));
+            scope.spawn(|| take(&start));
         }
     });
     let left = added.into_inner() - taken.into_inner();
     assert_counts(&bucket, left, 0, left, 0);
+}
+
+/// A bucket so large that each call adds all of its tokens, beside the others'.
+#[test]
+fn tokens_that_threads_add_at_once_are_all_counted() {
+    let (bucket, start) = (Semaphore::new(0), Barrier::new(3));
+    thread::scope(|scope| {
+        for n in [1, 2, 3] {
+            let (bucket, start) = (&bucket, &start);
+            scope.spawn(move || {
+                start.wait();
+                (0..rounds(20_000)).for_each(|_| assert_eq!(bucket.add_permits_up_to(n, 1 << 20), n));
+            });
+        }
+    });
+    assert_counts(&bucket, 6 * rounds(20_000), 0, 6 * rounds(20_000), 0);
 }
 
 /// Without takers the size is exact at every moment, while owed permits are paid by one thread and added by others.

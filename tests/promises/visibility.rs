@@ -7,6 +7,7 @@ use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
+use fairgate::Semaphore;
 use futures_lite::future::{block_on, poll_once};
 
 use crate::common::source::{SemaphoreSource, SyncSource, for_each_source};
@@ -148,35 +149,38 @@ fn forgetting_the_only_permit_sees_the_writes_of_its_last_holder<S: SemaphoreSou
 }
 
 /// Other threads remove the permit and add it again, between a release and the next acquire or while it is held. The
-/// next holder sees what the last one wrote.
+/// next holder sees what the last one wrote. (A limit that is set beside relative changes could let two permits exist.)
 fn removing_and_adding_permits_keeps_the_writes_of_a_holder_visible<S: SemaphoreSource + SyncSource>() {
-    let (source, counter, acquired) = (S::with_permits(1), Unsynchronized::default(), AtomicUsize::new(0));
-    thread::scope(|scope| {
-        for thread in 0..THREADS {
-            let (source, counter, acquired) = (&source, &counter, &acquired);
-            scope.spawn(move || {
-                for _ in 0..rounds(3000) {
-                    match thread {
-                        0 => {
-                            source.reduce_permits(1);
-                            source.add_permits(1);
-                        }
-                        1 => {
-                            source.set_limit(0);
-                            source.set_limit(1);
-                        }
-                        _ => {
+    let relative: fn(&Semaphore) = |semaphore| {
+        semaphore.reduce_permits(1);
+        semaphore.add_permits(1);
+    };
+    let absolute: fn(&Semaphore) = |semaphore| {
+        semaphore.set_limit(0);
+        semaphore.set_limit(1);
+    };
+    for change in [relative, absolute] {
+        let (source, counter, acquired) =
+            (S::with_permits(1), Unsynchronized::default(), AtomicUsize::new(0));
+        thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let (source, counter, acquired) = (&source, &counter, &acquired);
+                scope.spawn(move || {
+                    for _ in 0..rounds(3000) {
+                        if thread < 2 {
+                            change(source);
+                        } else {
                             let _permit = source.blocking_acquire().unwrap();
                             counter.add(1);
                             acquired.fetch_add(1, Relaxed);
                         }
                     }
-                }
-            });
-        }
-    });
-    assert_eq!(counter.add(0), acquired.into_inner());
-    assert_eq!(source.counts(), (1, 0));
+                });
+            }
+        });
+        assert_eq!(counter.add(0), acquired.into_inner());
+        assert_eq!(source.counts(), (1, 0));
+    }
 }
 
 for_each_source! {
