@@ -8,9 +8,8 @@ use core::future::Future;
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
-use std::time::Instant;
 
-use crate::sync::thread::{self, Thread};
+use crate::sync::thread::{self, Instant, Thread};
 use crate::sync::{AtomicBool, Ordering};
 
 /// Number of `yield_now` calls before a blocked thread parks. Measured with more threads than cores: without them, spinning

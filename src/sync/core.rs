@@ -15,6 +15,7 @@ pub(crate) use AtomicPtr as LockedPtr;
 pub(crate) mod thread {
     pub(crate) use std::thread::{Thread, current, park, park_timeout};
     pub(crate) use std::thread_local;
+    pub(crate) use std::time::Instant;
 
     /// Waits until `is_done` returns `true`, but no longer than parking a thread and waking it takes: spins, then
     /// yields `yields` times to threads that have no core.

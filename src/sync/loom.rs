@@ -5,6 +5,7 @@ use std::vec::Vec;
 
 use super::Ordering;
 pub(crate) use loom::cell::UnsafeCell;
+#[cfg(fairgate_loom)]
 use loom::sync::atomic;
 #[cfg(feature = "std")]
 pub(crate) use loom::sync::atomic::AtomicBool;
@@ -109,6 +110,7 @@ impl Backoff {
 /// Threads, for the blocking methods.
 #[cfg(feature = "std")]
 pub(crate) mod thread {
+    use core::time::Duration;
     use std::sync::Arc;
 
     use loom::sync::atomic::{AtomicBool, Ordering};
@@ -160,8 +162,26 @@ pub(crate) mod thread {
         }
     }
 
-    /// Loom has no clock: times out immediately.
-    pub(crate) fn park_timeout(_left: core::time::Duration) {
+    /// Loom has no clock, and a model must not depend on one: all moments are the same, so each deadline has passed.
+    #[derive(Clone, Copy, PartialEq, PartialOrd)]
+    pub(crate) struct Instant;
+
+    impl Instant {
+        pub(crate) fn now() -> Self {
+            Self
+        }
+
+        pub(crate) fn checked_add(self, _limit: Duration) -> Option<Self> {
+            Some(self)
+        }
+
+        pub(crate) fn saturating_duration_since(self, _earlier: Self) -> Duration {
+            Duration::ZERO
+        }
+    }
+
+    /// Never called, because each deadline has passed.
+    pub(crate) fn park_timeout(_left: Duration) {
         loom::thread::yield_now();
     }
 

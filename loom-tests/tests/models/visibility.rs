@@ -464,3 +464,30 @@ fn from_two_releases_to_a_try_of_a_range() {
         assert_idle(&semaphore, 2);
     });
 }
+
+/// The lock holder could not unlock, because a permit was forgotten. Another one is released before it begins the look that this
+/// has asked for, and is granted by it.
+#[test]
+fn from_a_release_before_another_look_to_a_waiter() {
+    check(|| {
+        let (semaphore, mut permits, data) = held(3);
+        drop(permits.split(1));
+        let request = Request::pending(semaphore.acquire_many(2));
+        let second = Request::pending(semaphore.acquire());
+        let releaser = thread::spawn({
+            let (semaphore, data) = (semaphore.clone(), data.clone());
+            move || {
+                semaphore.forget_permits(1);
+                data.write();
+                drop(permits);
+            }
+        });
+        drop(second);
+        if request.future().is_granted() {
+            data.write();
+        }
+        join([releaser]);
+        drop(request.expect_ready());
+        assert_idle(&semaphore, 2);
+    });
+}
