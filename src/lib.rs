@@ -4,17 +4,20 @@
 //!
 //! # Quick start
 //! ```
-//! # futures_lite::future::block_on(async {
-//! use fairgate::Semaphore;
+//! use fairgate::{AcquireError, Semaphore};
 //!
 //! static CONNECTIONS: Semaphore = Semaphore::new(3);
 //!
-//! async fn query() -> u32 {
-//!     let _permit = CONNECTIONS.acquire().await.expect("never closed");
-//!     42 // at most three tasks are here at once
+//! async fn query() -> Result<u32, AcquireError> {
+//!     let _permit = CONNECTIONS.acquire().await?;
+//!     Ok(42) // at most three tasks are here at once
 //! } // dropping the permit releases it
-//! assert_eq!(query().await, 42);
-//! # });
+//!
+//! fn main() -> Result<(), AcquireError> {
+//!     let answer = smol::block_on(query())?; // or any other executor
+//!     assert_eq!(answer, 42);
+//!     Ok(())
+//! }
 //! ```
 //!
 //! [`Semaphore`] documents the order, cancel safety, memory ordering, and what wakers may do.

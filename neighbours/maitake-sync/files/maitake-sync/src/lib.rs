@@ -23,15 +23,16 @@ mod models {
 }
 
 mod mutex {
-    pub(crate) use fairgate_loom::futures::Lock;
+    pub(crate) type Lock<'a, T> = fairgate_loom::futures::Lock<&'a crate::Mutex<T>>;
     mod tests;
 }
 use fairgate_loom::Mutex;
 
 mod semaphore {
     use core::sync::atomic::Ordering::Relaxed;
-    use fairgate::futures::{Acquire, AcquireOwned};
+    use fairgate::futures::AcquireOwned;
     use fairgate::{OwnedSemaphorePermit as OwnedPermit, Semaphore, SemaphorePermit as Permit};
+    type Acquire<'a> = fairgate::futures::Acquire<&'a Semaphore>;
     mod tests;
 }
 
