@@ -85,7 +85,7 @@ mtype = { acquire, repoll, cancel, bounded, try, release_all, forget_all, add, a
 	op(11, 0, close, 0, 0) \
 	op(12, 0, try, 1, 1)       op(12, 1, add, 1, 0) op(12, 2, release_all, 0, 0) \
 	op(13, 0, add_up_to, 2, 2) \
-	op(14, 0, forget, 1, 0) \
+	op(14, 0, add, 2, 0)       op(14, 1, forget, 2, 0) \
 	op(15, 0, reduce, 1, 0)    op(15, 1, add, 1, 0) \
 	op(16, 0, set_limit, 1, 0) op(16, 1, release_all, 0, 0)
 #define PROGRAM PROGRAMS_OF_REQUESTS PROGRAMS_OF_OTHERS
