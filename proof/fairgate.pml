@@ -345,14 +345,15 @@ active [THREADS] proctype thread() {
 	/* Thread 0 makes a request, thread 2 does something else, and thread 1 one of both. Each combination is picked once. */
 	atomic {
 		picked == _pid;
+#ifdef P0
+		/* one combination, which finds a planted change soon */
+		program = (_pid == 0 -> P0 : (_pid == 1 -> P1 : P2));
+#else
 		program = (_pid == FIRST_OTHER && last_program < REQUESTS -> REQUESTS : last_program);
 		do
 		:: program < (_pid < FIRST_OTHER -> REQUESTS : REQUESTS + OTHERS) - 1 -> program++
 		:: break
 		od;
-#ifdef ONLY
-		/* a part of the matrix, to find a planted change sooner */
-		program == (_pid == 0 -> ONLY / 10000 : (_pid == 1 -> (ONLY / 100) % 100 : ONLY % 100));
 #endif
 		last_program = program;
 		picked++;
