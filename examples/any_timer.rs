@@ -11,7 +11,7 @@ use clap::Parser;
 use fairgate::{Semaphore, with_timeout};
 use fairgate_examples::live::Words;
 use fairgate_examples::options::{Common, milliseconds};
-use fairgate_examples::output;
+use fairgate_examples::output::{self, Summary};
 use fairgate_examples::picture::{self, Panel};
 use fairgate_examples::recorder::{Recorder, TaskRecorder};
 use fairgate_examples::say;
@@ -46,6 +46,9 @@ fn main() -> ExitCode {
     let timeline = recorder.timeline();
     results.iter().for_each(|result| say!("{result}"));
     output::print(&timeline.draw(output::columns()));
+    let mut summary = Summary::default();
+    summary.add("With each of the three timers the first wait timed out and the second got the permit.");
+    summary.print();
     let title = "Three timers: the first wait times out, the second succeeds";
     let panels = [Panel::new(title, timeline)];
     output::exit(picture::save(options.common.svg.as_deref(), title, &panels))

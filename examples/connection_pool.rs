@@ -6,8 +6,8 @@ use clap::Parser;
 use fairgate::with_timeout;
 use fairgate_examples::client::Problem;
 use fairgate_examples::live::Words;
-use fairgate_examples::options::{Common, milliseconds, number_up_to};
-use fairgate_examples::output::{self, count};
+use fairgate_examples::options::{Common, milliseconds, number_up_to, runs};
+use fairgate_examples::output::{self, Summary, count};
 use fairgate_examples::picture::{self, Panel};
 use fairgate_examples::pool::Pool;
 use fairgate_examples::recorder::{Recorder, TaskRecorder};
@@ -20,6 +20,9 @@ use smol::{LocalExecutor, Timer};
 /// task waits for one until the checkout timeout.
 #[derive(Parser)]
 struct Options {
+    /// Only do this run
+    #[arg(long, value_name = "N", value_parser = number_up_to(2))]
+    run: Option<usize>,
     /// How many connections the pool opens at most
     #[arg(long, value_name = "N", default_value = "3", value_parser = number_up_to(50))]
     connections: usize,
@@ -47,17 +50,28 @@ async fn two_runs(options: &Options) -> Result<(), String> {
     let server =
         Server::start(behavior).await.map_err(|error| format!("cannot start a server: {error}"))?;
     let pool = Pool::new(server.url().parse()?, options.connections);
-    let shared = share_connections(options, &pool).await;
+    let (mut panels, mut summary) = (Vec::new(), Summary::default());
     let print_peak = || {
         let peak = count(server.connections_peak(), "connection");
         say!("  The server's own count: at most {peak} open");
     };
-    print_peak();
-    let exhausted = exhaust(options, &pool).await.map_err(|problem| format!("a post {problem}"))?;
-    print_peak();
+    if runs(options.run, 1) {
+        let panel = share_connections(options, &pool).await;
+        print_peak();
+        let peak = count(server.connections_peak(), "connection");
+        summary.add(format!("{}: at most {peak} open.", panel.title));
+        panels.push(panel);
+    }
+    if runs(options.run, 2) {
+        let panel = exhaust(options, &pool).await.map_err(|problem| format!("a post {problem}"))?;
+        print_peak();
+        summary.add(format!("{}: the first try timed out, the second fetched a post.", panel.title));
+        panels.push(panel);
+    }
     say!("  Available connections: {}", pool.available());
+    summary.print();
     let title = "A pool of connections behind a semaphore";
-    picture::save(options.common.svg.as_deref(), title, &[shared, exhausted])
+    picture::save(options.common.svg.as_deref(), title, &panels)
 }
 
 /// Run 1: more tasks than connections.

@@ -8,8 +8,8 @@ use std::time::Duration;
 use clap::Parser;
 use fairgate::Semaphore;
 use fairgate_examples::live::Words;
-use fairgate_examples::options::{Common, number_up_to};
-use fairgate_examples::output::{self, count};
+use fairgate_examples::options::{Common, number_up_to, runs};
+use fairgate_examples::output::{self, Summary, count};
 use fairgate_examples::picture::{self, Panel};
 use fairgate_examples::recorder::{Recorder, TaskRecorder};
 use fairgate_examples::say;
@@ -21,6 +21,9 @@ use smol::{LocalExecutor, Timer};
 /// it once. The axis counts turns, not time, so each run shows the same.
 #[derive(Parser)]
 struct Options {
+    /// Only do this run: fairgate, or the textbook semaphore
+    #[arg(long, value_name = "N", value_parser = number_up_to(2))]
+    run: Option<usize>,
     /// How many greedy tasks there are
     #[arg(long, value_name = "N", default_value = "2", value_parser = number_up_to(20))]
     greedy: usize,
@@ -63,19 +66,21 @@ fn main() -> ExitCode {
         "One permit. A greedy task takes {} and acquires again at once; a polite task takes 1.",
         count(options.turns, "turn")
     );
-    let panels = [
-        run(
-            "fairgate: a task that acquires again goes to the back of the queue",
-            &options,
-            &Semaphore::new(1),
-        ),
-        run("Textbook: a task that acquires again overtakes the queue", &options, &Textbook::new(1)),
-    ];
+    let (mut panels, mut summary) = (Vec::new(), Summary::default());
+    if runs(options.run, 1) {
+        let title = "fairgate: a task that acquires again goes to the back of the queue";
+        panels.push(run(title, &options, &Semaphore::new(1), &mut summary));
+    }
+    if runs(options.run, 2) {
+        let title = "Textbook: a task that acquires again overtakes the queue";
+        panels.push(run(title, &options, &Textbook::new(1), &mut summary));
+    }
+    summary.print();
     let title = "Greedy and polite tasks on a fair semaphore and on a textbook semaphore";
     output::exit(picture::save(options.common.svg.as_deref(), title, &panels))
 }
 
-fn run(title: &str, options: &Options, semaphore: &impl OnePermit) -> Panel {
+fn run(title: &str, options: &Options, semaphore: &impl OnePermit, summary: &mut Summary) -> Panel {
     say!("\n{title}");
     let recorder = Recorder::live_in_turns(Words { one: "holding", many: "holding", log: false });
     let greedy = (1..=options.greedy).map(|n| (format!("greedy {n}"), options.turns));
@@ -105,7 +110,8 @@ fn run(title: &str, options: &Options, semaphore: &impl OnePermit) -> Panel {
     drop(executor);
     let timeline = recorder.timeline();
     output::print(&timeline.draw(output::columns()));
-    print_order(&order.into_inner(), &timeline.rows);
+    let longest = print_order(&order.into_inner(), &timeline.rows);
+    summary.add(format!("{title}. Longest wait: {longest}."));
     Panel::new(title, timeline)
 }
 
@@ -132,19 +138,22 @@ async fn take_turns(
     }
 }
 
-fn print_order(order: &[String], rows: &[Row]) {
+/// Returns the longest wait.
+fn print_order(order: &[String], rows: &[Row]) -> String {
     let runs = order.chunk_by(|a, b| a == b);
     let runs: Vec<_> = runs.map(|run| short(&run[0], run.len())).collect();
     say!("  Order of turns: {}", runs.join(" "));
     let longest = rows.iter().max_by(|a, b| longest_wait(a).total_cmp(&longest_wait(b)));
     let longest = longest.expect("there are tasks");
-    say!("  Longest wait: {}, {}", count(longest_wait(longest) as usize, "turn"), longest.name);
+    let longest = format!("{}, {}", count(longest_wait(longest) as usize, "turn"), longest.name);
+    say!("  Longest wait: {longest}");
     // In strict order, a task waits for one turn of each other task at most.
     let others = (rows.len() - 1) as f64;
     let overtaken = rows.iter().filter(|row| longest_wait(row) > others);
     let overtaken: Vec<_> = overtaken.map(|row| row.name.as_str()).collect();
     let overtaken = if overtaken.is_empty() { "none".to_owned() } else { overtaken.join(", ") };
     say!("  Waited for more than one turn of each other task: {overtaken}");
+    longest
 }
 
 /// Eight turns of `greedy 1` as `g1×8`, one as `g1`.

@@ -9,8 +9,8 @@ use fairgate::Semaphore;
 use fairgate_examples::client::Site;
 use fairgate_examples::lesson::{self, Fetched};
 use fairgate_examples::live::Words;
-use fairgate_examples::options::{Common, milliseconds, number_up_to};
-use fairgate_examples::output::{self, count};
+use fairgate_examples::options::{Common, milliseconds, number_up_to, runs};
+use fairgate_examples::output::{self, Summary, count};
 use fairgate_examples::picture::{self, Panel};
 use fairgate_examples::recorder::Recorder;
 use fairgate_examples::say;
@@ -27,6 +27,12 @@ struct Options {
     /// Accept an https:// server with a certificate signed by one in this PEM file
     #[arg(long, value_name = "FILE", requires = "url")]
     ca: Option<PathBuf>,
+    /// With --url: how long a request of runs 1 and 2 may take
+    #[arg(long, value_name = "MS", default_value = "5000", value_parser = milliseconds())]
+    give_up_ms: u64,
+    /// Only do this run
+    #[arg(long, value_name = "N", value_parser = number_up_to(3))]
+    run: Option<usize>,
     /// How many posts runs 1 and 2 fetch
     #[arg(long, value_name = "N", default_value = "20", value_parser = number_up_to(1000))]
     posts: usize,
@@ -63,28 +69,52 @@ fn main() -> ExitCode {
 }
 
 async fn three_runs(options: &Options) -> Result<(), String> {
-    let mut panels = Vec::new();
-    let posts = count(options.posts, "post");
-    let title = format!("Run 1: {posts}, all at once");
+    let (mut panels, mut summary) = (Vec::new(), Summary::default());
+    if runs(options.run, 1) {
+        panels.push(all_at_once(options, &mut summary).await?);
+    }
+    if runs(options.run, 2) {
+        panels.push(with_permits(options, &mut summary).await?);
+    }
+    if runs(options.run, 3) {
+        panels.push(with_time_limit(options, &mut summary).await?);
+    }
+    summary.print();
+    timeline::align(panels.iter_mut().map(|panel| &mut panel.timeline));
+    let title = "The same posts fetched without a limit, under a limit, and with a time limit as well";
+    picture::save(options.common.svg.as_deref(), title, &panels)
+}
+
+async fn all_at_once(options: &Options, summary: &mut Summary) -> Result<Panel, String> {
+    let title = format!("Run 1: {}, all at once", count(options.posts, "post"));
     let about = match options.url {
         None => format!("Nothing limits the requests. The server accepts {} at a time.", options.throttle),
         Some(_) => "Nothing limits the requests.".to_owned(),
     };
-    let run = Run::start(options, &[], title, &about).await?;
+    let mut run = Run::start(options, &[], title, &about).await?;
+    run.limit(options);
     let fetched = lesson::unlimited(&run.site, options.posts, &run.recorder).await;
-    panels.push(run.finish(&fetched, fetched.iter().filter(|post| post.is_err()))?);
-    if panels[0].timeline.count(Outcome::Refused) > 0 {
+    let panel = run.finish(&fetched, fetched.iter().filter(|post| post.is_err()), summary)?;
+    if panel.timeline.count(Outcome::Refused) > 0 {
         say!("  Which posts are refused may differ from run to run: the first to arrive are accepted.");
     }
+    Ok(panel)
+}
 
+async fn with_permits(options: &Options, summary: &mut Summary) -> Result<Panel, String> {
     let slots = Arc::new(Semaphore::new(options.permits));
-    let title = format!("Run 2: {posts}, {}", count(options.permits, "permit"));
+    let (posts, permits) = (count(options.posts, "post"), count(options.permits, "permit"));
+    let title = format!("Run 2: {posts}, {permits}");
     let about = "Each task acquires a permit before its request and releases it after. The others wait.";
-    let run = Run::start(options, &[], title, about).await?;
+    let mut run = Run::start(options, &[], title, about).await?;
+    run.limit(options);
     let fetched = lesson::limited(&run.site, options.posts, &slots, &run.recorder).await;
-    panels.push(run.finish(&fetched, fetched.iter().filter(|post| post.is_err()))?);
+    let panel = run.finish(&fetched, fetched.iter().filter(|post| post.is_err()), summary)?;
     say!("  Available permits: {}", slots.available_permits());
+    Ok(panel)
+}
 
+async fn with_time_limit(options: &Options, summary: &mut Summary) -> Result<Panel, String> {
     let slots = Arc::new(Semaphore::new(options.timed_permits));
     let limit = options.common.time(options.timeout_ms);
     let (posts, permits) = (count(options.timed_posts, "post"), count(options.timed_permits, "permit"));
@@ -92,12 +122,9 @@ async fn three_runs(options: &Options) -> Result<(), String> {
     let about = "A request that takes longer is cancelled, and its permit goes to the next task.";
     let run = Run::start(options, &options.hang, title, about).await?;
     let fetched = lesson::timed(&run.site, options.timed_posts, &slots, limit, &run.recorder).await;
-    panels.push(run.finish(&fetched, &fetched)?);
+    let panel = run.finish(&fetched, &fetched, summary)?;
     say!("  Available permits: {}", slots.available_permits());
-
-    timeline::align(panels.iter_mut().map(|panel| &mut panel.timeline));
-    let title = "The same posts fetched without a limit, under a limit, and with a time limit as well";
-    picture::save(options.common.svg.as_deref(), title, &panels)
+    Ok(panel)
 }
 
 fn print_results<'a>(fetched: impl IntoIterator<Item = &'a Fetched>) {
@@ -141,11 +168,21 @@ impl Run {
         Ok(Self { title, site: server.url().parse()?, server: Some(server), recorder })
     }
 
+    /// A server on the internet may never answer. In run 3 each request has a time limit already.
+    fn limit(&mut self, options: &Options) {
+        if options.url.is_some() {
+            let patience = options.common.time(options.give_up_ms);
+            say!("A request that gets no answer is given up after {patience:?}.");
+            self.site = self.site.clone().with_patience(patience);
+        }
+    }
+
     /// Prints the results, the server's counts, and the timeline. It is an error if no post was fetched.
     fn finish<'a>(
         self,
         fetched: &[Fetched],
         printed: impl IntoIterator<Item = &'a Fetched>,
+        summary: &mut Summary,
     ) -> Result<Panel, String> {
         let timeline = self.recorder.timeline();
         print_results(printed);
@@ -155,6 +192,18 @@ impl Run {
             let (peak, refused) = (count(server.peak(), "request"), server.refused());
             say!("  The server's own count: at most {peak} in flight, {refused} refused");
         }
+        let peak = self.server.as_ref().map_or(timeline.peak(), Server::peak);
+        let missed = [Outcome::Refused, Outcome::TimedOut, Outcome::Failed].map(|outcome| {
+            let n = timeline.count(outcome);
+            if n > 0 { format!(", {n} {}", outcome.word()) } else { String::new() }
+        });
+        summary.add(format!(
+            "{}: fetched {titles} of {}{}. At most {} in flight.",
+            self.title,
+            fetched.len(),
+            missed.concat(),
+            count(peak, "request")
+        ));
         output::print(&timeline.draw(output::columns()));
         match titles {
             0 => Err("no post could be fetched".to_owned()),

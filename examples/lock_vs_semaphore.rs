@@ -10,8 +10,8 @@ use std::time::Duration;
 use clap::Parser;
 use fairgate::{Mutex, Semaphore};
 use fairgate_examples::live::Words;
-use fairgate_examples::options::{Common, milliseconds, number_up_to};
-use fairgate_examples::output::{self, count};
+use fairgate_examples::options::{Common, milliseconds, number_up_to, runs};
+use fairgate_examples::output::{self, Summary, count};
 use fairgate_examples::picture::{self, Panel};
 use fairgate_examples::recorder::Recorder;
 use fairgate_examples::say;
@@ -22,6 +22,9 @@ use smol::{LocalExecutor, Timer};
 /// a semaphore of 1, and under a mutex. Last, one task adds the permits that others acquire.
 #[derive(Parser)]
 struct Options {
+    /// Only do this run: no protection, two semaphores, a mutex, a producer
+    #[arg(long, value_name = "N", value_parser = number_up_to(5))]
+    run: Option<usize>,
     /// How many jobs start together
     #[arg(long, value_name = "N", default_value = "9", value_parser = number_up_to(99))]
     jobs: usize,
@@ -84,37 +87,48 @@ fn main() -> ExitCode {
     let jobs = count(options.jobs, "job");
     say!("{jobs} start together. Each reads a total, works, and writes the total plus 1.");
     let semaphore = |permits| Total::Semaphore(Semaphore::new(permits), Cell::new(0));
-    let runs = [
+    let mut summary = Summary::default();
+    let protections = [
         ("No protection".to_owned(), Total::Unprotected(Cell::new(0))),
         (format!("Semaphore::new({permits})"), semaphore(permits)),
         ("Semaphore::new(1)".to_owned(), semaphore(1)),
         ("Mutex::new(0)".to_owned(), Total::Mutex(Mutex::new(0))),
     ];
-    let mut panels = runs.map(|(title, total)| {
+    let mut panels = Vec::new();
+    for (number, (title, total)) in (1..).zip(protections) {
+        if !runs(options.run, number) {
+            continue;
+        }
         say!("\n{title}");
         let timeline = run(&options, &total);
-        print_facts(&timeline, total.into_inner());
-        Panel::new(title, timeline)
-    });
-    let (semaphore, mutex) = (&panels[2].timeline, &panels[3].timeline);
-    if semaphore.served() == mutex.served() && semaphore.peak() == mutex.peak() {
-        say!("\nThe semaphore of 1 and the mutex ran the jobs in the same order, one at a time.");
+        let result = print_facts(&timeline, total.into_inner());
+        let title = format!("{title}: {result}");
+        summary.add(format!("{title}. At most {} at once.", timeline.peak()));
+        panels.push(Panel::new(title, timeline));
     }
-    say!("A mutex is a semaphore with one permit, plus the value that only its holder can use.");
+    if let [_, _, Panel { timeline: semaphore, .. }, Panel { timeline: mutex, .. }] = &panels[..] {
+        if semaphore.served() == mutex.served() && semaphore.peak() == mutex.peak() {
+            say!("\nThe semaphore of 1 and the mutex ran the jobs in the same order, one at a time.");
+        }
+        say!("A mutex is a semaphore with one permit, plus the value that only its holder can use.");
+    }
     timeline::align(panels.iter_mut().map(|panel| &mut panel.timeline));
     for panel in &panels {
         say!("\n{}", panel.title);
         output::print(&panel.timeline.draw(output::columns()));
     }
 
-    let title = "Semaphore::new(0): the producer adds a permit for each item";
-    say!(
-        "\n{title}\nOnly a semaphore can do this: the permits are added by a task that never acquired one."
-    );
-    let timeline = produce_and_consume(&options);
-    output::print(&timeline.draw(output::columns()));
-    let mut panels = Vec::from(panels);
-    panels.push(Panel::new(title, timeline));
+    if runs(options.run, 5) {
+        let title = "Semaphore::new(0): the producer adds a permit for each item";
+        say!(
+            "\n{title}\nOnly a semaphore can do this: the permits are added by a task that never acquired one."
+        );
+        let timeline = produce_and_consume(&options);
+        output::print(&timeline.draw(output::columns()));
+        summary.add(format!("{title}. {ITEMS} items were produced and consumed."));
+        panels.push(Panel::new(title, timeline));
+    }
+    summary.print();
     let title = "The same jobs without protection, with semaphores, and with a mutex";
     output::exit(picture::save(options.common.svg.as_deref(), title, &panels))
 }
@@ -146,7 +160,8 @@ fn run(options: &Options, total: &Total) -> Timeline {
     recorder.timeline()
 }
 
-fn print_facts(timeline: &Timeline, total: usize) {
+/// Returns the total in a few words.
+fn print_facts(timeline: &Timeline, total: usize) -> String {
     let jobs = timeline.rows.len();
     match jobs - total {
         0 => say!("  Total: {total} after {}", count(jobs, "job")),
@@ -158,6 +173,10 @@ fn print_facts(timeline: &Timeline, total: usize) {
     }
     say!("  Order: {}", timeline.served().join(", "));
     say!("  At most {} at once; all done after {:.0} ms", timeline.peak(), timeline.until);
+    match jobs - total {
+        0 => format!("total {total} of {jobs}"),
+        lost => format!("total {total} of {jobs}, {} lost", count(lost, "update")),
+    }
 }
 
 const ITEMS: usize = 6;

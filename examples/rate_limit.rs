@@ -9,8 +9,8 @@ use fairgate::Semaphore;
 use fairgate_examples::chart::{self, Chart};
 use fairgate_examples::client::Site;
 use fairgate_examples::live::Words;
-use fairgate_examples::options::{Common, number_up_to};
-use fairgate_examples::output::{self, count};
+use fairgate_examples::options::{Common, number_up_to, runs};
+use fairgate_examples::output::{self, Summary, count};
 use fairgate_examples::recorder::{Recorder, TaskRecorder};
 use fairgate_examples::say;
 use fairgate_examples::server::{Behavior, Server};
@@ -23,6 +23,9 @@ use smol::{LocalExecutor, Timer, future};
 /// each request uses up a permit, and a timer adds new ones.
 #[derive(Parser)]
 struct Options {
+    /// Only do this run
+    #[arg(long, value_name = "N", value_parser = number_up_to(3))]
+    run: Option<usize>,
     /// How many requests to send
     #[arg(long, value_name = "N", default_value = "60", value_parser = number_up_to(100))]
     posts: usize,
@@ -81,19 +84,40 @@ async fn three_runs(options: &Options) -> Result<(), String> {
     let period = period(options);
     say!("{} for a server that answers {} {period}.", count(options.posts, "request"), options.quota);
 
+    let (mut charts, mut summary) = (Vec::new(), Summary::default());
+    if runs(options.run, 1) {
+        charts.push(at_a_time(options, &mut summary).await?);
+    }
+    if runs(options.run, 2) {
+        charts.push(with_retries(options, &mut summary).await?);
+    }
+    if runs(options.run, 3) {
+        charts.push(with_tokens(options, &mut summary).await?);
+    }
+    say!("\nRequests sent {}, on one scale", period.replacen("a second", "in each second", 1));
+    output::print(&chart::draw_all(&charts, output::columns()));
+    summary.print();
+    let title = format!("Requests to a server with a quota of {} {period}", options.quota);
+    chart::save(options.common.svg.as_deref(), &title, &charts)
+}
+
+async fn at_a_time(options: &Options, summary: &mut Summary) -> Result<Chart, String> {
     let slots = Semaphore::new(options.permits);
     let title = format!("Run 1: {} at a time", count(options.permits, "request"));
     say!("\n{title}\nThe limit does not count seconds: each answer makes room for the next request.");
-    let limited = run(options, &title, async |client, id, task| {
+    let run = run(options, &title, true, summary, async |client, id, task| {
         task.waiting();
         let _slot = slots.acquire().await.expect("the semaphore is never closed");
         client.request(id, task).await;
     });
-    let limited = limited.await?;
+    run.await
+}
 
+async fn with_retries(options: &Options, summary: &mut Summary) -> Result<Chart, String> {
+    let slots = Semaphore::new(options.permits);
     let title = format!("Run 2: {} at a time, and retries with backoff", count(options.permits, "request"));
     say!("\n{title}\nA refused request pauses, twice as long after each refusal, and is sent again.");
-    let retried = run(options, &title, async |client, id, task| {
+    let run = run(options, &title, true, summary, async |client, id, task| {
         let mut pause = options.common.time(FIRST_PAUSE);
         loop {
             task.waiting();
@@ -108,9 +132,11 @@ async fn three_runs(options: &Options) -> Result<(), String> {
             pause = (pause * 2).min(options.common.time(2000));
         }
     });
-    let retried = retried.await?;
+    run.await
+}
 
-    let bucket = TokenBucket::full(options.burst);
+async fn with_tokens(options: &Options, summary: &mut Summary) -> Result<Chart, String> {
+    let (bucket, period) = (TokenBucket::full(options.burst), period(options));
     let title = format!("Run 3: a token bucket, {} {period} and bursts of {}", options.rate, options.burst);
     say!("\n{title}\nEach request uses up a token, and a timer adds new ones.");
     if options.rate + options.burst > options.quota {
@@ -123,7 +149,7 @@ async fn three_runs(options: &Options) -> Result<(), String> {
             options.quota
         );
     }
-    let metered = run(options, &title, async |client, id, task| {
+    let run = run(options, &title, false, summary, async |client, id, task| {
         task.waiting();
         bucket.take().await;
         client.request(id, task).await;
@@ -132,10 +158,7 @@ async fn three_runs(options: &Options) -> Result<(), String> {
         bucket.refill(options.common.time(1000) / options.rate as u32).await;
         future::pending().await
     };
-    let metered = future::or(metered, refill).await?;
-
-    let title = format!("Requests to a server with a quota of {} {period}", options.quota);
-    chart::save(options.common.svg.as_deref(), &title, &[limited, retried, metered])
+    future::or(run, refill).await
 }
 
 /// "a second", or "in 5 seconds".
@@ -146,10 +169,13 @@ fn period(options: &Options) -> String {
     }
 }
 
-/// Starts a task for each request, all at once, and prints how the server answered.
+/// Starts a task for each request, all at once, and prints how the server answered. `limits_in_flight`: whether the run
+/// limits how many requests are in flight.
 async fn run(
     options: &Options,
     title: &str,
+    limits_in_flight: bool,
+    summary: &mut Summary,
     task: impl AsyncFn(&Client, u32, &TaskRecorder),
 ) -> Result<Chart, String> {
     let time = |milliseconds| options.common.time(milliseconds);
@@ -186,14 +212,21 @@ async fn run(
     drop(executor);
     recorder.finish();
     let chart = client.chart.into_inner();
-    output::print(&chart.draw(output::columns()));
-    say!(
-        "  Answered: {} of {}. Refused: {}. At most {} in flight.",
-        chart.answered(),
-        options.posts,
-        count(server.refused(), "time"),
-        server.peak()
+    let (answered, refused) = (chart.answered(), count(server.refused(), "time"));
+    let busiest = format!(
+        "Most requests sent {}: {}",
+        period(options).replacen("a second", "in one second", 1),
+        chart.busiest()
     );
+    say!("  Answered: {answered} of {}. Refused: {refused}.", options.posts);
+    say!("  {busiest}.");
+    let in_flight = match limits_in_flight {
+        true => format!("Limited to {} in flight: at most {}", options.permits, server.peak()),
+        false => "The bucket limits no requests in flight, only how often one is sent".to_owned(),
+    };
+    say!("  {in_flight}.");
+    summary
+        .add(format!("{title}: answered {answered} of {}, refused {refused}. {busiest}.", options.posts));
     Ok(chart)
 }
 

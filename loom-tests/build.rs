@@ -1,7 +1,10 @@
-//! Sets the `cfg` that builds the sources for loom.
+//! Sets the `cfg`s that build the sources for loom, and make them report what they do.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rustc-check-cfg=cfg(fairgate_loom)");
-    println!("cargo::rustc-cfg=fairgate_loom");
+    for cfg in ["fairgate_loom", "fairgate_steps"] {
+        println!("cargo::rustc-check-cfg=cfg({cfg})");
+        println!("cargo::rustc-cfg={cfg}");
+    }
+    println!("cargo::rustc-check-cfg=cfg(loom)");
 }

@@ -136,5 +136,5 @@ pub use semaphore::{Permit, Semaphore, SemaphorePermit};
 #[cfg(fairgate_steps)]
 pub use sync::{Event, Step, observe};
 #[doc(hidden)]
-pub use timeout::Deadline;
+pub use timeout::{Deadline, Limited};
 pub use timeout::{TimeoutExt, with_timeout};

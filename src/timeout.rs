@@ -68,12 +68,41 @@ use crate::error::Elapsed;
 #[doc(alias = "wait_for")]
 #[doc(alias = "timeout")]
 #[doc(alias = "timeout_at")]
-pub fn with_timeout<F, D>(future: F, deadline: D) -> WithTimeout<F::IntoFuture, D>
+pub fn with_timeout<F, D>(future: F, deadline: D) -> WithTimeout<F::Future, D>
 where
-    F: IntoFuture,
+    F: Limited,
     D: Deadline,
 {
-    WithTimeout { future: Some(future.into_future()), deadline }
+    WithTimeout { future: Some(future.into_limited()), deadline }
+}
+
+/// Everything that `.await` accepts can be limited. A trait of its own, for its error message: the first argument of other
+/// crates' timeouts is the duration.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a future: the future comes first, the deadline second",
+    label = "the first argument must be the future that is limited",
+    note = "`with_timeout(future, deadline)`: the order of `tokio::time::timeout` is the opposite one",
+    note = "the deadline is a timer of your executor, for example `smol::Timer::after(duration)` or `tokio::time::sleep(duration)`"
+)]
+pub trait Limited {
+    type Future: Future;
+
+    fn into_limited(self) -> Self::Future;
+}
+
+#[diagnostic::do_not_recommend]
+impl<F, I> Limited for F
+where
+    F: IntoFuture<Output = I::Output, IntoFuture = I>,
+    I: Future,
+{
+    type Future = I;
+
+    #[inline]
+    fn into_limited(self) -> I {
+        self.into_future()
+    }
 }
 
 /// Every future is a deadline. A trait of its own, for its error message.

@@ -74,8 +74,9 @@ fn a_duration_as_the_deadline_of_the_method_is_answered_with_a_timer() {
     ));
 }
 
+/// With a hidden method of this name, the call would clash with another crate's `timeout`.
 #[test]
-fn timeout_without_its_feature_is_answered_with_the_feature() {
+fn timeout_without_its_feature_does_not_exist() {
     let errors = errors(
         "feature",
         &["std", "alloc"],
@@ -84,12 +85,28 @@ fn timeout_without_its_feature_is_answered_with_the_feature() {
              let _ = semaphore.acquire().timeout(std::time::Duration::from_secs(1)).await;
          }",
     );
+    assert_says(&errors, &["E0599", "no method named `timeout` found for struct"]);
+}
+
+/// The order of the timeouts of other crates.
+#[test]
+fn a_duration_in_the_place_of_the_future_is_answered_with_the_order() {
+    let errors = errors(
+        "order",
+        &["std", "alloc"],
+        "pub async fn limited(semaphore: &fairgate::Semaphore) {
+             let limit = std::time::Duration::from_secs(1);
+             let _ = fairgate::with_timeout(limit, semaphore.acquire()).await;
+         }",
+    );
+    let first = errors.split("\n\n").next().unwrap_or_default();
     assert_says(
-        &errors,
+        first,
         &[
-            "`timeout` needs the feature `async-io` of fairgate",
-            "this method is not available without the feature",
-            "enable it with `cargo add fairgate --features async-io`, or call `with_timeout` with a timer of your executor",
+            "`Duration` is not a future: the future comes first, the deadline second",
+            "the first argument must be the future that is limited",
+            "`with_timeout(future, deadline)`: the order of `tokio::time::timeout` is the opposite one",
+            "the deadline is a timer of your executor, for example `smol::Timer::after(duration)` or `tokio::time::sleep(duration)`",
         ],
     );
 }

@@ -5,20 +5,19 @@
 #[path = "common/wait.rs"]
 mod wait;
 
-use std::future::{Future, poll_fn};
-use std::ops::Deref;
+use std::future::{Future, poll_fn, ready};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Barrier};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
+use fairgate::futures::{Acquire, AcquireOwned, Lock};
 use fairgate::{
-    Acquire, AcquireError, AcquireOwned, BoundedAcquireError, Handle, Lock, MappedMutexGuard, Mutex,
-    MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard, OwnedSemaphorePermit, PollSemaphore, Semaphore,
-    TimeoutExt, TryAcquireError,
+    AcquireError, Handle, MappedMutexGuard, Mutex, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard,
+    OwnedSemaphorePermit, PollSemaphore, Semaphore, TimeoutExt, TryAcquireError,
 };
 use futures_lite::future::block_on;
 use futures_lite::{StreamExt, stream};
@@ -28,111 +27,29 @@ fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
-// Resizing while permits are held.
-
-#[test]
-fn shrinking_owes_permits_that_releases_pay_before_any_grant() {
-    let semaphore = Semaphore::new(4);
-    let mut held = semaphore.try_acquire_many(4).unwrap();
-    let mut next = pin!(semaphore.acquire());
-    assert!(poll(next.as_mut()).is_pending());
-    semaphore.resize(4, 2);
-    drop(held.split(2));
-    assert!(poll(next.as_mut()).is_pending(), "these two permits were owed");
-    drop(held.split(1));
-    assert!(poll(next.as_mut()).is_ready());
-    drop(held);
-    assert_eq!(semaphore.available_permits(), 2);
-}
-
-#[test]
-fn growing_pays_owed_permits_and_grants_the_rest() {
-    let semaphore = Semaphore::new(4);
-    let held = semaphore.try_acquire_many(4).unwrap();
-    semaphore.resize(4, 1);
-    let mut next = pin!(semaphore.acquire());
-    assert!(poll(next.as_mut()).is_pending());
-    semaphore.resize(1, 4);
-    assert!(poll(next.as_mut()).is_pending());
-    semaphore.resize(4, 5);
-    assert!(poll(next.as_mut()).is_ready());
-    drop(held);
-    assert_eq!(semaphore.available_permits(), 5);
-}
-
-#[test]
-fn owed_permits_are_counted() {
-    let semaphore = Semaphore::new(4);
-    let mut held = semaphore.try_acquire_many(3).unwrap();
-    assert_eq!(semaphore.permits_owed(), 0);
-    semaphore.reduce_permits(3);
-    assert_eq!((semaphore.available_permits(), semaphore.permits_owed()), (0, 2));
-    let mut next = pin!(semaphore.acquire());
-    assert!(poll(next.as_mut()).is_pending());
-    drop(held.split(1));
-    assert_eq!((semaphore.available_permits(), semaphore.permits_owed()), (0, 1));
-    semaphore.close();
-    drop(held);
-    assert_eq!((semaphore.available_permits(), semaphore.permits_owed()), (1, 0));
-}
-
-#[test]
-fn resizing_under_threads_loses_nothing_and_the_limit_holds_once_owed_permits_are_paid() {
-    const LIMITS: [usize; 5] = [8, 1, 5, 0, 3];
-    let (semaphore, holders, start) = (Semaphore::new(LIMITS[0]), AtomicUsize::new(0), Barrier::new(5));
-    let mut exclusive = true;
-    thread::scope(|threads| {
-        for _ in 0..4 {
-            threads.spawn(|| {
-                start.wait();
-                while let Ok(_permit) = semaphore.blocking_acquire() {
-                    holders.fetch_add(1, Ordering::Relaxed);
-                    thread::yield_now();
-                    holders.fetch_sub(1, Ordering::Relaxed);
-                }
-            });
-        }
-        start.wait();
-        for (&from, &to) in (0..200).flat_map(|_| LIMITS.iter().zip(LIMITS.iter().cycle().skip(1))) {
-            semaphore.resize(from, to);
-            if to > 0 {
-                let all = semaphore.blocking_acquire_many(to).unwrap();
-                exclusive &= holders.load(Ordering::Relaxed) == 0;
-                drop(all);
-            }
-        }
-        semaphore.close();
-    });
-    assert!(exclusive, "a holder of all permits is the only holder");
-    assert_eq!(semaphore.available_permits(), LIMITS[0]);
-}
-
 // A bounded queue.
 
 #[test]
 fn a_bounded_acquire_fails_at_once_if_the_queue_is_full() {
     let semaphore = Semaphore::new(0);
-    let mut waiting = pin!(semaphore.acquire().bounded(1));
+    let mut waiting = pin!(semaphore.acquire().max_waiters(1));
     assert!(poll(waiting.as_mut()).is_pending());
-    let Poll::Ready(Err(failed)) = poll(pin!(semaphore.acquire().bounded(1))) else {
+    let Poll::Ready(Err(failed)) = poll(pin!(semaphore.acquire().max_waiters(1))) else {
         panic!("one waiter is queued already")
     };
-    assert_eq!(failed, BoundedAcquireError::QueueFull);
-    assert_eq!(failed.to_string(), "queue full");
-    assert!(poll(pin!(semaphore.acquire().bounded(2))).is_pending());
+    assert!(failed.is_full() && !failed.is_closed() && !failed.is_timed_out());
+    assert!(poll(pin!(semaphore.acquire().max_waiters(2))).is_pending());
     semaphore.close();
-    let failed = block_on(waiting).unwrap_err();
-    assert_eq!(failed, BoundedAcquireError::Closed);
-    assert_eq!(failed.to_string(), "semaphore closed");
+    assert!(block_on(waiting).unwrap_err().is_closed());
 }
 
 #[test]
 fn a_bound_of_zero_acquires_what_is_available() {
     let semaphore = Arc::new(Semaphore::new(2));
-    let permit = block_on(semaphore.acquire().bounded(0)).unwrap();
-    let owned = block_on(semaphore.clone().acquire_owned().bounded(0)).unwrap();
-    assert!(matches!(poll(pin!(semaphore.acquire().bounded(0))), Poll::Ready(Err(_))));
-    assert!(matches!(poll(pin!(semaphore.clone().acquire_owned().bounded(0))), Poll::Ready(Err(_))));
+    let permit = block_on(semaphore.acquire().max_waiters(0)).unwrap();
+    let owned = block_on(semaphore.clone().acquire_owned().max_waiters(0)).unwrap();
+    assert!(matches!(poll(pin!(semaphore.acquire().max_waiters(0))), Poll::Ready(Err(_))));
+    assert!(matches!(poll(pin!(semaphore.clone().acquire_owned().max_waiters(0))), Poll::Ready(Err(_))));
     drop((permit, owned));
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (2, 0));
 }
@@ -148,9 +65,9 @@ fn the_bound_holds_among_threads() {
             let (semaphore, failed) = (&semaphore, &failed);
             threads.spawn(move || {
                 let granted = if thread % 2 == 0 {
-                    block_on(semaphore.acquire().bounded(LENGTH)).is_ok()
+                    block_on(semaphore.acquire().max_waiters(LENGTH)).is_ok()
                 } else {
-                    block_on(semaphore.clone().acquire_owned().bounded(LENGTH)).is_ok()
+                    block_on(semaphore.clone().acquire_owned().max_waiters(LENGTH)).is_ok()
                 };
                 failed.fetch_add(usize::from(!granted), Ordering::Relaxed);
             });
@@ -205,31 +122,108 @@ fn up_to_is_queued_until_its_minimum_is_available() {
     assert!(poll(first.as_mut()).is_ready());
 }
 
+// One request, with each form of waiting on each handle.
+
+/// A request may have a maximum and a bound, set in any order. The last call of each counts.
 #[test]
-fn try_acquire_up_to_acquires_what_is_available_up_to_its_maximum() {
-    let semaphore = Semaphore::new(5);
-    let first = semaphore.try_acquire_up_to(2, 3).unwrap();
-    let second = semaphore.try_acquire_up_to(1, 100).unwrap();
-    assert_eq!((first.num_permits(), second.num_permits(), semaphore.available_permits()), (3, 2, 0));
-    assert_eq!(semaphore.try_acquire_up_to(1, 3).unwrap_err(), TryAcquireError::NoPermits);
-    assert_eq!(semaphore.try_acquire_up_to(0, 3).unwrap().num_permits(), 0);
-    drop(first);
-    assert_eq!(semaphore.try_acquire_up_to(4, 9).unwrap_err(), TryAcquireError::NoPermits);
-    assert_eq!(semaphore.available_permits(), 3, "a failed try acquires nothing");
-    semaphore.close();
-    assert_eq!(semaphore.try_acquire_up_to(1, 3).unwrap_err(), TryAcquireError::Closed);
-    assert_eq!(semaphore.try_acquire_up_to(0, 0).unwrap_err(), TryAcquireError::Closed);
+fn a_maximum_and_a_bound_combine() {
+    let semaphore = Semaphore::new(4);
+    let batch = block_on(semaphore.acquire_many(2).up_to(3).max_waiters(0)).unwrap();
+    assert_eq!(batch.num_permits(), 3);
+    let mut first = pin!(semaphore.acquire_many(2).max_waiters(9).max_waiters(1).up_to(9).up_to(3));
+    assert!(poll(first.as_mut()).is_pending());
+    let Poll::Ready(Err(full)) = poll(pin!(semaphore.acquire_many(2).up_to(3).max_waiters(1))) else {
+        panic!("one request is queued")
+    };
+    assert!(full.is_full());
+    drop(batch);
+    assert!(matches!(poll(first), Poll::Ready(Ok(batch)) if batch.num_permits() == 3));
 }
 
 #[test]
-fn try_acquire_up_to_does_not_overtake_a_waiter() {
+fn a_granted_range_that_was_not_polled_reports_what_it_holds() {
+    let semaphore = Semaphore::new(0);
+    let mut range = pin!(semaphore.acquire().up_to(5));
+    let mut all = pin!(semaphore.acquire_all());
+    assert_eq!((range.num_permits(), all.num_permits()), (1, 0));
+    assert!(poll(range.as_mut()).is_pending());
+    let mut front = Box::pin(semaphore.acquire_all());
+    assert!(poll(front.as_mut()).is_pending() && poll(all.as_mut()).is_pending());
+    semaphore.add_permits(4);
+    assert!(range.is_granted());
+    assert_eq!((range.num_permits(), semaphore.held(), semaphore.available_permits()), (4, 4, 0));
+    assert_eq!(all.num_permits(), 4, "it waits for the limit");
+    semaphore.add_permits(3);
+    assert_eq!(all.num_permits(), 7);
+    let Poll::Ready(Ok(batch)) = poll(range.as_mut()) else { panic!("it is granted") };
+    assert_eq!(batch.num_permits(), 4);
+    drop(batch);
+    assert!(front.is_granted() && front.num_permits() == 7 && !all.is_granted());
+    drop(front);
+    assert!(all.is_granted() && all.num_permits() == 7);
+}
+
+/// Every form of a request: configured, then awaited, tried, or waited for by a thread.
+fn every_form_of_a_request<H: Handle<Target = Semaphore> + Clone>(handle: H) {
+    let semaphore: &Semaphore = &handle;
+    let request = || Semaphore::acquire_from(handle.clone(), 2).up_to(3).max_waiters(0);
+    let all = || Semaphore::acquire_all_from(handle.clone());
+    assert_eq!(semaphore.limit(), 5);
+    let first = block_on(request()).unwrap();
+    let second = request().try_wait().unwrap();
+    assert_eq!((first.num_permits(), second.num_permits()), (3, 2));
+    let refused = [
+        block_on(request()).unwrap_err(),
+        request().wait().unwrap_err(),
+        request().wait_timeout(Duration::MAX).unwrap_err(),
+        request().try_wait().unwrap_err().into(),
+        all().try_wait().unwrap_err().into(),
+        block_on(all().max_waiters(0)).unwrap_err(),
+    ];
+    assert!(refused.iter().all(AcquireError::is_full));
+    assert!(all().wait_timeout(Duration::ZERO).unwrap_err().is_timed_out());
+    drop((first, second));
+    assert_eq!(block_on(all()).unwrap().num_permits(), 5);
+    assert_eq!(all().wait().unwrap().num_permits(), 5);
+    assert_eq!(all().wait_timeout(Duration::ZERO).unwrap().num_permits(), 5);
+    assert_eq!(all().try_wait().unwrap().num_permits(), 5);
+    assert_eq!((semaphore.available_permits(), semaphore.waiters()), (5, 0));
+}
+
+#[test]
+fn every_handle_has_every_form_of_a_request() {
+    every_form_of_a_request(&Semaphore::new(5));
+    every_form_of_a_request(Arc::new(Semaphore::new(5)));
+    every_form_of_a_request(Rc::new(Semaphore::new(5)));
+}
+
+#[test]
+fn try_wait_acquires_what_is_available_up_to_its_maximum() {
+    let semaphore = Semaphore::new(5);
+    let first = semaphore.acquire_many(2).up_to(3).try_wait().unwrap();
+    let second = semaphore.acquire().up_to(100).try_wait().unwrap();
+    assert_eq!((first.num_permits(), second.num_permits(), semaphore.available_permits()), (3, 2, 0));
+    assert_eq!(semaphore.acquire().up_to(3).try_wait().unwrap_err(), TryAcquireError::NoPermits);
+    assert_eq!(semaphore.acquire_many(0).up_to(3).try_wait().unwrap().num_permits(), 0);
+    drop(first);
+    assert_eq!(semaphore.acquire_many(4).up_to(9).try_wait().unwrap_err(), TryAcquireError::NoPermits);
+    assert_eq!(semaphore.available_permits(), 3, "a failed try acquires nothing");
+    semaphore.close();
+    assert_eq!(semaphore.acquire().up_to(3).try_wait().unwrap_err(), TryAcquireError::Closed);
+    assert_eq!(semaphore.acquire_many(0).try_wait().unwrap_err(), TryAcquireError::Closed);
+    assert_eq!(semaphore.acquire_all().try_wait().unwrap_err(), TryAcquireError::Closed);
+}
+
+#[test]
+fn try_wait_does_not_overtake_a_waiter() {
     let semaphore = Semaphore::new(1);
     let mut front = pin!(semaphore.acquire_many(2));
     assert!(poll(front.as_mut()).is_pending());
-    assert_eq!(semaphore.try_acquire_up_to(1, 2).unwrap_err(), TryAcquireError::NoPermits);
-    assert_eq!(semaphore.try_acquire_up_to(0, 2).unwrap().num_permits(), 0);
+    assert_eq!(semaphore.acquire().up_to(2).try_wait().unwrap_err(), TryAcquireError::NoPermits);
+    assert_eq!(semaphore.acquire_all().try_wait().unwrap_err(), TryAcquireError::NoPermits);
+    assert_eq!(semaphore.acquire_many(0).up_to(2).try_wait().unwrap().num_permits(), 0);
     semaphore.add_permits(2);
-    assert_eq!(semaphore.try_acquire_up_to(1, 2).unwrap().num_permits(), 1);
+    assert_eq!(semaphore.acquire().up_to(2).try_wait().unwrap().num_permits(), 1);
     assert!(poll(front).is_ready());
 }
 
@@ -239,9 +233,9 @@ fn try_acquire_up_to_does_not_overtake_a_waiter() {
 fn a_permit_may_hold_an_rc() {
     let semaphore = Rc::new(Semaphore::new(2));
     let mut permit = block_on(Semaphore::acquire_from(semaphore.clone(), 2)).unwrap();
-    assert_eq!(Rc::strong_count(permit.handle()), 2);
+    assert_eq!(Rc::strong_count(permit.semaphore()), 2);
     let half = permit.split(1).unwrap();
-    assert!(Semaphore::try_acquire_from(semaphore.clone(), 1).is_err());
+    assert!(Semaphore::acquire_from(semaphore.clone(), 1).try_wait().is_err());
     drop((permit, half));
     assert_eq!((semaphore.available_permits(), Rc::strong_count(&semaphore)), (2, 1));
 }
@@ -252,10 +246,52 @@ fn a_guard_may_hold_an_rc_and_be_mapped() {
     let guard = block_on(Mutex::lock_from(mutex.clone()));
     let mut number = fairgate::Guard::map(guard, |pair| &mut pair.0);
     *number = 2;
-    assert!(Mutex::try_lock_from(mutex.clone()).is_err());
+    assert!(Mutex::lock_from(mutex.clone()).try_wait().is_err());
     drop(number);
     assert_eq!(mutex.try_lock().unwrap().0, 2);
     assert_eq!(Rc::strong_count(&mutex), 1);
+}
+
+/// Each handle comes back, with its own type.
+#[test]
+fn permits_and_guards_return_their_semaphore_and_mutex() {
+    let (semaphore, mutex) = (Semaphore::new(1), Mutex::new(1));
+    let (permit, guard) = (semaphore.try_acquire().unwrap(), mutex.try_lock().unwrap());
+    let (of_permit, of_guard): (&Semaphore, &Mutex<i32>) = (permit.semaphore(), MutexGuard::mutex(&guard));
+    assert!(std::ptr::eq(of_permit, &semaphore) && std::ptr::eq(of_guard, &mutex));
+
+    let (semaphore, mutex) = (Arc::new(Semaphore::new(1)), Arc::new(Mutex::new(vec![1, 2])));
+    let permit = semaphore.clone().try_acquire_owned().unwrap();
+    let guard = mutex.clone().try_lock_owned().unwrap();
+    assert!(Arc::ptr_eq(permit.semaphore(), &semaphore));
+    assert!(Arc::ptr_eq(OwnedMutexGuard::mutex(&guard), &mutex));
+    let first = OwnedMutexGuard::map(guard, |list| &mut list[0]);
+    assert!(Arc::ptr_eq(OwnedMappedMutexGuard::mutex(&first), &mutex));
+
+    let (semaphore, mutex) = (Rc::new(Semaphore::new(1)), Rc::new(Mutex::new(1)));
+    let permit = Semaphore::acquire_from(semaphore.clone(), 1).try_wait().unwrap();
+    let guard = Mutex::lock_from(mutex.clone()).try_wait().unwrap();
+    assert!(Rc::ptr_eq(permit.semaphore(), &semaphore));
+    assert!(Rc::ptr_eq(fairgate::Guard::mutex(&guard), &mutex));
+}
+
+/// A guard is borrowed across an await, so the future is `Send` only if the guard is `Sync`.
+#[test]
+fn a_future_that_borrows_a_guard_across_an_await_is_send() {
+    async fn look(value: &u32) -> u32 {
+        std::future::ready(*value).await
+    }
+    async fn look_twice<H: Handle<Target = Mutex<u32>>>(handle: H) -> u32 {
+        let guard = Mutex::lock_from(handle).await;
+        let borrowed = &guard;
+        look(borrowed).await + look(borrowed).await
+    }
+    fn send<T: Send>(future: T) -> T {
+        future
+    }
+    let mutex = Arc::new(Mutex::new(4));
+    assert_eq!(block_on(send(look_twice(&*mutex))) + block_on(send(look_twice(mutex.clone()))), 16);
+    assert_eq!(block_on(look_twice(Rc::new(Mutex::new(4)))), 8);
 }
 
 #[test]
@@ -268,42 +304,47 @@ fn a_permit_of_a_static_semaphore_moves_to_another_thread_without_an_arc() {
     assert_eq!(SEMAPHORE.available_permits(), 1);
 }
 
-/// A server whose semaphore is one of its fields. A handle of the semaphore keeps the server alive.
-struct Slots(Arc<Server>);
+// One `?` for every way to fail.
 
-struct Server {
-    slots: Semaphore,
-}
-
-impl Deref for Slots {
-    type Target = Semaphore;
-
-    fn deref(&self) -> &Semaphore {
-        &self.0.slots
+/// Each line fails in its own way, if it does.
+async fn acquire_in_every_way(semaphore: &Semaphore, failing: usize) -> Result<(), AcquireError> {
+    let limit = if failing == 0 { Duration::ZERO } else { Duration::MAX };
+    match failing {
+        0 => drop(semaphore.acquire().wait_timeout(limit)?),
+        1 => drop(semaphore.acquire().with_timeout(ready(())).await??),
+        2 => drop(semaphore.acquire().max_waiters(0).await?),
+        3 => drop(semaphore.try_acquire()?),
+        4 => drop(semaphore.acquire().max_waiters(0).with_timeout(ready(())).await??),
+        _ => drop(semaphore.acquire().up_to(2).wait()?),
     }
+    Ok(())
 }
-
-// SAFETY: an `Arc` never moves its value, and the semaphore is a field of it.
-unsafe impl Handle for Slots {}
 
 #[test]
-fn a_permit_may_hold_a_handle_of_a_user_defined_type() {
-    let server = Arc::new(Server { slots: Semaphore::new(1) });
-    let slot = block_on(Semaphore::acquire_from(Slots(server.clone()), 1)).unwrap();
-    let mut next = Box::pin(Semaphore::acquire_from(Slots(server.clone()), 1));
-    assert!(poll(next.as_mut()).is_pending());
-    assert_eq!(Arc::strong_count(&server), 3);
-    drop(slot);
-    drop(block_on(next).unwrap());
-    assert_eq!((server.slots.available_permits(), Arc::strong_count(&server)), (1, 1));
+fn one_question_mark_fits_every_error() {
+    let semaphore = Semaphore::new(1);
+    let held = semaphore.try_acquire().unwrap();
+    let fail = |failing| {
+        let error = block_on(acquire_in_every_way(&semaphore, failing)).unwrap_err();
+        (error.is_timed_out(), error.is_full(), error.is_closed(), error.to_string())
+    };
+    let timed_out = (true, false, false, "deadline has elapsed".to_string());
+    let full = (false, true, false, "queue full".to_string());
+    let closed = (false, false, true, "semaphore closed".to_string());
+    assert_eq!([fail(0), fail(1)], [(); 2].map(|()| timed_out.clone()));
+    assert_eq!([fail(2), fail(3), fail(4)], [(); 3].map(|()| full.clone()));
+    drop(held);
+    (0..6).for_each(|failing| assert!(block_on(acquire_in_every_way(&semaphore, failing)).is_ok()));
+    semaphore.close();
+    (0..6).for_each(|failing| assert_eq!(fail(failing), closed));
 }
 
 // Named futures, and a semaphore that is polled by hand.
 
 /// A struct with two futures, without boxes and type parameters.
 struct Both<'a> {
-    first: Pin<&'a mut Acquire<'static>>,
-    second: Pin<&'a mut Lock<'static, u8>>,
+    first: Pin<&'a mut Acquire<&'static Semaphore>>,
+    second: Pin<&'a mut Lock<&'static Mutex<u8>>>,
 }
 
 #[test]
@@ -390,6 +431,72 @@ fn poll_semaphore_can_cancel_and_change_its_request() {
     assert_eq!(semaphore.waiters(), 0);
 }
 
+/// As `tower::Service::poll_ready` may be used: again after it was ready. A service that does not look whether it has a
+/// permit needs a second one.
+#[test]
+fn a_service_that_is_ready_may_be_polled_again() {
+    let slots = Arc::new(Semaphore::new(1));
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut limited = Limited { slots: PollSemaphore::new(slots.clone()), slot: None };
+    for _ in 0..2 {
+        assert!(matches!(limited.poll_ready(&mut cx), Poll::Ready(Ok(()))));
+        assert_eq!((limited.slot.is_some(), slots.waiters()), (true, 0));
+    }
+    let mut careless = PollSemaphore::new(slots.clone());
+    assert!(careless.poll_acquire(&mut cx).is_pending());
+    drop(limited);
+    let Poll::Ready(Ok(first)) = careless.poll_acquire(&mut cx) else { panic!("it is granted") };
+    assert!(careless.poll_acquire(&mut cx).is_pending(), "each poll after a ready one is a new request");
+    drop(first);
+    assert!(careless.poll_acquire(&mut cx).is_ready());
+}
+
+#[test]
+fn a_service_fails_after_closing_and_keeps_the_permit_that_it_has() {
+    let slots = Arc::new(Semaphore::new(1));
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut ready = Limited { slots: PollSemaphore::new(slots.clone()), slot: None };
+    let mut waiting = ready.slots.clone();
+    assert!(ready.poll_ready(&mut cx).is_ready() && waiting.poll_acquire(&mut cx).is_pending());
+    slots.close();
+    for _ in 0..2 {
+        assert!(matches!(waiting.poll_acquire(&mut cx), Poll::Ready(Err(closed)) if closed.is_closed()));
+        assert!(matches!(ready.poll_ready(&mut cx), Poll::Ready(Ok(()))));
+    }
+    block_on(ready.call());
+    assert!(matches!(ready.poll_ready(&mut cx), Poll::Ready(Err(closed)) if closed.is_closed()));
+    assert_eq!((slots.available_permits(), slots.waiters()), (1, 0));
+}
+
+/// Dropping a `PollSemaphore` cancels what it waits for, or passes on what it was granted. Its memory is used again.
+#[test]
+fn a_poll_semaphore_that_is_dropped_between_polls_passes_its_grant_on() {
+    let semaphore = Arc::new(Semaphore::new(0));
+    let mut cx = Context::from_waker(Waker::noop());
+    for granted in [false, true] {
+        let mut polled = PollSemaphore::new(semaphore.clone());
+        for _ in 0..2 {
+            assert!(polled.poll_acquire(&mut cx).is_pending());
+            semaphore.add_permits(1);
+            let Poll::Ready(Ok(permit)) = polled.poll_acquire(&mut cx) else { panic!("it is granted") };
+            permit.forget();
+        }
+        assert!(polled.poll_acquire(&mut cx).is_pending());
+        let mut next = pin!(semaphore.acquire());
+        assert!(poll(next.as_mut()).is_pending());
+        if granted {
+            semaphore.add_permits(1);
+        }
+        drop(polled);
+        if !granted {
+            semaphore.add_permits(1);
+        }
+        let Poll::Ready(Ok(permit)) = poll(next.as_mut()) else { panic!("it is next") };
+        permit.forget();
+        assert_eq!((semaphore.waiters(), semaphore.limit()), (0, 0));
+    }
+}
+
 #[test]
 fn poll_semaphore_makes_a_stream() {
     let semaphore = Arc::new(Semaphore::new(3));
@@ -402,51 +509,52 @@ fn poll_semaphore_makes_a_stream() {
     assert!(Arc::ptr_eq(&polled.into_inner(), &semaphore));
 }
 
-// Blocking with a timeout.
+// Blocking, with and without a timeout.
 
 #[test]
-fn a_blocking_timeout_expires_and_cancels() {
+fn a_timeout_expires_and_cancels() {
     let (semaphore, mutex) = (Arc::new(Semaphore::new(0)), Mutex::new(()));
     let short = Duration::from_millis(5);
     let _locked = mutex.try_lock().unwrap();
-    assert!(semaphore.acquire().blocking_timeout(short).is_err());
-    assert!(semaphore.clone().acquire_many_owned(2).blocking_timeout(Duration::ZERO).is_err());
-    assert!(mutex.lock().blocking_timeout(short).is_err());
+    assert!(semaphore.acquire().wait_timeout(short).unwrap_err().is_timed_out());
+    assert!(semaphore.clone().acquire_many_owned(2).wait_timeout(Duration::ZERO).is_err());
+    assert!(mutex.lock().wait_timeout(short).is_err());
     assert_eq!(semaphore.waiters(), 0);
     semaphore.add_permits(1);
-    assert!(
-        semaphore.acquire().blocking_timeout(Duration::ZERO).is_ok(),
-        "an available permit is acquired"
-    );
-    assert!(semaphore.acquire().bounded(0).blocking_timeout(Duration::MAX).is_ok());
+    assert!(semaphore.acquire().wait_timeout(Duration::ZERO).is_ok(), "an available permit is acquired");
+    assert!(semaphore.acquire().max_waiters(0).wait_timeout(Duration::MAX).is_ok());
 }
 
 #[test]
-fn a_blocking_timeout_acquires_before_it_expires() {
+fn a_thread_acquires_before_its_timeout_expires() {
     let semaphore = Semaphore::new(0);
     thread::scope(|threads| {
-        let waiting =
-            threads.spawn(|| semaphore.acquire().blocking_timeout(Duration::from_secs(3600)).is_ok());
+        let waiting = threads.spawn(|| semaphore.acquire().wait_timeout(Duration::from_secs(3600)).is_ok());
         wait_until(|| semaphore.waiters() == 1);
         semaphore.add_permits(1);
         assert!(waiting.join().unwrap());
     });
 }
 
-// Guards that are mapped and return their mutex.
-
+/// A bounded request, a range and a request for all permits wait as threads, too.
 #[test]
-fn guards_return_their_mutex_and_their_handle() {
-    let mutex = Arc::new(Mutex::new(vec![1, 2]));
-    let guard = mutex.try_lock().unwrap();
-    assert!(std::ptr::eq(MutexGuard::mutex(&guard), &*mutex));
-    drop(guard);
-    let guard = mutex.clone().try_lock_owned().unwrap();
-    assert!(Arc::ptr_eq(OwnedMutexGuard::mutex(&guard), &mutex));
-    assert!(Arc::ptr_eq(fairgate::Guard::handle(&guard), &mutex));
-    let first = OwnedMutexGuard::map(guard, |list| &mut list[0]);
-    assert!(Arc::ptr_eq(OwnedMappedMutexGuard::mutex(&first), &mutex));
+fn every_request_can_wait_as_a_thread() {
+    let semaphore = Semaphore::new(0);
+    thread::scope(|threads| {
+        let waiting = [
+            threads.spawn(|| semaphore.acquire().max_waiters(3).wait().unwrap().num_permits()),
+            threads.spawn(|| semaphore.acquire().up_to(1).wait().unwrap().num_permits()),
+            threads.spawn(|| semaphore.acquire_many(1).max_waiters(3).wait().unwrap().num_permits()),
+        ];
+        wait_until(|| semaphore.waiters() == 3);
+        assert!(semaphore.acquire().max_waiters(3).wait().unwrap_err().is_full());
+        semaphore.add_permits(1);
+        assert_eq!(waiting.map(|thread| thread.join().unwrap()), [1; 3]);
+    });
+    assert_eq!(semaphore.acquire_all().wait().unwrap().num_permits(), 1);
 }
+
+// Mapped guards.
 
 /// A borrowed mapped guard does not name the type of the whole value.
 #[test]
@@ -466,7 +574,7 @@ fn is_granted_reports_a_grant_before_the_next_poll() {
     let (semaphore, mutex) = (Semaphore::new(0), Mutex::new(()));
     let mut future = pin!(semaphore.acquire());
     let mut up_to_future = pin!(semaphore.acquire().up_to(2));
-    let mut bounded = pin!(semaphore.acquire().bounded(9));
+    let mut bounded = pin!(semaphore.acquire().max_waiters(9));
     let mut lock = pin!(mutex.lock());
     let held = mutex.try_lock().unwrap();
     let pending = [

@@ -2,7 +2,7 @@
 //!
 //! A picture beside the page is found in the repository and not by the built documentation. So `docs/pictures/embedded.md`
 //! defines each picture as a data URL, and stands before the page: of two definitions of a name, Markdown takes the first.
-//! `WRITE=1 cargo test -p fairgate-tests --test guide` renews the file.
+//! `WRITE=1 cargo test -p fairgate-tests --test usage guide` renews the file.
 #![cfg(not(miri))]
 
 use std::collections::HashMap;
@@ -190,6 +190,6 @@ fn the_pictures_of_the_guide_are_embedded() {
         fs::write(&file, &expected).unwrap();
     }
     let found = fs::read_to_string(&file).unwrap_or_default();
-    let command = "WRITE=1 cargo test -p fairgate-tests --test guide";
+    let command = "WRITE=1 cargo test -p fairgate-tests --test usage guide";
     assert!(found == expected, "{EMBEDDED} is not up to date. This renews it:\n{command}");
 }

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use allocation_counter::measure;
-use fairgate::{Mutex, Semaphore, TimeoutExt, with_timeout};
+use fairgate::{Mutex, PollSemaphore, Semaphore, with_timeout};
 use wait::wait_until;
 
 const LENGTHS: [usize; 3] = [1, 1_000, 100_000];
@@ -62,6 +62,12 @@ fn operations_without_waiters_allocate_nothing() {
         semaphore.reduce_permits(1);
         assert_eq!(semaphore.forget_permits(1), 1);
         assert_eq!(semaphore.available_permits(), 3);
+        assert_eq!(semaphore.add_permits_up_to(9, 5), 2);
+        semaphore.set_limit(4);
+        let all = semaphore.acquire_all().max_waiters(1).try_wait().expect("no permit is held");
+        assert_eq!(all.num_permits(), 4);
+        let options = semaphore.acquire().up_to(3).max_waiters(0).try_wait();
+        assert!(options.is_err(), "all permits are held");
     });
 }
 
@@ -124,6 +130,28 @@ fn a_mutex_and_a_timeout_allocate_nothing() {
     assert_eq!(*mutex.try_lock().expect("all guards are dropped"), 1_000);
 }
 
+/// A [`PollSemaphore`] allocates when a request has to wait for the first time, and not before or afterwards.
+#[test]
+fn a_poll_semaphore_allocates_once() {
+    let semaphore = Arc::new(Semaphore::new(1));
+    let (mut cx, mut slots) = (Context::from_waker(Waker::noop()), PollSemaphore::new(semaphore.clone()));
+    let mut permit = None;
+    assert_allocates_nothing("a permit is available", || {
+        assert!(slots.poll_acquire(&mut cx).map(|ready| permit = ready.ok()).is_ready());
+    });
+    assert_eq!(measure(|| assert!(slots.poll_acquire(&mut cx).is_pending())).count_total, 1);
+    assert_allocates_nothing("wait again", || {
+        drop(permit.take());
+        for _ in 0..3 {
+            assert!(slots.poll_acquire(&mut cx).map(|ready| permit = ready.ok()).is_ready());
+            assert!(slots.poll_acquire(&mut cx).is_pending());
+            slots.cancel();
+            assert!(slots.poll_acquire(&mut cx).is_pending());
+            drop(permit.take());
+        }
+    });
+}
+
 /// A thread allocates its waker when it first waits. Another thread grants every permit.
 #[test]
 fn a_thread_allocates_nothing_to_block_after_its_first_wait() {
@@ -131,9 +159,9 @@ fn a_thread_allocates_nothing_to_block_after_its_first_wait() {
     let wait = || {
         semaphore.blocking_acquire().expect("never closed").forget();
         drop(mutex.blocking_lock());
-        let permits = semaphore.acquire_many(2).blocking_timeout(Duration::MAX / 2);
-        permits.expect("in time").expect("never closed").forget();
-        assert!(never.acquire().blocking_timeout(Duration::ZERO).is_err());
+        let permits = semaphore.acquire_many(2).wait_timeout(Duration::MAX / 2);
+        permits.expect("in time").forget();
+        assert!(never.acquire().wait_timeout(Duration::ZERO).is_err());
     };
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| {

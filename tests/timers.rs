@@ -1,13 +1,12 @@
-//! `with_timeout` with several timers, and the table in its documentation row by row.
+//! `with_timeout` with several timers. Its documented table is tested in `promises/timeout.rs`.
 
-use std::future::{Future, pending, poll_fn, ready};
+use std::future::{Future, pending, ready};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use fairgate::{Mutex, Semaphore, TimeoutExt, with_timeout};
-use futures_lite::future::{block_on, poll_once, yield_now};
+use futures_lite::future::{block_on, poll_once};
 
 const SHORT: Duration = Duration::from_millis(5);
 const LONG: Duration = Duration::from_secs(3600);
@@ -149,58 +148,17 @@ fn timeout_takes_a_duration() {
     assert!(block_on(semaphore.acquire().timeout(LONG)).is_ok());
 }
 
-// The table in the documentation of `with_timeout`.
-
+/// Without the feature `async-io` our trait has no method `timeout`, so that of another crate is not ambiguous.
+#[cfg(not(feature = "async-io"))]
 #[test]
-fn a_ready_result_wins_over_a_ready_deadline() {
-    assert_eq!(block_on(with_timeout(ready(7), ready(()))), Ok(7));
-}
+fn timeout_of_another_crate_does_not_clash() {
+    use tokio_util::future::FutureExt as _;
 
-#[test]
-fn a_permit_granted_between_polls_wins_over_a_deadline_that_expired_between_polls() {
-    let (semaphore, expired) = (Semaphore::new(0), Semaphore::new(0));
-    let mut acquire = pin!(semaphore.acquire().with_timeout(expired.acquire()));
-    assert!(block_on(poll_once(acquire.as_mut())).is_none());
-    expired.add_permits(1);
-    semaphore.add_permits(1);
-    assert!(block_on(acquire).is_ok());
-}
-
-/// The permit is granted after the future and before the deadline is polled.
-#[test]
-fn a_permit_granted_while_the_deadline_is_polled_goes_to_the_next_waiter() {
     let semaphore = Semaphore::new(0);
-    let deadline = poll_fn(|_| {
-        semaphore.add_permits(1);
-        Poll::Ready(())
+    Tokio::run(async {
+        assert!(semaphore.acquire().timeout(Duration::ZERO).await.is_err());
+        assert!(semaphore.acquire().with_timeout(ready(())).await.is_err());
     });
-    let mut acquire = pin!(semaphore.acquire().with_timeout(deadline));
-    assert!(block_on(acquire.as_mut()).is_err());
-    assert_eq!(semaphore.available_permits(), 1, "without waiters it becomes available");
-
-    let taken = semaphore.try_acquire().unwrap();
-    let mut next = pin!(semaphore.acquire());
-    let mut taken = Some(taken);
-    let deadline = poll_fn(|cx| {
-        // This future is queued behind the one whose deadline this is.
-        assert!(next.as_mut().poll(cx).is_pending());
-        drop(taken.take());
-        Poll::Ready(())
-    });
-    assert!(block_on(semaphore.acquire().with_timeout(deadline)).is_err());
-    assert!(block_on(poll_once(next)).is_some_and(|permit| permit.is_ok()));
-}
-
-#[test]
-fn a_deadline_of_zero_does_not_stop_an_acquire_that_completes_at_once() {
-    let semaphore = Semaphore::new(1);
-    let zero = || smol::Timer::after(Duration::ZERO);
-    assert!(block_on(semaphore.acquire().with_timeout(ready(()))).is_ok());
-    assert!(block_on(semaphore.acquire().with_timeout(zero())).is_ok());
-    let _held = semaphore.try_acquire().unwrap();
-    assert!(block_on(semaphore.acquire().with_timeout(ready(()))).is_err());
-    assert!(block_on(semaphore.acquire().with_timeout(zero())).is_err());
-    assert_eq!(semaphore.waiters(), 0);
 }
 
 #[test]
@@ -212,18 +170,6 @@ fn an_expired_deadline_is_an_io_error() {
 }
 
 #[test]
-fn a_deadline_that_never_expires_has_no_effect() {
-    let semaphore = Semaphore::new(0);
-    let mut acquire = pin!(semaphore.acquire().with_timeout(pending::<()>()));
-    for _ in 0..100 {
-        assert!(block_on(poll_once(acquire.as_mut())).is_none());
-    }
-    assert_eq!(semaphore.waiters(), 1);
-    semaphore.add_permits(1);
-    assert!(block_on(acquire).is_ok());
-}
-
-#[test]
 fn dropping_the_adapter_cancels_the_future_and_drops_the_deadline() {
     let (semaphore, deadline) = (Semaphore::new(0), Semaphore::new(0));
     let mut acquire = Box::pin(semaphore.acquire().with_timeout(deadline.acquire()));
@@ -231,35 +177,6 @@ fn dropping_the_adapter_cancels_the_future_and_drops_the_deadline() {
     assert_eq!((semaphore.waiters(), deadline.waiters()), (1, 1));
     drop(acquire);
     assert_eq!((semaphore.waiters(), deadline.waiters()), (0, 0));
-}
-
-#[test]
-fn dropping_the_adapter_passes_a_grant_on() {
-    let semaphore = Semaphore::new(0);
-    let mut acquire = Box::pin(semaphore.acquire().with_timeout(pending::<()>()));
-    let mut next = pin!(semaphore.acquire());
-    assert!(block_on(poll_once(acquire.as_mut())).is_none());
-    assert!(block_on(poll_once(next.as_mut())).is_none());
-    semaphore.add_permits(1);
-    assert!(block_on(poll_once(next.as_mut())).is_none());
-    drop(acquire);
-    assert!(block_on(poll_once(next)).is_some_and(|permit| permit.is_ok()));
-}
-
-#[test]
-fn an_expired_adapter_holds_nothing() {
-    let semaphore = Arc::new(Semaphore::new(0));
-    let work = {
-        let semaphore = semaphore.clone();
-        async move {
-            let _zero = semaphore.acquire_many(0).await;
-            yield_now().await;
-            pending::<()>().await;
-        }
-    };
-    let mut expired = pin!(work.with_timeout(ready(())));
-    assert!(block_on(expired.as_mut()).is_err());
-    assert_eq!(Arc::strong_count(&semaphore), 1, "what the future owned is dropped");
 }
 
 #[test]

@@ -1,47 +1,71 @@
 use std::sync::Mutex;
 
-use fairgate::Semaphore;
+use fairgate::{AcquireError, Semaphore};
 
-/// A limit that grows by one after a full round of successes, and shrinks by a third after an overload.
+/// A limit that grows by one after a round of successes in which it was used, and shrinks by a third after an overload.
 pub struct Aimd {
-    slots: Semaphore,
-    state: Mutex<State>,
+    pub slots: Semaphore,
+    round: Mutex<Round>,
 }
 
-struct State {
-    limit: usize,
+#[derive(Default)]
+struct Round {
     successes: usize,
+    most_in_flight: usize,
+}
+
+impl Round {
+    fn has(&mut self, in_flight: usize) {
+        self.most_in_flight = self.most_in_flight.max(in_flight);
+    }
+}
+
+/// A request in flight. It learns when it is dropped, so that a request that its caller drops counts as a failure.
+struct Flight<'a> {
+    aimd: &'a Aimd,
+    sent_under: usize,
+    is_ok: bool,
 }
 
 impl Aimd {
     pub fn new(limit: usize) -> Self {
-        Self { slots: Semaphore::new(limit), state: Mutex::new(State { limit, successes: 0 }) }
+        assert!(limit > 0, "nothing would ever be granted");
+        Self { slots: Semaphore::new(limit), round: Mutex::default() }
     }
 
-    pub async fn call<T, E>(&self, request: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-        let _slot = self.slots.acquire().await.expect("never closed");
-        let limit = self.state.lock().unwrap().limit;
+    pub async fn call<T, E>(&self, request: impl Future<Output = Result<T, E>>) -> Result<T, E>
+    where
+        E: From<AcquireError>,
+    {
+        let _slot = self.slots.acquire().await?;
+        let mut flight = Flight { aimd: self, sent_under: self.slots.limit(), is_ok: false };
+        self.round.lock().unwrap().has(self.slots.held());
         let result = request.await;
-        let is_full = self.slots.available_permits() == 0;
-        let (from, to) = self.state.lock().unwrap().learn(limit, result.is_ok(), is_full);
-        self.slots.resize(from, to);
+        flight.is_ok = result.is_ok();
         result
     }
 }
 
-impl State {
-    /// A request that was sent under a larger limit and fails says nothing about the limit of now.
-    /// A success says nothing about a larger limit while permits are available.
-    fn learn(&mut self, sent_under: usize, is_ok: bool, is_full: bool) -> (usize, usize) {
-        let from = self.limit;
-        match is_ok {
-            true if !is_full => {}
-            true if self.successes + 1 < from => self.successes += 1,
-            true => *self = Self { limit: from + 1, successes: 0 },
-            false if from < sent_under => {}
-            false => *self = Self { limit: (from * 2 / 3).max(1), successes: 0 },
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        let slots = &self.aimd.slots;
+        let mut round = self.aimd.round.lock().unwrap();
+        let limit = slots.limit();
+        round.successes += usize::from(self.is_ok);
+        let new = match self.is_ok {
+            true if round.successes < limit => return,
+            // A round in which permits were always available says nothing about a larger limit.
+            true if round.most_in_flight < limit => limit,
+            true => limit + 1,
+            // A failure under a larger limit says nothing about the limit of now.
+            false if limit < self.sent_under => return,
+            false => (limit * 2 / 3).max(1),
+        };
+        *round = Round { successes: 0, most_in_flight: slots.held() };
+        drop(round); // `set_limit` may call wakers
+        if new != limit {
+            slots.set_limit(new);
         }
-        (from, self.limit)
     }
 }
 
@@ -50,15 +74,10 @@ mod tests {
     use std::cell::Cell;
 
     use smol::LocalExecutor;
+    use smol::future::{block_on, pending, poll_once};
 
     use super::*;
     use crate::simulation::{Clock, InFlight, run_until_idle};
-
-    impl Aimd {
-        fn limit(&self) -> usize {
-            self.state.lock().unwrap().limit
-        }
-    }
 
     /// The bound: when the capacity of the service drops from 30 to 6, the limit is at most 7 after five rounds. From then
     /// on it stays between 4 and 7, and at most one request in six fails.
@@ -74,7 +93,7 @@ mod tests {
             clock.sleep(1).await;
             let count = if is_accepted { &accepted } else { &refused };
             count.set(count.get() + 1);
-            if is_accepted { Ok(()) } else { Err(()) }
+            if is_accepted { Ok(()) } else { Err(Failed) }
         };
         let client = async || loop {
             let _ = aimd.call(request()).await;
@@ -87,22 +106,20 @@ mod tests {
         let round = || {
             run_until_idle(&executor);
             // A request that was granted before the limit shrank may still be in flight.
-            let previous = last_limit.replace(aimd.limit());
-            assert!(
-                in_flight.now() <= previous.max(aimd.limit()),
-                "more are in flight than the limit allows"
-            );
+            let limit = aimd.slots.limit();
+            let previous = last_limit.replace(limit);
+            assert!(in_flight.now() <= previous.max(limit), "more are in flight than the limit allows");
             clock.advance();
         };
         (0..100).for_each(|_| round());
-        assert!((20..=31).contains(&aimd.limit()), "{} for a capacity of 30", aimd.limit());
+        assert!((20..=31).contains(&aimd.slots.limit()), "{} for a capacity of 30", aimd.slots.limit());
 
         capacity.set(6);
         (0..5).for_each(|_| round());
         accepted.set(0);
         refused.set(0);
         for _ in 0..100 {
-            assert!((4..=7).contains(&aimd.limit()), "{} for a capacity of 6", aimd.limit());
+            assert!((4..=7).contains(&aimd.slots.limit()), "{} for a capacity of 6", aimd.slots.limit());
             round();
         }
         assert!(
@@ -114,15 +131,75 @@ mod tests {
 
         capacity.set(30);
         (0..40).for_each(|_| round());
-        assert!(aimd.limit() >= 20, "{} after the capacity is 30 again", aimd.limit());
+        assert!(aimd.slots.limit() >= 20, "{} after the capacity is 30 again", aimd.slots.limit());
+    }
+
+    #[derive(Debug)]
+    struct Failed;
+
+    impl From<AcquireError> for Failed {
+        fn from(_: AcquireError) -> Self {
+            Self
+        }
+    }
+
+    /// Sends `bursts` times `size` requests at once, which all succeed together, and returns the limit afterwards.
+    fn limit_after_bursts(limit: usize, bursts: usize, size: usize) -> usize {
+        let aimd = Aimd::new(limit);
+        for _ in 0..bursts {
+            let gate = Semaphore::new(0);
+            let executor = LocalExecutor::new();
+            for _ in 0..size {
+                let request =
+                    async { gate.acquire().await.map(|pass| pass.forget()).map_err(Failed::from) };
+                executor.spawn(aimd.call(request)).detach();
+            }
+            run_until_idle(&executor);
+            gate.add_permits(size);
+            run_until_idle(&executor);
+        }
+        aimd.slots.limit()
     }
 
     #[test]
-    fn the_limit_does_not_grow_while_it_is_not_used() {
-        let aimd = Aimd::new(1);
+    fn the_limit_grows_only_if_it_is_used() {
+        assert_eq!(
+            limit_after_bursts(1, 1000, 1),
+            2,
+            "one request at a time fills a limit of one and not of two"
+        );
+        assert_eq!(limit_after_bursts(10, 200, 5), 10, "half of the limit is used");
+        assert_eq!(
+            limit_after_bursts(10, 200, 10),
+            11,
+            "bursts of ten fill a limit of ten and not of eleven"
+        );
+        assert!(limit_after_bursts(10, 30, 200) > 20, "more requests than the limit");
+    }
+
+    /// A caller's timeout drops the request.
+    #[test]
+    fn a_request_that_is_dropped_counts_as_a_failure() {
+        let aimd = Aimd::new(50);
         for _ in 0..1000 {
-            let _ = smol::future::block_on(aimd.call(async { Ok::<_, ()>(()) }));
+            let mut call = Box::pin(aimd.call::<(), Failed>(pending()));
+            assert!(block_on(poll_once(&mut call)).is_none());
         }
-        assert_eq!(aimd.limit(), 2, "one request at a time fills a limit of one and not of two");
+        assert_eq!(aimd.slots.limit(), 1);
+        assert_eq!(aimd.slots.held(), 0);
+    }
+
+    #[test]
+    fn a_call_can_be_spawned() {
+        fn assert_send<T: Send>(_: T) {}
+        let aimd = Aimd::new(1);
+        assert_send(aimd.call(async { Ok::<_, Failed>(()) }));
+    }
+
+    #[test]
+    fn after_a_close_every_call_fails() {
+        let aimd = Aimd::new(1);
+        aimd.slots.close();
+        assert!(block_on(aimd.call(async { Ok::<_, Failed>(()) })).is_err());
     }
 }

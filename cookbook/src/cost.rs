@@ -33,7 +33,7 @@ mod tests {
         for (estimate, cost) in [(10, 10), (10, 3), (10, 0), (10, 25), (0, 5), (0, 0), (100, 250)] {
             let budget = Semaphore::new(100);
             spend(budget.try_acquire_many(estimate).unwrap(), cost);
-            let left = budget.available_permits() as isize - budget.permits_owed() as isize;
+            let left = budget.available_permits() as isize - budget.owed() as isize;
             assert_eq!(left, 100 - cost as isize, "{estimate} were estimated, {cost} were spent");
         }
     }

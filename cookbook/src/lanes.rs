@@ -1,15 +1,16 @@
-use fairgate::{Semaphore, SemaphorePermit};
+use fairgate::{AcquireError, Semaphore, SemaphorePermit};
 
 /// Permits with an urgent lane. A normal request at the front of its lane waits for at most `overtaking`
 /// urgent ones.
 pub struct Lanes {
-    shared: Semaphore,
+    pub shared: Semaphore,
     urgent: Semaphore,
     normal: Semaphore,
 }
 
 impl Lanes {
     pub const fn new(permits: usize, overtaking: usize) -> Self {
+        assert!(overtaking > 0, "no urgent request would ever be granted");
         Self {
             shared: Semaphore::new(permits),
             urgent: Semaphore::new(overtaking),
@@ -18,16 +19,16 @@ impl Lanes {
     }
 
     /// At most one normal request and `overtaking` urgent ones are in the shared queue. The others wait in their lane.
-    async fn acquire(&self, lane: &Semaphore) -> SemaphorePermit<'_> {
-        let _turn = lane.acquire().await.expect("never closed");
-        self.shared.acquire().await.expect("never closed")
+    async fn acquire(&self, lane: &Semaphore) -> Result<SemaphorePermit<'_>, AcquireError> {
+        let _turn = lane.acquire().await?;
+        self.shared.acquire().await
     }
 
-    pub async fn acquire_urgent(&self) -> SemaphorePermit<'_> {
+    pub async fn acquire_urgent(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
         self.acquire(&self.urgent).await
     }
 
-    pub async fn acquire_normal(&self) -> SemaphorePermit<'_> {
+    pub async fn acquire_normal(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
         self.acquire(&self.normal).await
     }
 }
@@ -55,11 +56,11 @@ mod tests {
         let executor = LocalExecutor::new();
         let busy = lanes.shared.try_acquire().unwrap();
         for _ in 0..30 {
-            executor.spawn(async { work(lanes.acquire_normal().await, 'n').await }).detach();
+            executor.spawn(async { work(lanes.acquire_normal().await.unwrap(), 'n').await }).detach();
         }
         run_until_idle(&executor);
         for _ in 0..30 {
-            executor.spawn(async { work(lanes.acquire_urgent().await, 'U').await }).detach();
+            executor.spawn(async { work(lanes.acquire_urgent().await.unwrap(), 'U').await }).detach();
         }
         run_until_idle(&executor);
         drop(busy);

@@ -1,7 +1,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use fairgate::{Semaphore, SemaphorePermit, with_timeout};
+use fairgate::{AcquireError, Semaphore, SemaphorePermit, with_timeout};
 
 /// A wait that is normal in a short burst.
 pub const IN_A_BURST: Duration = Duration::from_millis(100);
@@ -11,12 +11,13 @@ pub const MAX_WAITERS: usize = 1000;
 
 /// The time is what a clock shows since a fixed moment.
 pub struct Shed {
-    slots: Semaphore,
+    pub slots: Semaphore,
     last_empty: Mutex<Duration>,
 }
 
 impl Shed {
     pub fn new(permits: usize) -> Self {
+        assert!(permits > 0, "nothing would ever be granted");
         Self { slots: Semaphore::new(permits), last_empty: Mutex::default() }
     }
 
@@ -28,14 +29,14 @@ impl Shed {
         if now.saturating_sub(*last_empty) > IN_A_BURST { UNDER_OVERLOAD } else { IN_A_BURST }
     }
 
-    /// Returns `None` if the request has to be refused.
+    /// The error is full or timed out if the request is refused because of the load.
     pub async fn acquire<T: Future>(
         &self,
         now: Duration,
         timer: impl FnOnce(Duration) -> T,
-    ) -> Option<SemaphorePermit<'_>> {
+    ) -> Result<SemaphorePermit<'_>, AcquireError> {
         let timer = timer(self.patience(now));
-        with_timeout(self.slots.acquire().bounded(MAX_WAITERS), timer).await.ok()?.ok()
+        with_timeout(self.slots.acquire().max_waiters(MAX_WAITERS), timer).await?
     }
 }
 
@@ -63,11 +64,11 @@ mod tests {
             let arrival = clock.now();
             let timer = |limit: Duration| clock.sleep(limit.as_millis() as u64);
             match shed.acquire(Duration::from_millis(arrival), timer).await {
-                Some(_permit) => {
+                Ok(_permit) => {
                     outcome.served.borrow_mut().push((arrival, clock.now() - arrival));
                     clock.sleep(1).await;
                 }
-                None => outcome.refused.set(outcome.refused.get() + 1),
+                Err(_) => outcome.refused.set(outcome.refused.get() + 1),
             }
         };
         let executor = LocalExecutor::new();
@@ -102,14 +103,17 @@ mod tests {
 
     #[test]
     fn the_queue_is_bounded() {
-        let shed = Shed::new(0);
+        let shed = Shed::new(1);
+        let _busy = shed.slots.try_acquire().unwrap();
         let timer = |_| std::future::pending::<()>();
         let acquire = || Box::pin(shed.acquire(Duration::ZERO, timer));
         let mut queued: Vec<_> = (0..MAX_WAITERS).map(|_| acquire()).collect();
         for request in &mut queued {
             assert!(block_on(poll_once(request)).is_none());
         }
-        assert!(block_on(acquire()).is_none());
+        assert!(block_on(acquire()).unwrap_err().is_full());
         assert_eq!(shed.slots.waiters(), MAX_WAITERS);
+        shed.slots.close();
+        assert!(block_on(acquire()).unwrap_err().is_closed());
     }
 }

@@ -1,29 +1,22 @@
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use fairgate::{AcquireError, Semaphore, SemaphorePermit};
 
-use fairgate::{Semaphore, SemaphorePermit};
+use crate::keyed::Keyed;
 
 /// Permits that tenants share in turns.
 pub struct Tenants {
-    shared: Semaphore,
-    turnstiles: Mutex<HashMap<String, Arc<Semaphore>>>,
+    pub shared: Semaphore,
+    turnstiles: Keyed<String>,
 }
 
 impl Tenants {
     pub fn new(permits: usize) -> Self {
-        Self { shared: Semaphore::new(permits), turnstiles: Mutex::default() }
-    }
-
-    fn turnstile(&self, tenant: &str) -> Arc<Semaphore> {
-        let mut turnstiles = self.turnstiles.lock().unwrap();
-        turnstiles.entry(tenant.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(1))).clone()
+        Self { shared: Semaphore::new(permits), turnstiles: Keyed::new(1) }
     }
 
     /// Each tenant has at most one request in the shared queue. Its other requests wait at its turnstile.
-    pub async fn acquire(&self, tenant: &str) -> SemaphorePermit<'_> {
-        let turnstile = self.turnstile(tenant);
-        let _turn = turnstile.acquire().await.expect("never closed");
-        self.shared.acquire().await.expect("never closed")
+    pub async fn acquire(&self, tenant: &str) -> Result<SemaphorePermit<'_>, AcquireError> {
+        let _turn = self.turnstiles.acquire(tenant.to_owned()).await?;
+        self.shared.acquire().await
     }
 }
 
@@ -47,7 +40,7 @@ mod tests {
         for &(tenant, count) in requests {
             for _ in 0..count {
                 let request = async move {
-                    let _permit = tenants.acquire(tenant).await;
+                    let _permit = tenants.acquire(tenant).await.unwrap();
                     order.borrow_mut().push(tenant);
                     // During the work, the tenant's next request passes the turnstile.
                     for _ in 0..10 {
@@ -89,7 +82,7 @@ mod tests {
     fn a_cancelled_request_does_not_hold_up_its_tenant() {
         use smol::future::{block_on, poll_once};
         let tenants = Tenants::new(1);
-        let busy = block_on(tenants.acquire("a"));
+        let busy = block_on(tenants.acquire("a")).unwrap();
         let mut first = Box::pin(tenants.acquire("a"));
         let mut second = Box::pin(tenants.acquire("a"));
         assert!(block_on(poll_once(&mut first)).is_none());
@@ -97,5 +90,20 @@ mod tests {
         drop(first);
         drop(busy);
         assert!(block_on(poll_once(&mut second)).is_some());
+    }
+
+    #[test]
+    fn after_a_close_every_request_fails() {
+        use smol::future::{block_on, poll_once};
+        let tenants = Tenants::new(1);
+        let _busy = block_on(tenants.acquire("a")).unwrap();
+        let mut queued = ["a", "a", "b"].map(|tenant| Box::pin(tenants.acquire(tenant)));
+        for request in &mut queued {
+            assert!(block_on(poll_once(request)).is_none());
+        }
+        tenants.shared.close();
+        for request in queued {
+            assert!(block_on(request).unwrap_err().is_closed());
+        }
     }
 }

@@ -2,12 +2,14 @@
 
 use std::error::Error;
 use std::fmt;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
-use fairgate::Elapsed;
+use fairgate::{Elapsed, with_timeout};
 use futures_rustls::TlsConnector;
 use futures_rustls::rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
 use futures_rustls::rustls::{self, CertificateError, ClientConfig, RootCertStore};
@@ -15,6 +17,7 @@ use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, Connection as Driver, SendRequest};
 use hyper::{Request, StatusCode, Uri, header};
+use smol::Timer;
 use smol::future;
 use smol::io::{AsyncRead, AsyncWrite};
 use smol::net::TcpStream;
@@ -34,6 +37,8 @@ pub struct Site {
     authority: String,
     path: String,
     tls: Option<TlsConnector>,
+    /// How long a request may take.
+    patience: Option<Duration>,
 }
 
 impl Site {
@@ -41,17 +46,38 @@ impl Site {
     ///
     /// Dropping this future closes the connection, so a cancelled request really ends.
     pub async fn title(&self, id: u32) -> Result<String, FetchError> {
-        let fetch = async { self.connect().await?.title(id).await };
-        fetch.await.map_err(|problem| FetchError { id, problem })
+        let connected = AtomicBool::new(false);
+        let fetch = async {
+            let mut connection = self.connect().await?;
+            connected.store(true, Relaxed);
+            connection.title(id).await
+        };
+        let fetched = match self.patience {
+            None => fetch.await,
+            Some(patience) => {
+                with_timeout(fetch, Timer::after(patience)).await.unwrap_or_else(|_elapsed| {
+                    Err(match connected.load(Relaxed) {
+                        true => Problem::NoAnswer(patience),
+                        false => Problem::Unreachable(format!("no connection within {patience:?}")),
+                    })
+                })
+            }
+        };
+        fetched.map_err(|problem| FetchError { id, problem })
+    }
+
+    /// Gives a request up that takes longer.
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience: Some(patience), ..self }
     }
 
     pub async fn connect(&self) -> Result<Connection, Problem> {
-        let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(unreachable)?;
+        let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(not_connected)?;
         let stream: Box<dyn Stream> = match &self.tls {
             None => Box::new(stream),
             Some(tls) => {
                 let name = ServerName::try_from(self.host.clone()).map_err(unreachable)?;
-                Box::new(tls.connect(name, stream).await.map_err(handshake_failed)?)
+                Box::new(tls.connect(name, stream).await.map_err(|error| handshake_failed(&error))?)
             }
         };
         let (sender, driver) = http1::handshake(FuturesIo::new(stream)).await.map_err(unreachable)?;
@@ -66,7 +92,7 @@ impl Site {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_file_iter(file).map_err(|error| failed(&error))? {
             let certificate = certificate.map_err(|error| failed(&error))?;
-            roots.add(certificate).map_err(|error| failed(&error))?;
+            roots.add(certificate).map_err(|error| failed(&tls_reason(&error)))?;
         }
         if roots.is_empty() {
             return Err(failed(&"it holds none"));
@@ -81,13 +107,13 @@ impl Site {
             .header(header::USER_AGENT, "fairgate-examples")
             .body(Empty::new())
             .map_err(unreachable)?;
-        sender.ready().await.map_err(unreachable)?;
-        let response = sender.send_request(request).await.map_err(unreachable)?;
+        sender.ready().await.map_err(|error| broken(&error))?;
+        let response = sender.send_request(request).await.map_err(|error| broken(&error))?;
         let status = response.status();
         let body = Limited::new(response.into_body(), MAX_BODY).collect().await;
         let body = body.map_err(|error| match error.is::<LengthLimitError>() {
             true => Problem::TooLong,
-            false => Problem::Unreachable(error.to_string()),
+            false => Problem::CutOff,
         })?;
         if status != StatusCode::OK {
             return Err(Problem::Status(status));
@@ -166,6 +192,7 @@ impl FromStr for Site {
             authority: authority.to_string(),
             path: uri.path().trim_end_matches('/').to_owned(),
             tls,
+            patience: None,
         })
     }
 }
@@ -189,6 +216,11 @@ pub struct FetchError {
 #[derive(Debug)]
 pub enum Problem {
     Unreachable(String),
+    /// The server's certificate is not accepted, or there is no TLS.
+    Untrusted(String),
+    NoAnswer(Duration),
+    NotHttp,
+    CutOff,
     Status(StatusCode),
     TooLong,
     NotJson(serde_json::Error),
@@ -210,20 +242,56 @@ fn unreachable(error: impl Error) -> Problem {
     })
 }
 
-fn handshake_failed(error: io::Error) -> Problem {
-    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>());
-    match cause {
-        Some(rustls::Error::InvalidCertificate(
-            CertificateError::UnknownIssuer | CertificateError::BadSignature,
-        )) => Problem::Unreachable(
-            "its certificate is not signed by a known issuer (--ca FILE accepts one of your own)"
-                .to_owned(),
+fn not_connected(error: io::Error) -> Problem {
+    match error.kind() {
+        ErrorKind::ConnectionRefused => Problem::Unreachable(
+            "the connection was refused; does a server listen on this port?".to_owned(),
         ),
-        Some(rustls::Error::InvalidMessage(_)) => {
-            Problem::Unreachable("the server does not speak HTTPS on this port".to_owned())
-        }
         _ => unreachable(error),
     }
+}
+
+/// The connection is open, but what came back is no answer.
+fn broken(error: &hyper::Error) -> Problem {
+    if error.is_parse() || error.is_parse_too_large() { Problem::NotHttp } else { Problem::CutOff }
+}
+
+fn handshake_failed(error: &io::Error) -> Problem {
+    match error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>()) {
+        Some(cause) => Problem::Untrusted(tls_reason(cause)),
+        None => Problem::Untrusted("the server closed the connection during the TLS handshake".to_owned()),
+    }
+}
+
+/// In plain words: some of these errors print the names of types.
+fn tls_reason(error: &rustls::Error) -> String {
+    let reason = match error {
+        rustls::Error::InvalidMessage(_) => "the server does not speak HTTPS on this port",
+        rustls::Error::InvalidCertificate(certificate) => match certificate {
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                "its certificate is not signed by a known issuer (--ca FILE accepts one of your own)"
+            }
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                "its certificate has expired"
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                "its certificate is not valid yet"
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                "its certificate is for another host name"
+            }
+            CertificateError::Revoked => "its certificate is revoked",
+            CertificateError::BadEncoding => "the certificate cannot be decoded",
+            CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+                "its certificate is that of an issuer; --ca FILE needs the issuer of the server's certificate, not the \
+                 server's certificate itself"
+            }
+            _ => "its certificate is not valid",
+        },
+        rustls::Error::AlertReceived(_) => "the server refused the TLS handshake",
+        _ => "the TLS handshake failed",
+    };
+    reason.to_owned()
 }
 
 impl fmt::Display for FetchError {
@@ -236,6 +304,14 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreachable(cause) => write!(f, "could not be reached: {cause}"),
+            Self::Untrusted(cause) => write!(f, "was not requested: {cause}"),
+            Self::NoAnswer(patience) => {
+                write!(f, "was given up: the server sent no answer within {patience:?}")
+            }
+            Self::NotHttp => write!(f, "was answered with something that is not HTTP"),
+            Self::CutOff => {
+                write!(f, "was cut off: the connection closed before the whole answer had arrived")
+            }
             Self::Status(status) => write!(f, "was answered {status}"),
             Self::TooLong => write!(f, "is longer than {MAX_BODY} bytes"),
             Self::NotJson(cause) => write!(f, "is not JSON: {cause}"),

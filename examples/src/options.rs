@@ -29,6 +29,11 @@ pub fn milliseconds() -> RangedU64ValueParser<u64> {
     RangedU64ValueParser::new().range(1..=3_600_000)
 }
 
+/// Whether run `number` is wanted, by the option `--run` of an example.
+pub fn runs(run: Option<usize>, number: usize) -> bool {
+    run.is_none_or(|only| only == number)
+}
+
 /// From one to `most`.
 pub fn number_up_to(most: u64) -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..=most)

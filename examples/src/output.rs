@@ -40,6 +40,24 @@ pub fn print(text: &str) {
     }
 }
 
+/// What each run of an example showed, printed after the last one, so that it is on the screen together.
+#[derive(Default)]
+pub struct Summary(Vec<String>);
+
+impl Summary {
+    /// Adds the facts of a run, as one paragraph of at most three lines of 80 columns.
+    pub fn add(&mut self, run: impl Into<String>) {
+        self.0.push(run.into());
+    }
+
+    pub fn print(&self) {
+        say!("\nIn short");
+        for run in &self.0 {
+            say!("  {run}");
+        }
+    }
+}
+
 /// The exit status of an example, with its error printed.
 pub fn exit(outcome: Result<(), String>) -> ExitCode {
     match outcome {

@@ -84,6 +84,9 @@ pub fn save(file: Option<&Path>, title: &str, panels: &[Panel]) -> Result<(), St
     write_svg(file, height, title, &description, |area| draw(area, panels))
 }
 
+/// On a dark page the picture is dark: light and dark change places, and the colors stay what they are.
+const DARK: &str = "<style>@media (prefers-color-scheme: dark) { svg { filter: invert(0.93) hue-rotate(180deg) } }</style>";
+
 /// Writes an SVG file with a title and a description for screen readers.
 pub fn write_svg(
     file: Option<&Path>,
@@ -102,7 +105,7 @@ pub fn write_svg(
         area.present().map_err(|error| failed(&error))?;
     }
     let names = format!(
-        " role=\"img\" aria-labelledby=\"title description\">\n<title id=\"title\">{}</title>\n<desc id=\"description\">{}</desc>",
+        " role=\"img\" aria-labelledby=\"title description\">\n<title id=\"title\">{}</title>\n<desc id=\"description\">{}</desc>\n{DARK}",
         escape(title),
         escape(description)
     );

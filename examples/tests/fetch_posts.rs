@@ -5,7 +5,7 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{fixed_server, no_server};
+use common::{fixed_server, no_server, silent_server};
 use fairgate::{Semaphore, with_timeout};
 use fairgate_examples::client::Site;
 use fairgate_examples::lesson::{self, Fetched};
@@ -15,6 +15,9 @@ use smol::{Timer, block_on};
 
 /// Far longer than a request takes that is answered at all.
 const GENEROUS: Duration = Duration::from_secs(3);
+
+/// Long enough to connect to a server on this machine.
+const BRIEF: Duration = Duration::from_millis(100);
 
 async fn serve(behavior: Behavior) -> (Server, Site) {
     let server = Server::start(behavior).await.unwrap();
@@ -116,20 +119,30 @@ fn an_error_names_the_post_and_loses_no_permit() {
         |answer: &str| fixed_server(answer).parse::<Site>().unwrap_or_else(|error| panic!("{error}"));
     let table = [
         (unknown, 101, "Post 101 was answered 404 Not Found"),
-        (no_server().parse().unwrap(), 2, "Post 2 could not be reached: "),
+        (no_server().parse().unwrap(), 2, "Post 2 could not be reached: the connection was refused"),
+        (
+            silent_server().parse::<Site>().unwrap().with_patience(BRIEF),
+            2,
+            "Post 2 was given up: the server sent no answer within 100ms",
+        ),
         (
             fixed("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"),
             2,
             "Post 2 is not JSON: expected value",
         ),
         (fixed("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"), 2, "Post 2 has no title"),
-        (fixed("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"), 2, "Post 2 could not be reached: "),
+        (
+            fixed("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"),
+            2,
+            "Post 2 was cut off: the connection closed before",
+        ),
+        (fixed(""), 2, "Post 2 was cut off: "),
         (
             fixed(&format!("HTTP/1.1 200 OK\r\nContent-Length: 1048577\r\n\r\n{}", " ".repeat(1048577))),
             2,
             "Post 2 is longer than 1048576 bytes",
         ),
-        (fixed("no HTTP at all\r\n\r\n"), 2, "Post 2 could not be reached: "),
+        (fixed("no HTTP at all\r\n\r\n"), 2, "Post 2 was answered with something that is not HTTP"),
     ];
     for (site, posts, expected) in table {
         let slots = Arc::new(Semaphore::new(2));

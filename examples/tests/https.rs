@@ -61,7 +61,7 @@ fn an_unknown_issuer_is_refused_with_a_hint() {
         for site in [by_default, by_another] {
             let error = site.title(1).await.unwrap_err().to_string();
             assert!(
-                error.starts_with("Post 1 could not be reached: ") && error.contains("--ca FILE"),
+                error.starts_with("Post 1 was not requested: ") && error.contains("--ca FILE"),
                 "{error}"
             );
         }
@@ -75,8 +75,33 @@ fn a_certificate_for_another_name_is_refused() {
         let url = server.url().replace("localhost", "127.0.0.1");
         let site = site(&url).with_ca(&ca).unwrap_or_else(|error| panic!("{error}"));
         let error = site.title(1).await.unwrap_err().to_string();
-        assert!(error.contains("certificate"), "{error}");
+        assert!(error.contains("its certificate is for another host name"), "{error}");
     });
+}
+
+/// Neither kind of self-signed certificate is an issuer of itself. What is said about that has no names of types in it.
+#[test]
+fn a_self_signed_certificate_is_explained() {
+    for is_ca in [IsCa::NoCa, IsCa::Ca(BasicConstraints::Unconstrained)] {
+        let key = KeyPair::generate().unwrap();
+        let mut own = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        own.is_ca = is_ca;
+        let own = own.self_signed(&key).unwrap();
+        let config = ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(vec![own.der().clone()], key.into())
+            .unwrap();
+        let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("self-signed.pem");
+        fs::write(&file, own.pem()).unwrap();
+        block_on(async {
+            let server = Server::start_https(Behavior::default(), config).await.unwrap();
+            let site = site(server.url()).with_ca(&file).unwrap_or_else(|error| panic!("{error}"));
+            let Err(error) = site.title(1).await else { return };
+            let error = error.to_string();
+            assert!(error.starts_with("Post 1 was not requested: its certificate "), "{error}");
+            assert!(!error.contains(['{', '(', '"']) || error.contains("(--ca"), "{is_ca:?}: {error}");
+        });
+    }
 }
 
 #[test]

@@ -135,6 +135,22 @@ fn every_example_shows_something_while_it_runs() {
     }
 }
 
+/// When a program has ended, what it showed is on the screen in short, with room for the prompt.
+#[test]
+fn the_summary_fits_a_small_terminal_with_the_prompt() {
+    thread::scope(|threads| {
+        for example in EXAMPLES {
+            threads.spawn(move || {
+                let parser = Terminal::start(example, quick(example), 24, 80).finish();
+                let text = lines(&parser);
+                assert!(text.contains("In short\n"), "{example}:\n{text}");
+                let (row, column) = parser.screen().cursor_position();
+                assert!(row <= 23 && column == 0, "{example}: no line is left for the prompt:\n{text}");
+            });
+        }
+    });
+}
+
 #[test]
 fn no_line_is_wider_than_the_terminal() {
     thread::scope(|threads| {

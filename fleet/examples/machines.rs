@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use fairgate_fleet::Fleet;
-use shared::Server;
+use fairgate_fleet_kit::Server;
 use smol::Timer;
 
 /// Processes share one limit, kept by a Redis or Valkey server. Each process stands for a machine and runs some
@@ -64,11 +64,12 @@ fn main() -> ExitCode {
 fn machine(options: &Options, key: &str, url: &str) -> Result<(), String> {
     let client = redis::Client::open(url).map_err(|error| error.to_string())?;
     let lease = Duration::from_millis(options.lease.into());
-    let fleet = Fleet::new(client, key, options.permits.into(), lease);
+    let server = fairgate_fleet::Server::options(client).longest_lease(lease).start();
+    let fleet = Fleet::new(&server, key, options.permits.into(), lease);
     let hold = Duration::from_millis(options.hold.into());
     let executor = smol::LocalExecutor::new();
     smol::block_on(executor.run(async {
-        // The first permit of a new key is granted after one lease. The show starts later.
+        // The first permit of a new server is granted after one lease. The show starts later.
         drop(fleet.acquire().await.map_err(|error| error.to_string())?);
         shared::print("ready\n");
         // The start signal: the end of standard input.
@@ -112,7 +113,8 @@ struct Record {
 }
 
 fn show(options: &Options) -> Result<(), String> {
-    let server = Server::open(options.url.clone())?;
+    let own = if options.url.is_none() { Server::start() } else { None };
+    let Some(url) = options.url.clone().or_else(|| own.as_ref().map(Server::url)) else { return Ok(()) };
     let key = format!("fairgate-fleet-machines-{}", std::process::id());
     let Options { permits, machines, tasks, hold, lease, .. } = options;
     let intro = format!(
@@ -127,7 +129,7 @@ fn show(options: &Options) -> Result<(), String> {
     let (sender, events) = mpsc::channel();
     let mut children = Vec::new();
     for number in 0..*machines {
-        children.push(start(options, &server.url, &key, number, sender.clone())?);
+        children.push(start(options, &url, &key, number, sender.clone())?);
     }
     drop(sender);
     for _ in 0..*machines {

@@ -1,70 +1,72 @@
-//! The background task of a fleet: asks the server for permits, renews leases, releases them.
+//! The background thread of a server: asks for permits, renews leases, releases them, for all fleets of the server.
 //!
-//! Three loops run side by side. `watch` ends leases whose time is over and needs no connection. Within a session,
-//! `keep` renews and releases, and `wait` represents this process in the server's queue. A failed command ends the
-//! session; everything that is not confirmed is repeated in the next one, which the script allows.
+//! Two loops run side by side. `watch` ends leases whose time is over and needs no connection. `session` talks to the
+//! server. A failed command ends the session; everything that is not confirmed is repeated in the next one, which the
+//! script allows.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::future::Future;
 use std::mem;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use event_listener::{Event, EventListener};
-use fairgate::Semaphore;
-use futures_lite::future::or;
-use redis::RedisResult;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use redis::aio::MultiplexedConnection;
+use redis::{ErrorKind, PushInfo, PushKind, RedisError, RedisResult, Value};
+use tokio::sync::Notify;
+use tokio::sync::mpsc::unbounded_channel;
+use tokio::time::{sleep_until, timeout};
 
-use crate::error::Error;
-use crate::grant::{Grant, Phase};
-use crate::runtime::{sleep_until, spawn};
-use crate::server::{Answer, Session, Terms, WakeUp, is_permanent};
+use crate::error::{Error, is_permanent};
+use crate::fleet::{Limit, Status};
+use crate::local::{Local, Sync};
+use crate::observe;
+use crate::script::{Answer, Message, Protocol, RawStatus};
+use crate::server::{Node, Source, eviction_policy};
 
 /// What the driver shares with the tasks of this process.
 #[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) terms: Terms,
-    /// The local queue: its one permit belongs to the task whose request waits at the server.
-    pub(crate) turn: Semaphore,
-    /// The turn changed hands, or the slot was emptied.
-    pub(crate) turn_changed: Event,
-    /// The slot was filled, or the driver ended.
-    pub(crate) slot_changed: Event,
-    /// A lease was granted or dropped.
-    grants_changed: Event,
+pub(crate) struct Link {
+    source: Source,
+    pub(crate) protocol: Protocol,
     state: Mutex<State>,
-    /// How many requests were numbered.
-    requests: AtomicU64,
-    /// The highest ticket or token seen.
-    seen: AtomicU64,
-    /// No fleet and no lease is left.
-    closing: AtomicBool,
+    /// A fleet has something to say, or the server is closing.
+    work: Notify,
+    /// Wakes `watch` if it found nothing to watch.
+    watch: Notify,
+    is_watching: AtomicBool,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    driven: bool,
-    /// What the server answered, until the task that has the turn takes it.
-    slot: Option<Result<Arc<Grant>, Error>>,
-    held: HashMap<u64, Arc<Grant>>,
-    released: HashMap<u64, Arc<Grant>>,
+    fleets: BTreeMap<u64, Arc<Local>>,
+    last_index: u64,
+    /// The fleets that have something to say.
+    changed: Vec<Arc<Local>>,
     /// Why the server cannot be reached.
-    trouble: Option<redis::RedisError>,
+    trouble: Option<RedisError>,
+    /// The highest epoch, and the highest ticket or token, that this process has seen.
+    epoch: u64,
+    seen: u64,
+    /// No server, fleet or lease is left.
+    is_closing: bool,
+    /// The driver ended.
+    is_dead: bool,
 }
 
-impl Shared {
-    pub(crate) fn new(terms: Terms) -> Self {
+impl Link {
+    pub(crate) fn new(source: Source, protocol: Protocol) -> Self {
+        let state = Mutex::default();
         Self {
-            terms,
-            turn: Semaphore::new(1),
-            turn_changed: Event::new(),
-            slot_changed: Event::new(),
-            grants_changed: Event::new(),
-            state: Mutex::default(),
-            requests: AtomicU64::new(0),
-            seen: AtomicU64::new(0),
-            closing: AtomicBool::new(false),
+            source,
+            protocol,
+            state,
+            work: Notify::new(),
+            watch: Notify::new(),
+            is_watching: AtomicBool::new(false),
         }
     }
 
@@ -72,331 +74,388 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts the driver on the executor of the calling task, unless it runs.
-    pub(crate) fn drive(self: &Arc<Self>) {
-        if mem::replace(&mut self.state().driven, true) {
-            return;
-        }
-        let end = End(Arc::clone(self));
-        spawn(async move { drive(&end.0).await });
-    }
-
-    pub(crate) fn take_slot(&self) -> Option<Result<Arc<Grant>, Error>> {
-        self.state().slot.take()
-    }
-
-    pub(crate) fn trouble(&self) -> Option<redis::RedisError> {
+    pub(crate) fn trouble(&self) -> Option<RedisError> {
         self.state().trouble.clone()
     }
 
-    pub(crate) fn release(&self, grant: &Arc<Grant>) {
-        grant.start_release();
+    pub(crate) fn add(&self, key: &str, limit: Limit, lease: Duration) -> Arc<Local> {
         let mut state = self.state();
-        state.held.remove(&grant.request);
-        if state.driven {
-            state.released.insert(grant.request, Arc::clone(grant));
+        state.last_index += 1;
+        let local = Arc::new(Local::new(state.last_index, key, limit, lease));
+        state.fleets.insert(local.index, Arc::clone(&local));
+        drop(state);
+        // Its lease may be shorter than those of the other fleets.
+        self.watch.notify_one();
+        local
+    }
+
+    /// Tells the driver that a fleet has something to say.
+    pub(crate) fn changed(&self, local: &Arc<Local>) {
+        if local.list() {
+            let mut state = self.state();
+            state.changed.push(Arc::clone(local));
+            let is_dead = state.is_dead;
             drop(state);
-            self.grants_changed.notify(usize::MAX);
-        } else {
-            drop(state);
-            grant.lose();
+            if is_dead {
+                local.abandon();
+                local.fail(&dead(), true);
+            }
+            self.work.notify_one();
         }
     }
 
     pub(crate) fn close(&self) {
-        self.closing.store(true, Relaxed);
-        self.turn_changed.notify(usize::MAX);
-        self.grants_changed.notify(usize::MAX);
+        self.state().is_closing = true;
+        self.work.notify_one();
     }
 
-    fn is_closing(&self) -> bool {
-        self.closing.load(Relaxed)
-    }
-
-    /// Puts an answer where the task that has the turn finds it. An answer that is there already stays.
-    fn fill_slot(&self, answer: Result<Arc<Grant>, Error>) {
-        self.state().slot.get_or_insert(answer);
-        self.slot_changed.notify(usize::MAX);
-    }
-
-    /// The task that had the turn is gone: an error was meant for that task only, a grant serves the next one.
-    pub(crate) fn clear_error(&self) {
-        self.state().slot.take_if(|answer| answer.is_err());
-    }
-
-    fn grant(&self, grant: Grant) {
-        self.see(grant.token);
-        let grant = Arc::new(grant);
-        self.state().held.insert(grant.request, Arc::clone(&grant));
-        self.grants_changed.notify(usize::MAX);
-        self.fill_slot(Ok(grant));
-    }
-
-    /// The grants that are held at this moment.
-    fn held(&self) -> Vec<Arc<Grant>> {
-        let held: Vec<_> = self.state().held.values().cloned().collect();
-        held.into_iter().filter(|grant| grant.phase() == Phase::Held).collect()
-    }
-
-    fn released(&self) -> Vec<Arc<Grant>> {
-        self.state().released.values().cloned().collect()
-    }
-
-    /// Drops the releases whose leases have ended at the server by themselves.
-    fn forget_overdue_releases(&self) {
-        let now = Instant::now();
-        for grant in self.released().into_iter().filter(|grant| grant.until() <= now) {
-            self.state().released.remove(&grant.request);
-            grant.lose();
+    /// There is a lease to watch.
+    fn watch(&self) {
+        if !self.is_watching.load(Relaxed) {
+            self.watch.notify_one();
         }
     }
 
-    async fn last_release(&self) -> RedisResult<()> {
-        loop {
-            let changed = self.grants_changed.listen();
-            if !self.has_grants() {
-                return Ok(());
-            }
-            changed.await;
+    fn fleets(&self) -> Vec<Arc<Local>> {
+        self.state().fleets.values().cloned().collect()
+    }
+
+    /// Forgets the fleets that are gone.
+    fn prune(&self) {
+        let finished: Vec<_> = self.fleets().into_iter().filter(|local| local.is_finished()).collect();
+        let mut state = self.state();
+        for local in finished {
+            state.fleets.remove(&local.index);
         }
     }
 
-    fn next_request(&self) -> u64 {
-        self.requests.fetch_add(1, Relaxed)
-    }
-
-    /// Whether a local task waits for the server. A turn that passes from one task to the next counts as taken.
-    fn is_wanted(&self) -> bool {
-        self.turn.available_permits() == 0
-    }
-
-    fn has_grants(&self) -> bool {
+    /// Whether the driver can end.
+    fn is_finished(&self) -> bool {
+        self.prune();
         let state = self.state();
-        !state.held.is_empty() || !state.released.is_empty()
+        state.is_closing && state.fleets.is_empty()
     }
 
-    fn see(&self, number: u64) {
-        self.seen.fetch_max(number, Relaxed);
+    fn fail(&self, error: &Error, all: bool) {
+        for local in self.fleets() {
+            local.fail(error, all);
+        }
     }
 
-    fn seen(&self) -> u64 {
-        self.seen.load(Relaxed)
+    /// The shortest lease of all fleets: no answer should take longer than a part of it.
+    fn patience(&self) -> Duration {
+        let leases = self.fleets().into_iter().map(|local| local.lease);
+        leases.min().unwrap_or(self.protocol.longest) / 4
+    }
+
+    /// Waits until there is something to say to the server.
+    async fn wait_for_work(&self) {
+        loop {
+            let work = self.work.notified();
+            if self.is_finished() || self.fleets().iter().any(|local| local.has_work()) {
+                return;
+            }
+            self.state().changed.drain(..).for_each(|local| local.unlist());
+            // A fleet that changed in between is found by the next look.
+            if self.fleets().iter().any(|local| local.has_work()) {
+                return;
+            }
+            work.await;
+        }
     }
 }
 
-/// Runs when the driver ends, also if its executor drops it.
-struct End(Arc<Shared>);
+fn dead() -> Error {
+    Error::Refused((ErrorKind::Client, "the driver of the server ended").into())
+}
+
+/// Runs when the driver ends, even if it panics: nothing waits for it for ever.
+struct End(Arc<Link>);
 
 impl Drop for End {
     fn drop(&mut self) {
-        let mut state = self.0.state();
-        state.driven = false;
-        let (held, released) = (mem::take(&mut state.held), mem::take(&mut state.released));
-        state.slot.take_if(|answer| answer.is_ok());
-        drop(state);
-        for grant in held.values().chain(released.values()) {
-            grant.lose();
+        self.0.state().is_dead = true;
+        for local in self.0.fleets() {
+            local.abandon();
         }
-        // A task that still waits starts another driver.
-        self.0.slot_changed.notify(usize::MAX);
+        self.0.fail(&dead(), true);
     }
 }
 
-/// This process's request at the server.
-#[derive(Default)]
-struct Place {
-    /// The request that the server may know of.
-    request: Option<u64>,
-    /// Keeps the request's position if the server loses the queue. 0 if there is none.
-    ticket: u64,
+/// Starts the driver.
+pub(crate) fn start(link: Arc<Link>) {
+    let run = move || {
+        let end = End(link);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime for the driver").block_on(drive(&end.0));
+    };
+    thread::Builder::new().name("fairgate-fleet".to_owned()).spawn(run).expect("a thread for the driver");
 }
 
-async fn drive(shared: &Shared) {
+async fn drive(link: &Link) {
     let sessions = async {
-        let mut place = Place::default();
-        let mut failures = 0;
+        let mut node = None;
+        let (mut attempt, mut failures) = (0, 0);
         loop {
-            idle(shared).await;
-            if shared.is_closing() && !shared.has_grants() && place.request.is_none() {
+            link.wait_for_work().await;
+            if link.is_finished() {
                 return;
             }
             let began = Instant::now();
-            let Err(error) = session(shared, &mut place).await else { return };
-            if is_permanent(&error) && shared.is_wanted() {
-                shared.fill_slot(Err(Error::Server(error.clone())));
-            }
-            shared.state().trouble = Some(error);
-            if shared.is_closing() {
-                // What the server does not hear of ends with its lease.
-                place.request = None;
-            }
-            failures = if began.elapsed() < shared.terms.lease { failures + 1 } else { 0 };
-            sleep_until(Instant::now() + pause(failures, shared.terms.lease)).await;
+            let Err(error) = session(link, attempt, node.as_ref()).await else { return };
+            // An answer that names another node is followed. If that node fails, another address may know better.
+            node = Node::of(&error);
+            attempt += usize::from(node.is_none());
+            report(link, error);
+            failures = if began.elapsed() < link.patience() { failures + 1 } else { 0 };
+            sleep_until((Instant::now() + pause(failures, link.patience())).into()).await;
         }
     };
-    or(sessions, watch(shared)).await;
+    tokio::select! {
+        () = sessions => {}
+        () = watch(link) => {}
+    }
 }
 
 /// How long to wait after a number of failures in a row.
-fn pause(failures: u32, lease: Duration) -> Duration {
-    let doubled = Duration::from_millis(2) * 2_u32.pow(failures.min(10));
-    doubled.min(lease / 16).min(Duration::from_secs(1))
+fn pause(failures: u32, patience: Duration) -> Duration {
+    let doubled = Duration::from_millis(1) * 2_u32.pow(failures.min(10));
+    doubled.min(patience / 4).min(Duration::from_secs(1))
 }
 
-/// Waits until there is something to say to the server.
-async fn idle(shared: &Shared) {
-    loop {
-        let turn = shared.turn_changed.listen();
-        let grants = shared.grants_changed.listen();
-        if shared.is_wanted() || shared.has_grants() || shared.is_closing() {
-            return;
-        }
-        or(turn, grants).await;
+/// A session ended.
+fn report(link: &Link, error: RedisError) {
+    for local in link.fleets() {
+        local.disconnected();
     }
+    if !link.fleets().iter().any(|local| local.has_work()) {
+        return;
+    }
+    observe::disconnected(&error);
+    if is_permanent(&error) {
+        link.fail(&Error::Refused(error.clone()), true);
+    } else {
+        link.fail(&Error::Unreachable(error.clone()), false);
+    }
+    link.state().trouble = Some(error);
 }
 
 /// Marks grants as lost when their time is over. Never completes.
-async fn watch(shared: &Shared) {
+async fn watch(link: &Link) {
     loop {
-        let changed = shared.grants_changed.listen();
-        shared.forget_overdue_releases();
-        let lost_at = shared.held().into_iter().map(|grant| grant.lost_at());
-        let ended_at = shared.released().into_iter().map(|grant| grant.until());
-        match lost_at.chain(ended_at).min() {
-            Some(at) => or(changed, sleep_until(at)).await,
-            None => changed.await,
-        }
-    }
-}
-
-/// One connection, until it fails or the fleet is closed.
-async fn session(shared: &Shared, place: &mut Place) -> RedisResult<()> {
-    let session = shared.terms.open_session().await?;
-    shared.state().trouble = None;
-    or(keep(shared, &session), wait(shared, &session, place)).await
-}
-
-/// Renews and releases. One command at a time, so that no renewal overtakes the release of the same lease. Completes
-/// only with an error.
-async fn keep(shared: &Shared, session: &Session<'_>) -> RedisResult<()> {
-    let lease = shared.terms.lease;
-    loop {
-        let changed = shared.grants_changed.listen();
-        let released = shared.released();
-        if !released.is_empty() {
-            for batch in released.chunks(BATCH) {
-                let in_time = session.apply("release", &requests(batch), shared.seen()).await?;
-                for (grant, in_time) in batch.iter().zip(in_time) {
-                    shared.state().released.remove(&grant.request);
-                    grant.released(in_time);
+        link.is_watching.store(false, Relaxed);
+        let next = link.fleets().iter().filter_map(|local| local.expire()).min();
+        link.prune();
+        match next {
+            // A grant of the meantime is not lost earlier than this: its sync is less than two quarters of a lease
+            // old, of three.
+            Some(at) => {
+                link.is_watching.store(true, Relaxed);
+                let soon = Instant::now() + link.patience();
+                tokio::select! {
+                    () = sleep_until(at.min(soon).into()) => {}
+                    () = link.watch.notified() => {}
                 }
             }
-            // The driver of a closed fleet waits for the last release.
-            shared.grants_changed.notify(usize::MAX);
-            continue;
+            None => link.watch.notified().await,
         }
-        let held = shared.held();
-        let Some(due) = held.iter().map(|grant| grant.renew_at(lease)).min() else {
-            changed.await;
-            continue;
-        };
-        if Instant::now() < due {
-            or(changed, sleep_until(due)).await;
-            continue;
+    }
+}
+
+/// An answer to a command of a session.
+enum Reply {
+    Sync(Arc<Local>, Sync, RedisResult<Value>),
+    /// To a request for the status.
+    Other,
+}
+
+type Replies<'a> = FuturesUnordered<std::pin::Pin<Box<dyn Future<Output = Reply> + Send + 'a>>>;
+
+/// One connection, until it fails or everything is closed.
+async fn session(link: &Link, attempt: usize, node: Option<&Node>) -> RedisResult<()> {
+    let patience = link.patience();
+    let (pushes, mut pushed) = unbounded_channel();
+    let opening = async {
+        let (mut connection, address) = link.source.connect(attempt, node, pushes, patience).await?;
+        connection.subscribe(link.protocol.channel()).await?;
+        link.protocol.load(&mut connection).await?;
+        let policy = eviction_policy(&mut connection).await?;
+        Ok::<_, RedisError>((connection, address, policy))
+    };
+    let (connection, address, policy) = in_time(4 * patience, opening).await?;
+    if let Some(policy) = policy {
+        link.fail(&Error::Evicting { policy }, true);
+        return Err((ErrorKind::Client, "the server may evict keys").into());
+    }
+
+    let mut timers = Timers::default();
+    let mut replies: Replies<'_> = FuturesUnordered::new();
+    for local in link.fleets() {
+        local.start_session();
+        speak(link, &connection, &local, &address, &replies, &mut timers);
+    }
+    loop {
+        let work = link.work.notified();
+        let changed = mem::take(&mut link.state().changed);
+        for local in changed {
+            local.unlist();
+            speak(link, &connection, &local, &address, &replies, &mut timers);
         }
-        for batch in held.chunks(BATCH) {
-            let sent = Instant::now();
-            let runs_on = session.apply("renew", &requests(batch), shared.seen()).await?;
-            for (grant, runs_on) in batch.iter().zip(runs_on) {
-                match runs_on {
-                    true => grant.renewed(sent, lease),
-                    false => grant.lose(),
+        for local in timers.due() {
+            speak(link, &connection, &local, &address, &replies, &mut timers);
+        }
+        if link.state().is_closing && link.is_finished() {
+            return Ok(());
+        }
+        tokio::select! {
+            // Answers first: each reports all grants before it.
+            biased;
+            Some(reply) = replies.next() => {
+                let Reply::Sync(local, sync, answer) = reply else { continue };
+                listen(link, &local, &sync, answer)?;
+                speak(link, &connection, &local, &address, &replies, &mut timers);
+            }
+            push = pushed.recv() => {
+                if let Some(local) = hear(link, push)? {
+                    speak(link, &connection, &local, &address, &replies, &mut timers);
                 }
             }
+            () = work => {}
+            () = sleep_until(timers.next().into()) => {}
         }
     }
 }
 
-/// Leases in one command. Lua takes a few thousand arguments at most.
-const BATCH: usize = 1000;
-
-fn requests(grants: &[Arc<Grant>]) -> Vec<u64> {
-    grants.iter().map(|grant| grant.request).collect()
+/// Sends what a fleet has to say.
+fn speak<'a>(
+    link: &'a Link,
+    connection: &MultiplexedConnection,
+    local: &Arc<Local>,
+    address: &str,
+    replies: &Replies<'a>,
+    timers: &mut Timers,
+) {
+    let (epoch, seen) = {
+        let state = link.state();
+        (state.epoch, state.seen)
+    };
+    let patience = local.lease / 4;
+    while let Some((sync, command)) = local.next_sync(&link.protocol, epoch, seen) {
+        let (mut connection, local) = (connection.clone(), Arc::clone(local));
+        let answer = async move { connection.send_packed_command(&command).await };
+        replies.push(Box::pin(async move {
+            let answer = in_time(patience, answer).await;
+            Reply::Sync(local, sync, answer)
+        }));
+    }
+    let statuses = local.take_statuses();
+    if !statuses.is_empty() {
+        let command = link.protocol.status(&local.key, local.index, epoch, seen);
+        let (mut connection, address) = (connection.clone(), address.to_owned());
+        let answer = async move { connection.send_packed_command(&command).await };
+        replies.push(Box::pin(async move {
+            let raw = in_time(patience, answer).await.and_then(RawStatus::parse);
+            let status = match raw {
+                Ok(raw) => Ok(Status::new(raw, address)),
+                Err(error) if is_permanent(&error) => Err(Error::Refused(error)),
+                Err(error) => Err(Error::Unreachable(error)),
+            };
+            for sender in statuses {
+                let _ = sender.send(status.clone());
+            }
+            Reply::Other
+        }));
+    }
+    timers.set(local);
 }
 
-/// Waits at the server as long as a local task wants a permit. Completes with an error, or after the fleet is closed.
-async fn wait(shared: &Shared, session: &Session<'_>, place: &mut Place) -> RedisResult<()> {
-    let mut wake_ups = WakeUps { shared, connection: None, pending: None };
-    loop {
-        let changed = shared.turn_changed.listen();
-        if !shared.is_wanted() {
-            if let Some(Ok(grant)) = shared.take_slot() {
-                shared.release(&grant);
+/// Processes the answer to a sync.
+fn listen(link: &Link, local: &Arc<Local>, sync: &Sync, answer: RedisResult<Value>) -> RedisResult<()> {
+    match answer.and_then(redis::Value::extract_error).and_then(Answer::parse) {
+        Ok(answer) => {
+            {
+                let mut state = link.state();
+                state.epoch = state.epoch.max(answer.epoch);
+                state.seen = state.seen.max(answer.last);
+                state.trouble = None;
             }
-            if let Some(request) = place.request {
-                session.apply("leave", &[request], shared.seen()).await?;
-                *place = Place::default();
+            local.answered(sync, &answer);
+            if !answer.grants.is_empty() {
+                link.watch();
             }
-            if shared.is_closing() {
-                return shared.last_release().await;
-            }
-            changed.await;
-            continue;
+            Ok(())
         }
-        if shared.state().slot.is_some() {
-            changed.await;
-            continue;
+        // The other keys may be in order.
+        Err(error) if is_permanent(&error) => {
+            local.refused(sync, &Error::Refused(error.clone()));
+            link.state().trouble = Some(error);
+            Ok(())
         }
-        let request = *place.request.get_or_insert_with(|| shared.next_request());
-        let sent = Instant::now();
-        match session.acquire(request, place.ticket, shared.seen()).await? {
-            Answer::Granted { token } => {
-                *place = Place::default();
-                shared.grant(Grant::new(request, token, sent, shared.terms.lease));
-            }
-            Answer::Queued { ticket, retry_after } => {
-                place.ticket = ticket;
-                shared.see(ticket);
-                wake_ups.wait(retry_after.min(shared.terms.heartbeat()), changed).await?;
-            }
-            Answer::Mismatch { permits, lease } => {
-                *place = Place::default();
-                shared.fill_slot(Err(Error::Mismatch { permits, lease }));
-            }
-        }
+        Err(error) => Err(error),
     }
 }
 
-/// The server's wake-ups. The connection is opened when the process first has to wait.
-struct WakeUps<'a> {
-    shared: &'a Shared,
-    connection: Option<MultiplexedConnection>,
-    /// A wake-up that is asked for stays asked for: the server may send it at any time.
-    pending: Option<WakeUp>,
+/// Processes a message of the server. Returns the fleet that it is for.
+fn hear(link: &Link, push: Option<PushInfo>) -> RedisResult<Option<Arc<Local>>> {
+    let Some(push) = push.filter(|push| push.kind != PushKind::Disconnection) else {
+        return Err((ErrorKind::Io, "the server closed the connection").into());
+    };
+    let Some(payload) = push.data.last().filter(|_| push.kind == PushKind::Message) else {
+        return Ok(None);
+    };
+    let text: String = redis::from_redis_value_ref(payload)?;
+    let Some(message) = Message::parse(&text) else { return Ok(None) };
+    let local = {
+        let mut state = link.state();
+        let newest = message.grants.last().map_or(0, |(token, permits)| token + *permits as u64);
+        state.seen = state.seen.max(newest);
+        state.fleets.get(&message.index).cloned()
+    };
+    if let Some(local) = &local {
+        local.granted(&message);
+        link.watch();
+    }
+    Ok(local)
 }
 
-impl WakeUps<'_> {
-    /// Waits for a wake-up, but no longer than until `changed` or for `limit`.
-    async fn wait(&mut self, limit: Duration, changed: EventListener) -> RedisResult<()> {
-        let retry_at = Instant::now() + limit;
-        let woken = async {
-            if self.connection.is_none() {
-                self.connection = Some(self.shared.terms.open_wake_ups().await?);
-            }
-            if let (None, Some(connection)) = (&self.pending, &self.connection) {
-                self.pending = Some(self.shared.terms.wake_up(connection.clone()));
-            }
-            if let Some(pending) = &mut self.pending {
-                let outcome = pending.await;
-                self.pending = None;
-                outcome?;
-            }
-            Ok(())
-        };
-        let elsewhere = async {
-            or(sleep_until(retry_at), changed).await;
-            Ok(())
-        };
-        or(woken, elsewhere).await
+async fn in_time<T>(patience: Duration, reply: impl Future<Output = RedisResult<T>>) -> RedisResult<T> {
+    match timeout(patience, reply).await {
+        Ok(reply) => reply,
+        Err(_) => Err((ErrorKind::Io, "the server does not answer in time").into()),
+    }
+}
+
+/// When each fleet has to speak next.
+#[derive(Default)]
+struct Timers {
+    order: BTreeSet<(Instant, u64)>,
+    fleets: HashMap<u64, (Instant, Arc<Local>)>,
+}
+
+impl Timers {
+    fn set(&mut self, local: &Arc<Local>) {
+        if let Some((at, _)) = self.fleets.remove(&local.index) {
+            self.order.remove(&(at, local.index));
+        }
+        if let Some(at) = local.due() {
+            self.order.insert((at, local.index));
+            self.fleets.insert(local.index, (at, Arc::clone(local)));
+        }
+    }
+
+    /// Removes the fleets whose time has come.
+    fn due(&mut self) -> Vec<Arc<Local>> {
+        let now = Instant::now();
+        let mut due = Vec::new();
+        while let Some((at, index)) = self.order.first().copied().filter(|(at, _)| *at <= now) {
+            self.order.remove(&(at, index));
+            due.extend(self.fleets.remove(&index).map(|(_, local)| local));
+        }
+        due
+    }
+
+    fn next(&self) -> Instant {
+        const IDLE: Duration = Duration::from_secs(3600);
+        self.order.first().map_or_else(|| Instant::now() + IDLE, |(at, _)| *at)
     }
 }

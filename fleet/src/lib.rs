@@ -4,11 +4,15 @@
 mod driver;
 mod error;
 mod fleet;
-mod grant;
 mod lease;
-mod runtime;
+mod local;
+mod observe;
+mod script;
 mod server;
 
 pub use error::{Error, Lost};
-pub use fleet::Fleet;
+pub use fleet::{Fleet, Holder, Limit, Status, Waiter};
 pub use lease::Lease;
+/// The client, in the version that [`Server::new`] takes.
+pub use redis;
+pub use server::{Options, Server};

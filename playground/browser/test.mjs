@@ -7,6 +7,7 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
 import { extname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 
 const [executablePath, folder, ...hosts] = process.argv.slice(2);
@@ -27,7 +28,7 @@ async function start(host) {
       }
     });
     await new Promise((done) => server.listen(0, "127.0.0.1", done));
-    return { name: "wasm", url: `http://127.0.0.1:${server.address().port}/`, stop: () => server.close() };
+    return { name: "wasm", url: `http://127.0.0.1:${server.address().port}/`, folder: host, stop: () => server.close() };
   }
   const program = spawn(host, [], { stdio: ["ignore", "pipe", "inherit"] });
   const url = await new Promise((done, failed) => {
@@ -194,6 +195,7 @@ async function keys(browser, host) {
   await page.focus('[data-focus="variant-fairgate"]');
   await page.keyboard.press("b");
   await afterMove(page, 2);
+  await display(page);
   await page.uncheck("#keys");
   await page.keyboard.press("b");
   await page.waitForTimeout(100);
@@ -236,6 +238,119 @@ async function keyboardAlone(browser, host) {
   await page.context().close();
 }
 
+// The whole lesson by keyboard alone: the figure of each section step by step, then each of its levels to its win. On a phone
+// and in a lecture, in both themes.
+async function lessonPath(browser, host) {
+  const levels = await catalog(browser, host);
+  const screens = {
+    phone: { viewport: { width: 390, height: 844 } },
+    "phone-dark": { viewport: { width: 390, height: 844 }, colorScheme: "dark" },
+    lecture: { viewport: { width: 1024, height: 768 } },
+    "lecture-dark": { viewport: { width: 1024, height: 768 }, colorScheme: "dark" },
+  };
+  for (const [screen, options] of Object.entries(screens)) {
+    const page = await open(browser, host, "#lesson", { reducedMotion: "reduce", ...options });
+    if (screen.startsWith("lecture")) await large(page);
+    const tabTo = async (test, argument) => {
+      for (let i = 0; i < 150; i++) {
+        await page.keyboard.press("Tab");
+        if (await page.evaluate(test, argument)) return page.keyboard.press("Enter");
+      }
+      throw new Error(`the Tab key does not reach ${test} ${argument} at ${await page.evaluate(() => location.hash)}`);
+    };
+    const ends = (text) => document.activeElement.textContent.trim().endsWith(text);
+    const starts = (text) => document.activeElement.textContent.trim().startsWith(text);
+    const isAt = (id) => (document.activeElement.dataset?.focus ?? document.activeElement.id) === id;
+    await tabTo(isAt, "continue");
+    const chapters = [...new Set(levels.map(({ chapter }) => chapter))];
+    for (const chapter of chapters) {
+      await page.waitForFunction((title) => document.querySelector("h1")?.textContent === title && document.querySelector(".figure-at"), chapter);
+      const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok(wider <= 0, `${chapter} on ${screen}: ${wider} px too wide`);
+      await page.screenshot({ path: join(folder, `${host.name}-lesson-${chapters.indexOf(chapter) + 1}-${screen}.png`), fullPage: screen === "lecture" });
+      await tabTo(isAt, "figure-step");
+      await page.waitForFunction(() => document.querySelector(".figure-at").textContent.startsWith("Step 1 "));
+      for (;;) {
+        const [at, all] = (await page.textContent(".figure-at")).match(/\d+/g);
+        if (at === all) break;
+        await page.keyboard.press("Enter");
+        await page.waitForFunction((n) => document.querySelector(".figure-at")?.textContent.startsWith(`Step ${n} `), Number(at) + 1);
+        assert.ok((await page.textContent(".figure-said")).endsWith(await page.textContent("#said")));
+      }
+      assert.equal(await page.locator("[role=alert]").count(), 0, chapter);
+      for (const level of levels.filter((level) => level.chapter === chapter)) {
+        const [{ id, solution }] = level.variants;
+        await tabTo(starts, `${levels.indexOf(level) + 1}. ${level.title}`);
+        await page.waitForFunction((title) => document.querySelector("h1")?.textContent === title && document.querySelector(".scrub"), level.title);
+        for (const [index, move] of solution.entries()) {
+          await page.keyboard.press(move.startsWith("x") ? `Shift+${move[1]}` : move.toLowerCase());
+          await afterMove(page, index + 1);
+        }
+        assert.equal(await page.locator(".outcome .won").count(), 1, `${level.id}.${id} is not won on ${screen}`);
+        if (level.id === "two-holders") await page.screenshot({ path: join(folder, `${host.name}-won-${screen}.png`) });
+        await tabTo(ends, chapter);
+        await page.waitForSelector(".figure-at");
+      }
+      const next = chapters[chapters.indexOf(chapter) + 1];
+      await tabTo(ends, next ? `Next: ${next}` : "To the summary");
+    }
+    await page.waitForSelector("#so-far");
+    assert.match(await page.textContent("#so-far"), /^8 of 8 sections are done/);
+    assert.equal(await page.locator("#continue").count(), 0);
+    await page.context().close();
+  }
+}
+
+// A semaphore of the learner's own: broken, then repaired line by line, by keyboard too.
+async function bringYourOwn(browser, host) {
+  const page = await open(browser, host, "#own.ad-gh-", { reducedMotion: "reduce" });
+  await page.click("#try");
+  await page.waitForSelector(".verdict.broken");
+  assert.match(await page.textContent(".verdict"), /It breaks after 3 moves\. B asked later than A|It breaks after 3 moves\. \w asked later than \w/);
+  for (let step = 0; step < 3; step++) await page.click('[data-focus="figure-step"]');
+  await page.waitForFunction(() => document.querySelector(".figure-at").textContent === "Step 3 of 3");
+  // Hand permits over instead of waking, and pass on what a cancelled request was handed.
+  for (const [name, at] of [["acquire", 1], ["acquire", 0], ["release", 1], ["release", 0]]) {
+    await page.focus(`[data-focus="${name}-${at}-delete"]`);
+    await page.keyboard.press("Enter");
+  }
+  for (const [name, letter] of [["acquire", "c"], ["acquire", "e"], ["release", "j"]]) await page.selectOption(`#add-${name}`, letter);
+  assert.equal(await page.evaluate(() => location.hash), "#own.ce-j-");
+  await page.click("#try");
+  await page.waitForSelector(".verdict.broken");
+  await page.selectOption("#add-cancel", "l");
+  await page.click("#try");
+  await page.waitForSelector(".verdict.won");
+  assert.match(await page.textContent(".verdict"), /It holds in all \d+ states/);
+  assert.equal(await page.textContent("#said"), await page.textContent(".verdict"));
+  await page.goto(`${host.url}#own.zzz`);
+  await page.waitForSelector("[role=alert]");
+  await page.context().close();
+}
+
+// Inside the semaphore: the statements of the last move, one by one, and the guilty line after the win, not before.
+async function stepInside(browser, host) {
+  const page = await open(browser, host, "#two-holders.asyncio-2017.ABC1");
+  assert.equal(await page.locator("li.guilty").count(), 0);
+  await page.keyboard.press("Shift+B");
+  await afterMove(page, 5);
+  const statement = () => page.textContent(".inside-steps p");
+  assert.equal(await statement(), "leaves the queue");
+  for (const text of ["a waiter is woken", "a waiter is pending", "locked is false", "the promise is cancelled"]) {
+    await page.keyboard.press(",");
+    assert.equal(await statement(), text);
+    assert.match(await page.textContent("#said"), new RegExp(`: ${text}\\.$`));
+  }
+  assert.match(await page.textContent("li.current"), /promise\.cancel\(\)/);
+  await page.click('[data-focus="inside-."]');
+  assert.equal(await statement(), "locked is false");
+  for (const key of ["a", "c"]) await page.keyboard.press(key);
+  await page.waitForSelector(".outcome .won");
+  assert.match(await page.textContent("li.guilty"), /if !self\.locked\.get\(\) \{/);
+  assert.ok(await page.locator('.guilty-why a[href*="issue32734"]').count());
+  await page.context().close();
+}
+
 // What a screen reader says of each control.
 async function names(browser, host) {
   const page = await open(browser, host, "#two-holders.asyncio-2017.ABC1");
@@ -246,7 +361,7 @@ async function names(browser, host) {
   // A task whose request the server refuses is done, but its page does not arrive.
   await page.goto(`${host.url}#flood.unlimited.ABC`);
   await page.waitForSelector(".won");
-  assert.match(await page.textContent('[data-task="C"] .status'), /done · request refused, 429/);
+  assert.match(await page.textContent('[data-task="C"] .status'), /refused, 429/);
   assert.match(await page.textContent(".timeline desc"), /C: refused/);
   assert.deepEqual(await page.locator(".timeline .end").allTextContents(), ["✕ refused"]);
   await page.context().close();
@@ -303,8 +418,8 @@ async function consistent(browser, host, page) {
   await page.waitForTimeout(400); // the address follows
   assert.equal(await page.locator("[role=alert]").count(), 0);
   const other = await open(browser, host, await page.evaluate(() => location.hash));
-  for (const area of [".picture", ".tasks", ".happened", ".outcome"]) {
-    const text = async (page) => ((await page.locator(area).count()) ? page.locator(area).innerText() : "");
+  for (const area of [".picture", ".tasks", ".happened", ".outcome .won", ".outcome .broken"]) {
+    const text = async (page) => (await page.locator(area).allInnerTexts()).join("\n");
     assert.equal(await text(page), await text(other), area);
   }
   assert.equal((await moveCount(page)).split(" ")[0], (await moveCount(other)).split(" ")[0]);
@@ -370,7 +485,7 @@ async function playSandbox(browser, host) {
 }
 
 async function accessible(browser, host) {
-  const paths = ["", "#two-holders.asyncio-2017.ABC1xBAC", "#futurelock.fairgate.ABtBtAB", "#sandbox.3.20.3.1.200.90.400.2.10.1"];
+  const paths = ["", "#lesson", "#lesson.a-limit", "#own.ce-j-", "#two-holders.asyncio-2017.ABC1xBAC", "#futurelock.fairgate.ABtBtAB", "#sandbox.3.20.3.1.200.90.400.2.10.1"];
   for (const path of paths) {
     for (const colorScheme of ["light", "dark"]) {
       const page = await open(browser, host, path, { colorScheme });
@@ -395,8 +510,11 @@ async function tabOrder(browser, host) {
         await page.keyboard.press("Tab");
         const at = await page.evaluate(() => {
           const area = document.activeElement.closest(".area");
+          // The bar with the moves stays where it is, whatever is above it.
+          if (document.activeElement.closest(".dock")) return "dock";
           return area && { name: area.className, top: area.getBoundingClientRect().top + scrollY };
         });
+        if (at === "dock") continue;
         if (at) seen.push(at);
         else if (seen.length) break;
       }
@@ -412,7 +530,7 @@ async function tabOrder(browser, host) {
   await page.focus('[data-focus="move-B"]');
   for (const width of [640, 1280]) {
     await page.setViewportSize({ width, height: 700 });
-    await page.waitForFunction((one) => (document.querySelectorAll(".level > .column").length === 0) === one, width === 640);
+    await page.waitForFunction((layout) => document.querySelector(".level").dataset.layout === layout, width === 640 ? "narrow" : "wide");
     assert.equal(await page.evaluate(() => document.activeElement.dataset.focus), "move-B");
   }
   await page.context().close();
@@ -428,21 +546,199 @@ async function forcedColors(browser, host) {
   await page.context().close();
 }
 
+const display = (page) => page.click(".settings summary");
+
+async function large(page) {
+  await display(page);
+  await page.check("#large");
+  await display(page);
+}
+
+// The elements that can be seen without scrolling, and are not behind another one.
+const onFirstScreen = (page, selector) =>
+  page.evaluate((selector) => [...document.querySelectorAll(selector)].map((element) => {
+    const { left, right, top, bottom, width, height } = element.getBoundingClientRect();
+    const inside = left >= 0 && top >= 0 && right <= innerWidth + 0.5 && bottom <= innerHeight + 0.5 && width > 0 && height > 0;
+    const over = document.elementFromPoint((left + right) / 2, (top + Math.min(bottom, innerHeight)) / 2);
+    return { name: element.dataset.move ?? element.className, seen: inside && (element.contains(over) || over?.contains(element)) };
+  }), selector);
+
+// On every screen, each level shows all its moves and the beginning of its code without scrolling, before the first move and
+// after the win. In the lecture mode all of the code, the picture and the outcome are there, too.
+async function everyScreen(browser, host) {
+  const levels = await catalog(browser, host);
+  const screens = {
+    phone: { viewport: { width: 390, height: 844 }, colorScheme: "dark" },
+    landscape: { viewport: { width: 844, height: 390 } },
+    lecture: { viewport: { width: 1024, height: 768 } },
+    "lecture, dark": { viewport: { width: 1024, height: 768 }, colorScheme: "dark" },
+  };
+  for (const [screen, options] of Object.entries(screens)) {
+    const page = await open(browser, host, "", { hasTouch: screen === "phone" || screen === "landscape", ...options });
+    if (screen.startsWith("lecture")) await large(page);
+    for (const level of levels) {
+      for (const variant of level.variants) {
+        for (const moves of variant.solution ? ["", variant.solution.join("")] : [""]) {
+          const id = `${level.id}.${variant.id}.${moves}`;
+          await page.goto(`${host.url}#${id}`);
+          await page.waitForFunction(([title, n]) => document.querySelector("h1")?.textContent === title && document.querySelector(".scrub output")?.textContent.startsWith(`${n} of`), [level.title, moves ? variant.solution.length : 0]);
+          await page.evaluate(() => scrollTo(0, 0));
+          const parts = screen.startsWith("lecture") ? [".moves .move", ".code .listing", ".picture .gate", ".goal"] : [".moves .move", ".goal"];
+          if (moves && screen !== "landscape") parts.push(".outcome .won");
+          if (screen === "phone") parts.push(".code h2 + .listing li:first-child");
+          for (const part of parts) {
+            const hidden = (await onFirstScreen(page, part)).filter(({ seen }) => !seen);
+            assert.deepEqual(hidden, [], `${id} on ${screen}: ${part}`);
+          }
+        }
+      }
+    }
+    await page.context().close();
+  }
+}
+
+// What a screen reader is told: each thing once, in plain text, and where the focus goes.
+async function announcements(browser, host) {
+  const page = await open(browser, host, "#one-wakeup.asyncio-september-2022.");
+  const said = () => page.textContent("#said");
+  for (const [index, key] of ["a", "1", "1", "1", "b", "c", "a"].entries()) {
+    await page.keyboard.press(key);
+    await afterMove(page, index + 1);
+    const text = await said();
+    assert.ok(!text.includes("`"), text);
+    const sentences = text.split(/(?<=\.) /);
+    assert.equal(new Set(sentences).size, sentences.length, text);
+    const shown = (await page.locator("#content").innerText()).replace(/\s+/g, " ");
+    for (const sentence of sentences.filter((sentence) => sentence !== "Goal reached.")) assert.ok(shown.includes(sentence), sentence);
+  }
+  assert.match(await said(), /Goal reached\.$/);
+  // A key that is not possible is answered, on the page too.
+  await page.goto(`${host.url}#flood.unlimited.`);
+  await page.waitForSelector('h1:has-text("All at once")');
+  for (const [key, answer] of [["ArrowLeft", "No move to undo."], ["Shift+A", "In this level no task can be cancelled."], ["d", "There is no task D."], ["t", "No timer is set in this level."], ["5", "There is no action 5."]]) {
+    await page.keyboard.press(key);
+    await page.waitForFunction((answer) => document.querySelector("#said").textContent === answer && document.querySelector(".notice")?.textContent === answer, answer);
+  }
+  await page.keyboard.press("a");
+  await afterMove(page, 1);
+  assert.equal(await page.locator(".notice").count(), 0);
+  await page.goto(`${host.url}#time-limit.around.ABtABtB`);
+  await page.waitForSelector('[data-task="B"] .status:has-text("timed out")');
+  await page.goto(`${host.url}#flood.fairgate.ABABC`);
+  await afterMove(page, 5);
+  await page.keyboard.press("c");
+  await afterMove(page, 6);
+  assert.match(await said(), /No move is left\.$/);
+  // The moves are two tabs away.
+  await page.goto(`${host.url}#limit.underscore.`);
+  await page.waitForSelector('h1:has-text("A limit that does not limit")');
+  await page.reload();
+  await page.waitForSelector("#content[data-ready]");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  assert.equal(await page.evaluate(() => document.activeElement.dataset.move), "A");
+  // "Next" goes to the heading of the next level, "Now on" to its first move.
+  await page.goto(`${host.url}#flood.unlimited.ABC`);
+  await page.waitForSelector(".won");
+  await page.focus("#other");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.activeElement.dataset.move === "A");
+  assert.equal(await said(), "Now on: 2 permits.");
+  await page.click("#why");
+  await page.click('[data-answer="1"]');
+  await page.focus("#next");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.activeElement.tagName === "H1" && document.activeElement.textContent === "A limit that does not limit");
+  assert.match(await said(), /^Level 2 of \d+\. Goal: /);
+  await page.context().close();
+}
+
+// What is remembered: progress of two tabs, no progress by a link, the undone moves of a tab.
+async function memory(browser, host) {
+  const one = await open(browser, host, "");
+  const two = await one.context().newPage();
+  await two.goto(host.url);
+  await two.waitForSelector("#content[data-ready]");
+  for (const [tab, link] of [[one, "#limit.underscore."], [two, "#limit.three."]]) {
+    await tab.goto(host.url + link);
+    await afterMove(tab, 0);
+    for (const [index, key] of ["a", "b", "c"].entries()) {
+      await tab.keyboard.press(key);
+      await afterMove(tab, index + 1);
+    }
+  }
+  for (const tab of [one, two]) {
+    await tab.waitForFunction(() => document.querySelectorAll(".tick").length === 2);
+  }
+  // A link that shows a solution is not the reader's own.
+  await one.goto(`${host.url}#closed.tokio.12A`);
+  await one.waitForSelector(".won");
+  assert.equal(await one.locator(".tick").count(), 0);
+  // A reload keeps the moves that were undone.
+  await one.keyboard.press("ArrowLeft");
+  await one.keyboard.press("ArrowLeft");
+  await one.waitForFunction(() => location.hash === "#closed.tokio.1");
+  await one.reload();
+  await one.waitForSelector("#content[data-ready]");
+  assert.equal(await moveCount(one), "1 of 3");
+  await one.keyboard.press("ArrowRight");
+  await afterMove(one, 2);
+  await one.context().close();
+}
+
+// The edition that is one file, from the disk, without a server.
+async function fromDisk(browser, host) {
+  if (!host.folder) return "not for this host";
+  const page = await browser.newPage();
+  const faults = [];
+  page.on("pageerror", (error) => faults.push(error.stack));
+  page.on("console", (message) => message.type() === "error" && faults.push(message.text()));
+  await page.goto(pathToFileURL(join(host.folder, "playground.html")).href);
+  await page.waitForSelector("#content[data-ready]");
+  await page.click("text=Start with level 1");
+  for (const [index, key] of ["a", "b", "c"].entries()) {
+    await page.keyboard.press(key);
+    await afterMove(page, index + 1);
+  }
+  await page.waitForSelector(".outcome .won");
+  await page.click("#search");
+  await page.waitForSelector(".found");
+  assert.deepEqual(faults, []);
+  await page.close();
+}
+
+// An engine that does not load says why.
+async function brokenEngine(browser, host) {
+  if (!host.folder) return "not for this host";
+  for (const [answer, said] of [[{ status: 404 }, /cannot be loaded: the server answers 404/], [{ status: 200, body: "nonsense" }, /engine\.wasm does not start/]]) {
+    const page = await browser.newPage();
+    await page.route("**/engine.wasm", (route) => route.fulfill(answer));
+    await page.goto(`${host.url}#flood.unlimited.`);
+    await page.waitForSelector("[role=alert]");
+    assert.match(await page.textContent("[role=alert]"), said);
+    await page.close();
+  }
+}
+
 async function screenshots(browser, host) {
   const sizes = {
     light: {},
     dark: { colorScheme: "dark" },
-    phone: { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2 },
-    projector: { viewport: { width: 1920, height: 1080 } },
+    phone: { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2 },
+    landscape: { viewport: { width: 844, height: 390 } },
+    wide: { viewport: { width: 1920, height: 1080 } },
+    lecture: { viewport: { width: 1024, height: 768 } },
+    projector: { viewport: { width: 1920, height: 1080 }, colorScheme: "dark" },
   };
-  const paths = { home: "", start: "#flood.unlimited.", level: "#overtaking.textbook.ABA", long: "#one-wakeup.asyncio-september-2022.A111BCA", sandbox: "#sandbox.3.20.3.1.200.90.400.2.10.1" };
+  const paths = { home: "", lesson: "#lesson", own: "#own.ad-gh-", start: "#flood.unlimited.", level: "#overtaking.textbook.ABA", long: "#one-wakeup.asyncio-september-2022.A111BCA", sandbox: "#sandbox.3.20.3.1.200.90.400.2.10.1" };
   for (const [size, options] of Object.entries(sizes)) {
     for (const [name, path] of Object.entries(paths)) {
       const page = await open(browser, host, path, { reducedMotion: "reduce", ...options });
-      if (size === "projector") await page.check("#large");
+      if (["lecture", "projector"].includes(size)) await large(page);
       const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       assert.ok(wider <= 0, `${name}, ${size}: ${wider} px too wide`);
-      await page.screenshot({ path: join(folder, `${host.name}-${name}-${size}.png`), fullPage: size !== "projector" });
+      await page.screenshot({ path: join(folder, `${host.name}-${name}-${size}.png`), fullPage: ["light", "dark"].includes(size) });
       await page.context().close();
     }
   }
@@ -453,7 +749,7 @@ try {
   for (const path of hosts) {
     const host = await start(path);
     try {
-      for (const test of [playAll, keys, keyboardAlone, names, stress, badLinks, playSandbox, accessible, tabOrder, forcedColors, screenshots]) {
+      for (const test of [playAll, keys, keyboardAlone, announcements, memory, names, lessonPath, bringYourOwn, stepInside, everyScreen, stress, badLinks, playSandbox, accessible, tabOrder, forcedColors, fromDisk, brokenEngine, screenshots]) {
         const said = await test(browser, host);
         console.log(`${host.name}: ${test.name}: ok${said ? `: ${said}` : ""}`);
       }

@@ -66,25 +66,39 @@ function patch(old, fresh) {
   update(old, [...fresh.childNodes]);
 }
 
-// Lays out the parts of a page: in columns if it is wide, or else one below another. The order of the elements is what
-// the Tab key and a screen reader follow, so it has to be the order that the eye sees. Returns a function that stops it.
-export function layOut(element, columns, narrow) {
-  const wide = matchMedia("(min-width: 60rem)");
+// Lays out the parts of a page: by the first layout whose media query matches, each a function that returns elements. The
+// order of the elements is what the Tab key and a screen reader follow, so it has to be the order that the eye sees. The
+// query "large" stands for the lecture mode. Returns a function that stops it.
+export function layOut(element, layouts) {
+  const queries = layouts.map(([query]) => (query === "large" ? null : matchMedia(query)));
+  let shown = null;
   const apply = () => {
+    const index = queries.findIndex((query) => (query ? query.matches : isLarge() && innerWidth >= 800 && innerHeight >= 500));
+    const [query, name, make] = layouts[index];
+    if (shown === query) return;
+    shown = query;
     const focused = document.activeElement;
     const inside = element.contains(focused);
-    element.replaceChildren(...(wide.matches ? columns.map((parts) => h("div", { class: "column" }, parts)) : narrow));
+    element.dataset.layout = name;
+    element.replaceChildren(...make());
     if (inside) focused.focus({ preventScroll: true });
   };
-  wide.addEventListener("change", apply);
+  const events = ["resize", "large"];
+  for (const event of events) addEventListener(event, apply);
   apply();
-  return () => wide.removeEventListener("change", apply);
+  return () => events.forEach((event) => removeEventListener(event, apply));
 }
+
+export const column = (...parts) => h("div", { class: "column" }, parts);
+export const isLarge = () => document.documentElement.classList.contains("large");
 
 // For screen readers.
 export function say(text) {
   document.getElementById("said").textContent = text;
 }
+
+// A heading as it is in an address.
+export const slug = (text) => text.toLowerCase().replace(/[^a-z0-9 ]/g, "").replaceAll(" ", "-");
 
 export const letter = (task) => String.fromCharCode(65 + task);
 

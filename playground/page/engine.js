@@ -1,12 +1,26 @@
-// A worker with the engine: it is asked for `[id, question]` and answers with `[id, answer, trouble]`.
+// A worker with the engine. Its first message is the engine's module, or the address of one. After that it is asked for
+// `[id, question]` and answers with `[id, answer, trouble]`.
 
-const engine = load();
+let engine;
 
-async function load() {
-  const response = await fetch("engine.wasm");
-  if (!response.ok) throw new Error("engine.wasm cannot be loaded.");
-  const { instance } = await WebAssembly.instantiate(await response.arrayBuffer());
-  return instance.exports;
+async function load(source) {
+  if (typeof WebAssembly !== "object") throw new Error("This browser has no WebAssembly, or it is switched off.");
+  let bytes = source;
+  if (typeof source === "string") {
+    let response;
+    try {
+      response = await fetch(source);
+    } catch {
+      throw new Error("engine.wasm cannot be loaded. Is the server still there? A page that was opened from a disk needs playground.html.");
+    }
+    if (!response.ok) throw new Error(`engine.wasm cannot be loaded: the server answers ${response.status} ${response.statusText}.`);
+    bytes = await response.arrayBuffer();
+  }
+  try {
+    return (await WebAssembly.instantiate(bytes)).instance.exports;
+  } catch (error) {
+    throw new Error(`engine.wasm does not start: ${error.message}`);
+  }
 }
 
 async function answerTo(question) {
@@ -21,7 +35,13 @@ async function answerTo(question) {
   return JSON.parse(text.slice(1));
 }
 
-onmessage = async ({ data: [id, question] }) => {
+onmessage = async ({ data }) => {
+  if (!engine) {
+    engine = load(data);
+    engine.catch(() => {}); // each question will report it
+    return;
+  }
+  const [id, question] = data;
   try {
     postMessage([id, await answerTo(question)]);
   } catch (error) {

@@ -1,7 +1,7 @@
 // The list of levels.
 
 import { h, rich } from "./dom.js";
-import { isDone } from "./store.js";
+import { get, isDone } from "./store.js";
 
 const WORDS = [
   ["Task", "A piece of a program that can wait without blocking the others. Here: an `async fn`."],
@@ -15,6 +15,12 @@ const WORDS = [
 ];
 
 export const words = () => h("dl", { class: "words" }, WORDS.map(([word, meaning]) => [h("dt", {}, word), h("dd", {}, rich(meaning))]));
+
+// Where the reader was last.
+function continueLink() {
+  const last = get("last");
+  return last && last.split(".")[2] ? [h("a", { class: "button", id: "continue", href: `#${last}` }, "Continue your game"), " "] : null;
+}
 
 export function home(content, levels, trouble) {
   document.title = "fairgate playground";
@@ -35,10 +41,12 @@ export function home(content, levels, trouble) {
       h("p", { class: "lead" },
         "Each level is a small program with a few tasks, and a goal: make something go wrong. You decide which task runs next, which one is cancelled, and when a permit is released. The tasks are real Rust on a real semaphore. The same level is then played on ", h("b", {}, "fairgate"), ", where you are invited to try as hard as you can."),
       h("p", {}, h("a", { class: "button strong", href: `#${levels[0].id}.${levels[0].variants[0].id}.` }, "Start with level 1"), " ",
+        h("a", { class: "button", href: "#lesson" }, "Take the lesson"), " ",
+        continueLink(),
         h("a", { class: "button", href: "#sandbox" }, "Or play with a whole run")),
       h("details", {}, h("summary", {}, "The words, for a first visit"),
         words()),
       h("h2", {}, "Levels"),
       h("ol", { class: "cards" }, levels.map(card))));
-  return {};
+  return { refresh: () => home(content, levels) };
 }

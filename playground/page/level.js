@@ -1,12 +1,12 @@
 // A level: the story, the code, the moves, and where they lead.
 
 import { ask } from "./host.js";
-import { h, layOut, letter, reducedMotion, rich, say, show, token } from "./dom.js";
-import { isDone, markDone } from "./store.js";
+import { column, h, isLarge, layOut, reducedMotion, rich, say, show, slug, token } from "./dom.js";
+import { isDone, keepMoves, keptMoves, markDone, set } from "./store.js";
 import { words } from "./home.js";
 import { listing } from "./code.js";
 import { picture } from "./picture.js";
-import { PHASES, isRefused, timeline, zoom } from "./timeline.js";
+import { PHASES, timeline, zoom } from "./timeline.js";
 
 const STATUS = {
   "not started": "○",
@@ -14,9 +14,15 @@ const STATUS = {
   woken: "!",
   waiting: "⋯",
   done: "✓",
-  refused: "✕",
   cancelled: "✕",
+  closed: "✕",
+  refused: "✕",
+  "timed out": "✕",
+  "no connection": "✕",
 };
+const ENDS = ["done", "cancelled", "closed", "refused", "timed out", "no connection"];
+
+let isReload = performance.getEntriesByType("navigation")[0]?.type === "reload";
 
 export function level(content, levels, level) {
   const number = levels.indexOf(level) + 1;
@@ -31,9 +37,12 @@ export function level(content, levels, level) {
     asking: false,
     found: null, // by the search
     trouble: null,
+    notice: null, // why a key made no move
     copied: false,
+    story: null, // whether it is open; null as long as the player has not decided
     words: number === 1,
     semaphore: innerWidth >= 960, // whether its code is shown
+    inside: null, // which statement of the last move is shown; null is the last one
     player: null, // shows the solution
   };
 
@@ -41,10 +50,20 @@ export function level(content, levels, level) {
   const areas = Object.fromEntries(["intro", "code", "reveal", "how", "moves", "outcome", "picture", "line", "log"].map((name) => [name, h("div", { class: `area ${name}` })]));
   const grid = h("div", { class: "level" });
   const pick = (...names) => names.map((name) => areas[name]);
-  const stopLayout = layOut(grid,
-    [pick("intro", "code", "reveal", "how"), pick("moves", "outcome", "picture", "line", "log")],
-    pick("intro", "moves", "outcome", "picture", "code", "line", "reveal", "how", "log"));
+  const stopLayout = layOut(grid, [
+    ["large", "lecture", () => [
+      h("div", { class: "stage" }, pick("intro", "moves", "outcome", "code", "picture")),
+      h("div", { class: "rest" }, column(pick("line", "log")), column(pick("how", "reveal")))]],
+    ["(min-width: 100rem)", "triple", () => [column(pick("intro", "moves", "outcome", "reveal")), column(pick("code", "how")), column(pick("picture", "line", "log"))]],
+    ["(min-width: 60rem)", "wide", () => [column(pick("intro", "code", "how", "reveal")), column(pick("moves", "outcome", "picture", "line", "log"))]],
+    ["(max-height: 32rem) and (min-width: 36rem)", "landscape", () => [column(pick("intro", "code", "picture", "how", "line", "reveal", "log")), column(pick("moves", "outcome"))]],
+    ["all", "narrow", () => [areas.intro, h("div", { class: "dock" }, pick("outcome", "moves")), ...pick("code", "picture", "how", "line", "reveal", "log")]],
+  ]);
   content.replaceChildren(grid);
+  // What lies above the bar with the moves must not be hidden behind it.
+  const bar = new ResizeObserver(() => grid.style.setProperty("--bar", `${areas.moves.closest(".dock")?.offsetHeight ?? 0}px`));
+  bar.observe(areas.moves);
+  bar.observe(areas.outcome);
 
   // The worlds that are known, by the text of their games. Those one move away are asked for in advance.
   const worlds = new Map();
@@ -57,8 +76,9 @@ export function level(content, levels, level) {
 
   // Goes to what `change` makes of the state, in the same frame if the world there is known. Steps are taken one by one:
   // each `change` sees the world that the player saw last.
-  function go(change, spoken = true) {
-    steps.push([change, spoken]);
+  // `own`: the last move is the player's, not that of a link or of the solution.
+  function go(change, spoken = true, own = false) {
+    steps.push([change, spoken, own]);
     return pending ? undefined : takeSteps();
   }
 
@@ -67,7 +87,7 @@ export function level(content, levels, level) {
     pending = true;
     try {
       while (steps.length) {
-        const [change, spoken] = steps.shift();
+        const [change, spoken, own] = steps.shift();
         const changed = change();
         if (!changed) continue;
         const game = gameText({ ...state, ...changed });
@@ -76,8 +96,8 @@ export function level(content, levels, level) {
           worlds.set(game, await ask({ play: { game } }));
         }
         if (now !== era) return;
-        Object.assign(state, changed, { world: worlds.get(game), trouble: null, copied: false });
-        arrive(game, spoken);
+        Object.assign(state, changed, { world: worlds.get(game), trouble: null, notice: null, copied: false, inside: null });
+        arrive(game, spoken, own);
       }
     } catch (error) {
       if (now !== era) return;
@@ -89,8 +109,8 @@ export function level(content, levels, level) {
     }
   }
 
-  function arrive(game, spoken) {
-    if (state.world.won) markDone(level.id, state.variant.id);
+  function arrive(game, spoken, own) {
+    if (own && state.world.won) markDone(level.id, state.variant.id);
     draw();
     if (spoken) announce();
     setTimeout(() => lookAhead(game));
@@ -106,6 +126,8 @@ export function level(content, levels, level) {
     if (location.hash !== address) return; // a link was followed a moment ago
     history.replaceState(null, "", `#${gameText()}`);
     address = location.hash;
+    keepMoves(gameText({ ...state, at: state.moves.length }));
+    set("last", gameText());
   }
 
   // Asks for the worlds one move away, and for the starts of the other variants.
@@ -137,17 +159,43 @@ export function level(content, levels, level) {
   }
 
   function announce() {
-    const log = state.world.log[state.at - 1] ?? ["The start."];
-    const broken = state.world.violations.filter((violation) => violation.at === state.at).map((violation) => violation.text);
-    say([...log, ...broken, state.world.won_at === state.at && state.at ? "Goal reached." : ""].join(" "));
+    say(state.world.said);
   }
 
   function make(move) {
     stopPlayer();
     return go(() => {
-      if (!state.world?.legal.some((legal) => legal.text === move)) return null;
-      return { moves: [...state.moves.slice(0, state.at), move], at: state.at + 1 };
-    });
+      if (state.world?.legal.some((legal) => legal.text === move)) {
+        return { moves: [...state.moves.slice(0, state.at), move], at: state.at + 1 };
+      }
+      if (state.world) notice(whyNot(move));
+      return null;
+    }, true, true);
+  }
+
+  // A sentence in answer to a key or a button that does nothing.
+  function notice(text) {
+    state.notice = text;
+    draw();
+    say(text);
+  }
+
+  function whyNot(move) {
+    const { world } = state;
+    if (state.at >= 200) return "A game has at most 200 moves.";
+    if (move === "t") {
+      return world.others.some(({ text }) => text === "t") ? "Time passes only when a timer is set and no task that has started can run." : "No timer is set in this level.";
+    }
+    if (/\d/.test(move)) {
+      const action = world.others.find(({ text }) => text === move);
+      return action ? `“${action.label}” is not possible any more.` : `There is no action ${move}.`;
+    }
+    const name = move.at(-1);
+    const task = world.tasks.find((other) => other.name === name);
+    if (!task) return `There is no task ${name}.`;
+    if (ENDS.includes(task.status)) return task.status === "done" || task.status === "cancelled" ? `${name} is ${task.status}.` : `${name} has ended: ${task.status}.`;
+    if (move.length === 1) return `${name} waits and was not woken.`;
+    return level.cancel ? `${name} has not started.` : "In this level no task can be cancelled.";
   }
 
   // `to` is where to go, of the moves that are made or undone.
@@ -160,17 +208,22 @@ export function level(content, levels, level) {
 
   function undo() {
     stopPlayer();
+    if (!state.at && !pending) return notice("No move to undo.");
     return goTo((at) => at - 1);
   }
 
   function redo() {
     stopPlayer();
+    if (state.at >= state.moves.length && !pending) return notice("No move to redo.");
     return goTo((at) => at + 1);
   }
 
-  function choose(variant) {
+  async function choose(variant, focus = false) {
     stopPlayer();
-    return go(() => ({ variant, moves: [], at: 0, found: null }));
+    await go(() => ({ variant, moves: [], at: 0, found: null }), !focus);
+    if (!focus) return;
+    areas.moves.querySelector(".move")?.focus({ preventScroll: true });
+    say(`Now on: ${variant.name}.`);
   }
 
   function restart() {
@@ -236,7 +289,7 @@ export function level(content, levels, level) {
   function draw() {
     if (!state.world && !state.trouble) return;
     const done = level.variants.map((variant) => isDone(level.id, variant.id));
-    redraw("intro", [state.variant.id, done], intro);
+    redraw("intro", [state.variant.id, done, state.story], intro);
     show(areas.outcome, outcome());
     if (!state.world) return;
     show(areas.moves, moves());
@@ -244,9 +297,21 @@ export function level(content, levels, level) {
     const { hint, asking, found, answer } = state;
     redraw("reveal", [state.variant.id, hint, asking, found, answer, state.world.won], reveal);
     show(areas.code, code());
-    redraw("how", [state.variant.id], semaphore);
+    fit();
+    redraw("how", [state.variant.id, state.at, state.world.steps, state.inside, state.world.won], semaphore);
     drawTimeline();
     show(areas.log, log());
+  }
+
+  // In a lecture all of the code is on the screen, smaller if it must be.
+  function fit() {
+    if (grid.dataset.layout !== "lecture") return;
+    for (const area of [areas.code, areas.picture]) {
+      for (let size = 1; size >= 0.5; size -= 0.05) {
+        area.style.setProperty("--fit", size);
+        if (area.scrollHeight <= area.clientHeight) break;
+      }
+    }
   }
 
   // Draws an area anew only if what it shows has changed.
@@ -280,36 +345,50 @@ export function level(content, levels, level) {
     if (state.world) drawTimeline();
   });
   resized.observe(areas.line);
+  const fitted = new ResizeObserver(fit);
+  fitted.observe(areas.code);
+  fitted.observe(areas.picture);
 
   function intro() {
     return [
-      h("p", { class: "crumb" }, `Level ${number} of ${levels.length} · ${level.chapter}`),
+      h("p", { class: "crumb" }, `Level ${number} of ${levels.length} · `, h("a", { href: `#lesson.${slug(level.chapter)}` }, level.chapter)),
       h("h1", {}, level.title),
-      h("p", {}, rich(level.story)),
+      h("details", { class: "story", open: state.story ?? storyIsOpen(), ontoggle: (event) => (state.story = event.target.open) },
+        h("summary", { "data-focus": "story" }, "The story"), h("p", {}, rich(level.story)), h("p", { class: "about" }, rich(state.variant.about), " ", runsOn())),
       h("p", { class: "goal" }, h("b", {}, "Goal "), rich(level.goal)),
       h("fieldset", { class: "variants" }, h("legend", {}, "Play it on"),
         level.variants.map((variant) => h("label", { class: variant === state.variant ? "chosen" : "" },
           h("input", { type: "radio", name: "variant", value: variant.id, checked: variant === state.variant, "data-focus": `variant-${variant.id}`, onchange: () => choose(variant) }),
           ` ${variant.name}`, isDone(level.id, variant.id) ? h("span", { class: "tick", title: "done" }, " ✓") : null))),
-      h("p", { class: "about" }, rich(state.variant.about)),
+      h("p", { class: "about" }, rich(state.variant.about), " ", runsOn()),
       state.variant !== level.variants[0] ? h("p", { class: "tip" }, "Can the goal be reached here, too? When you have tried enough, “Try every sequence” under “Help” tells you.") : null,
-      number === 1 && state.variant === level.variants[0] ? h("p", { class: "tip" }, "To start: press the key ", h("kbd", {}, "A"), " or the button “Poll A”. To poll a task is to let it run to its next ", h("code", {}, ".await"), ". Then look at the code: the mark A shows where the task stands. Other words are explained under “Help”.") : null,
+      number === 1 && state.variant === level.variants[0] ? h("p", { class: "tip start" }, "To start: press the key ", h("kbd", {}, "A"), " or the button “Poll A”. To poll a task is to let it run to its next ", h("code", {}, ".await"), ". Then look at the code: the mark A shows where the task stands. Other words are explained under “Help”.") : null,
     ];
+  }
+
+  // On a small screen the moves and the code come first.
+  const storyIsOpen = () => !["narrow", "landscape", "lecture"].includes(grid.dataset.layout) || (number === 1 && !isLarge() && innerHeight > 900);
+
+  function runsOn() {
+    const { fairgate, semaphore } = state.variant;
+    if (semaphore.length) return "The code of this semaphore is below, under “How it works”.";
+    return fairgate ? "It runs on fairgate." : "";
   }
 
   function outcome() {
     const parts = [];
     if (state.trouble) parts.push(h("p", { class: "trouble", role: "alert" }, state.trouble));
+    if (state.notice) parts.push(h("p", { class: "notice" }, state.notice));
     const world = state.world;
     if (!world) return parts;
     if (world.won) {
       const shortest = state.variant.solution?.length;
       const best = shortest === world.won_at ? "No sequence is shorter." : `The shortest has ${shortest}.`;
-      const other = level.variants.find((variant) => !isDone(level.id, variant.id));
+      const other = level.variants.find((variant) => variant !== state.variant && !isDone(level.id, variant.id));
       parts.push(h("p", { class: "won" }, h("b", {}, "Goal reached "), `with move ${world.won_at}. ${best} `,
         h("span", { class: "actions" },
           h("button", { type: "button", "data-focus": "explain", id: "explain", onclick: explain }, "Why?"),
-          other ? h("button", { type: "button", "data-focus": "other", id: "other", onclick: () => choose(other) }, `Now on: ${other.name}`) : null)));
+          other ? h("button", { type: "button", "data-focus": "other", id: "other", onclick: () => choose(other, true) }, `Now on: ${other.name}`) : null)));
     }
     const seen = new Set();
     for (const violation of world.violations.slice().reverse()) {
@@ -338,14 +417,13 @@ export function level(content, levels, level) {
     const { world } = state;
     const spurious = new Set(world.legal.filter((move) => move.kind === "spurious").map((move) => move.task));
     const tasks = world.tasks.map((task, index) => {
-      const refused = isRefused(world, task.name) ? "request refused, 429" : null;
-      const note = [task.note, refused, task.holds.length ? `holds ${task.holds.join(" and ")}` : null].filter(Boolean).join("; ");
-      const over = ["done", "refused", "cancelled"].includes(task.status);
+      const note = [task.note, task.holds.length ? `holds ${task.holds.join(" and ")}` : null].filter(Boolean).join("; ");
+      const over = ENDS.includes(task.status);
       return h("li", { class: `task ${task.status.replace(" ", "-")}`, "data-task": task.name },
         token(task.name),
         h("div", { class: "what" },
           h("b", {}, h("span", { class: "hidden" }, `Task ${task.name}: `), task.title),
-          h("span", { class: "status" }, h("span", { "aria-hidden": "true" }, `${STATUS[task.status]} `), task.status === "refused" ? "closed" : task.status,
+          h("span", { class: "status" }, h("span", { "aria-hidden": "true" }, `${STATUS[task.status]} `), task.status === "refused" ? "refused, 429" : task.status,
             note ? h("small", {}, rich(` · ${note}`)) : null)),
         h("div", { class: "buttons" },
           over ? null : moveButton(task.name, `Poll ${task.name}`, task.name, { class: `move ${spurious.has(index) ? "quiet" : "strong"}`, title: spurious.has(index) ? "Poll it although it was not woken" : null }),
@@ -368,7 +446,7 @@ export function level(content, levels, level) {
   function reveal() {
     const parts = [h("h2", {}, "Help")];
     parts.push(h("div", { class: "actions" },
-      h("button", { type: "button", "data-focus": "hint", id: "hint", "aria-expanded": String(state.hint), onclick: () => { state.hint = !state.hint; draw(); } }, "Hint"),
+      h("button", { type: "button", "data-focus": "hint", id: "hint", "aria-expanded": String(state.hint), onclick: () => { state.hint = !state.hint; draw(); if (state.hint) say(level.hint.replaceAll("`", "")); } }, "Hint"),
       h("button", { type: "button", "data-focus": "why", id: "why", "aria-expanded": String(state.asking), onclick: () => { state.asking = !state.asking; draw(); } }, "Solution and why"),
       h("button", { type: "button", "data-focus": "search", id: "search", "aria-disabled": state.found === "running" ? "true" : null, onclick: () => state.found !== "running" && search() }, "Try every sequence")));
     if (state.hint) parts.push(h("p", { class: "hint" }, rich(level.hint)));
@@ -396,8 +474,14 @@ export function level(content, levels, level) {
           solution
             ? h("button", { type: "button", "data-focus": "solution", id: "solution", onclick: playSolution }, `Show the solution (${solution.length} moves)`)
             : h("p", { class: "about" }, "On this variant there is no solution. “Try every sequence” proves it."),
-          next ? h("a", { class: "button strong", id: "next", href: `#${next.id}.${next.variants[0].id}.` }, `Next: ${next.title}`) : h("a", { class: "button strong", href: "#sandbox" }, "To the sandbox")))];
+          level.links.map(({ name, url }) => h("a", { class: "button", href: url, rel: "noopener", target: "_blank" }, name)),
+          next ? h("a", { class: "button strong", id: "next", href: `#${next.id}.${next.variants[0].id}.` }, `Next: ${next.title}`) : h("a", { class: "button strong", href: "#sandbox" }, "To the sandbox"))),
+      furtherReading()];
   }
+
+  const furtherReading = () => h("p", { class: "about" }, "Read on: ",
+    h("a", { href: `#lesson.${slug(level.chapter)}` }, `${level.chapter}, in the lesson`), " · ",
+    h("a", { href: "https://docs.rs/fairgate", rel: "noopener", target: "_blank" }, "the crate’s documentation"));
 
   function code() {
     return [h("h2", {}, "Code"), state.variant.functions.map(({ name, first, text }) =>
@@ -408,7 +492,53 @@ export function level(content, levels, level) {
     if (!state.variant.semaphore.length) return [];
     return h("details", { open: state.semaphore, ontoggle: (event) => (state.semaphore = event.target.open) },
       h("summary", { "data-focus": "semaphore" }, `How it works: ${state.variant.name}`),
-      state.variant.semaphore.map(({ name, text }) => listing(`The semaphore’s ${name}`, text)));
+      inside(),
+      state.variant.semaphore.map(({ name, first, text }) => listing(`The semaphore’s ${name}`, text, null, "rust", look(first, text.split("\n")))),
+      guilty());
+  }
+
+  // Steps inside the semaphore: which statements the last move ran, one by one.
+  const shownStep = () => state.inside ?? state.world.steps.length - 1;
+
+  function stepTo(index) {
+    const { steps } = state.world;
+    if (!steps.length) return notice("The last move ran no statement of the semaphore.");
+    state.inside = Math.max(0, Math.min(index, steps.length - 1));
+    draw();
+    say(`Statement ${state.inside + 1} of ${steps.length}: ${steps[state.inside].text}.`);
+  }
+
+  function inside() {
+    const { steps } = state.world;
+    if (!steps.length) return h("p", { class: "about" }, "The last move ran no statement in here.");
+    const at = shownStep();
+    const step = steps[at];
+    const button = (label, key, to, off) => h("button", { type: "button", "data-focus": `inside-${key}`, "aria-keyshortcuts": key, "aria-disabled": off ? "true" : null, onclick: () => stepTo(to) }, label, h("kbd", { "aria-hidden": "true" }, key));
+    return h("div", { class: "inside-steps" },
+      h("div", { class: "actions" },
+        button("Statement before", ",", at - 1, at === 0),
+        button("Next statement", ".", at + 1, at === steps.length - 1),
+        h("span", { class: "about" }, `Statement ${at + 1} of ${steps.length} in move ${state.at}`)),
+      h("p", { class: step.changed ? "changed" : "" }, step.text));
+  }
+
+  // The wrong line is named after the win, on the variant that has it.
+  const isGuilty = () => state.world.won && level.guilty && state.variant === level.variants[0];
+
+  function look(first, lines) {
+    const { steps } = state.world;
+    const touched = new Set(steps.map(({ line }) => line - first));
+    const current = steps.length ? steps[shownStep()].line - first : null;
+    return (index) => {
+      if (isGuilty() && lines[index].trim() === level.guilty.line) return "guilty";
+      return index === current ? "current" : touched.has(index) ? "touched" : null;
+    };
+  }
+
+  function guilty() {
+    if (!isGuilty()) return null;
+    return h("p", { class: "guilty-why" }, h("b", {}, "The guilty line: "), h("code", {}, level.guilty.line), " ", level.guilty.why, " ",
+      level.links.map(({ name, url }) => [h("a", { href: url, rel: "noopener", target: "_blank" }, name), " "]));
   }
 
   function log() {
@@ -428,9 +558,14 @@ export function level(content, levels, level) {
       forget();
       const variant = level.variants.find((other) => other.id === id);
       const start = { variant: variant ?? level.variants[0], moves: [], at: 0 };
-      const linked = variant ? moves.match(/x?[A-Za-z0-9]|./g) ?? [] : [];
+      const split = (text) => text.match(/x?[A-Za-z0-9]|./g) ?? [];
+      const linked = variant ? split(moves) : [];
+      // After a reload, the undone moves can still be made again.
+      const kept = isReload && variant ? keptMoves() : null;
+      const all = kept?.startsWith(`${level.id}.${variant?.id}.${linked.join("")}`) ? split(kept.split(".")[2]) : linked;
+      isReload = false;
       state.trouble = null;
-      await go(() => ({ ...start, moves: linked, at: linked.length }), false);
+      await go(() => ({ ...start, moves: all, at: linked.length }), false);
       // A link that cannot be followed: show the level from its start, and say why.
       const trouble = id && !variant ? `This level has no variant "${id}".` : state.trouble;
       if (!trouble) return;
@@ -444,9 +579,11 @@ export function level(content, levels, level) {
       if (!state.world) return false;
       // A key that is held down makes one move, but undoes and redoes as long as it is held.
       const once = (act) => (event.repeat || act(), true);
-      if (/^[a-z]$/i.test(key) && key.toUpperCase() <= letter(state.world.tasks.length - 1)) {
+      if (/^[a-h]$/i.test(key)) {
         return once(() => make(event.shiftKey ? `x${key.toUpperCase()}` : key.toUpperCase()));
       }
+      if (key === "," && state.variant.semaphore.length) return stepTo(shownStep() - 1), true;
+      if (key === "." && state.variant.semaphore.length) return stepTo(shownStep() + 1), true;
       if (key === "t") return once(() => make("t"));
       if (/^[1-9]$/.test(key)) return once(() => make(key));
       if (focus?.type === "radio" || focus?.type === "range") return false;
@@ -455,7 +592,11 @@ export function level(content, levels, level) {
       if (key === "r") return once(restart);
       return false;
     },
+    arrived: () => `Level ${number} of ${levels.length}. Goal: ${level.goal.replaceAll("`", "")}`,
+    refresh: draw,
     close() {
+      bar.disconnect();
+      fitted.disconnect();
       stopPlayer();
       forget();
       stopLayout();

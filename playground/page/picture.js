@@ -56,13 +56,13 @@ function gate(gate) {
 
 function room(room) {
   const words = `The ${room.name}${room.limit ? ` accepts ${room.limit}` : ""}. In flight: ${room.inside.join(", ") || "none"}.` +
-    (room.refused.length ? ` Refused: ${room.refused.join(", ")}.` : "");
+    (room.refused.length ? ` Refused so far: ${room.refused.join(", ")}.` : "");
   return h("div", { class: "gate room", role: "img", "aria-label": words },
     h("div", { class: "caption", "aria-hidden": "true" }, h("b", {}, room.name), room.limit ? ` accepts ${room.limit}` : ""),
     h("div", { class: "row", "aria-hidden": "true" },
       h("span", { class: "label" }, room.inside.length ? "in flight" : "no request in flight"),
       room.inside.map((name) => token(name)),
-      room.refused.length ? h("span", { class: "label bad" }, "refused, 429") : null,
+      room.refused.length ? h("span", { class: "label bad" }, "refused so far, 429") : null,
       room.refused.map((name) => token(name, "refused"))));
 }
 

@@ -1,7 +1,7 @@
 // A whole run with settings: the lesson's three acts.
 
 import { ask } from "./host.js";
-import { h, layOut, reducedMotion, s, say, show } from "./dom.js";
+import { column, h, layOut, reducedMotion, s, say, show } from "./dom.js";
 import { listing } from "./code.js";
 import { patterns, zoom } from "./timeline.js";
 
@@ -36,8 +36,11 @@ export function sandbox(content, address) {
   const grid = h("div", { class: "sandbox" });
   const intro = h("div", {},
     h("h1", {}, "Sandbox"),
-    h("p", {}, "A program fetches pages from a server that refuses what is too much for it. The tasks run on a plain executor, in virtual time. Each change of a slider runs the whole program again."));
-  const stopLayout = layOut(grid, [[intro, controls], [view]], [intro, view, controls]);
+    h("p", {}, "A program fetches pages from a server that refuses what is too much for it. The tasks run on a plain executor, in virtual time. Each change of a slider runs the whole program again. ", h("a", { href: "#lesson.a-limit" }, "The lesson about limits"), " explains what to look for."));
+  const stopLayout = layOut(grid, [
+    ["(min-width: 60rem)", "wide", () => [column(intro, controls), column(view)]],
+    ["all", "narrow", () => [intro, view, controls]],
+  ]);
   content.replaceChildren(grid);
   drawControls();
   run(true);

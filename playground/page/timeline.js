@@ -12,11 +12,10 @@ export const PHASES = {
   b: ["both", "Holds and waits"],
 };
 
-// Whether the server has refused the request of a task. The task itself may be done.
-export const isRefused = (world, name) => world.rooms.some((room) => room.refused.includes(name));
+const ENDS = { d: "done", x: "cancelled", c: "closed", f: "refused", o: "timed out", n: "no connection" };
 
 // In the large mode the style sheet zooms timelines.
-export const zoom = () => (document.documentElement.classList.contains("large") ? 1.4 : 1);
+export const zoom = () => (document.documentElement.classList.contains("large") ? 1.2 : 1);
 
 const ROW = 30;
 const LEFT = 34;
@@ -25,8 +24,8 @@ const TOP = 24;
 export function timeline(world, at, width) {
   const steps = world.history[0].length;
   const column = Math.max(20, Math.min(64, Math.floor((width - LEFT - 16) / Math.max(steps, 6))));
-  const ended = world.history.some((letters) => /[dx]$/.test(letters));
-  const size = [LEFT + steps * column + (ended ? 84 : 16), TOP + world.tasks.length * ROW + 8];
+  const ended = world.history.some((letters) => letters.at(-1) in ENDS);
+  const size = [LEFT + steps * column + (ended ? 124 : 16), TOP + world.tasks.length * ROW + 8];
   const shapes = [];
   const used = new Set();
   world.moves.forEach((move, index) => {
@@ -48,8 +47,8 @@ export function timeline(world, at, width) {
       if (phase) {
         used.add(letters[from]);
         shapes.push(bar(phase[0], x, middle, w, letters[from]));
-      } else if (letters[from] === "d" || letters[from] === "x") {
-        shapes.push(s("text", { class: "end", x: x + 4, y: middle + 5 }, letters[from] === "x" ? "✕ cancelled" : isRefused(world, letter(task)) ? "✕ refused" : "✓ done"));
+      } else if (letters[from] in ENDS) {
+        shapes.push(s("text", { class: "end", x: x + 4, y: middle + 5 }, `${letters[from] === "d" ? "✓" : "✕"} ${ENDS[letters[from]]}`));
       }
       from = to;
     }
@@ -58,8 +57,7 @@ export function timeline(world, at, width) {
   const description = world.history
     .map((letters, task) => {
       const last = letters[letters.length - 1];
-      if (last === "d" && isRefused(world, letter(task))) return `${letter(task)}: refused`;
-      return `${letter(task)}: ${names[last] ?? { d: "done", x: "cancelled", ".": "not started" }[last]}`;
+      return `${letter(task)}: ${names[last] ?? ENDS[last] ?? "not started"}`;
     })
     .join("; ");
   const picture = s("svg", { class: "timeline", role: "img", width: size[0], height: size[1], viewBox: `0 0 ${size[0]} ${size[1]}`, "aria-labelledby": "timeline-title timeline-desc" },

@@ -1,13 +1,16 @@
 //! What a host offers to the page: a request and a response, both JSON.
 
+#[cfg(not(target_family = "wasm"))]
+mod catalog;
+
 use serde::{Deserialize, Serialize};
 
 use crate::board::{Inner, Limit, Request, Standing, Violation, name};
 use crate::game::{self, Game};
-use crate::levels::{self, Level, Variant};
+use crate::gates::trace::Step;
+use crate::levels;
 use crate::sandbox::{self, Settings};
 use crate::search;
-use crate::source::Source;
 use crate::world::{Move, Status, World};
 
 /// A body that is longer is refused.
@@ -20,6 +23,7 @@ const MOST_STATES: usize = 20_000;
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 enum Ask {
     /// All levels, without worlds.
+    #[cfg(not(target_family = "wasm"))]
     Levels {},
     /// The world after the moves of a game.
     Play { game: String },
@@ -43,12 +47,13 @@ pub fn answer(request: &str) -> Result<String, String> {
     let ask: Ask =
         serde_json::from_str(request).map_err(|error| format!("the request is not understood: {error}"))?;
     match ask {
-        Ask::Levels {} => json(&levels::all().iter().map(level_view).collect::<Vec<_>>()),
+        #[cfg(not(target_family = "wasm"))]
+        Ask::Levels {} => json(&catalog::views()),
         Ask::Play { game } => play(&game::parse(&game)?),
         Ask::Around { game } => around(game::parse(&game)?),
         Ask::Search { level, variant } => {
             let (level, variant) = levels::find(&level, &variant)?;
-            json(&found_view(&search::states(level, variant, MOST_STATES)))
+            json(&found_view(&search::states(level, &variant, MOST_STATES)))
         }
         Ask::Sandbox(settings) => json(&sandbox::run(&settings)?),
     }
@@ -56,84 +61,6 @@ pub fn answer(request: &str) -> Result<String, String> {
 
 fn json(value: &impl Serialize) -> Result<String, String> {
     serde_json::to_string(value).map_err(|error| error.to_string())
-}
-
-#[derive(Serialize)]
-struct LevelView {
-    id: &'static str,
-    title: &'static str,
-    chapter: &'static str,
-    story: &'static str,
-    goal: &'static str,
-    hint: &'static str,
-    question: QuestionView,
-    lesson: &'static str,
-    cancel: bool,
-    variants: Vec<VariantView>,
-}
-
-#[derive(Serialize)]
-struct QuestionView {
-    ask: &'static str,
-    answers: &'static [&'static str],
-    right: usize,
-}
-
-#[derive(Serialize)]
-struct VariantView {
-    id: &'static str,
-    name: &'static str,
-    about: &'static str,
-    fairgate: bool,
-    solution: Option<Vec<String>>,
-    functions: Vec<FunctionView>,
-    semaphore: Vec<FunctionView>,
-}
-
-#[derive(Serialize)]
-struct FunctionView {
-    name: &'static str,
-    first: u32,
-    text: String,
-}
-
-fn level_view(level: &Level) -> LevelView {
-    LevelView {
-        id: level.id,
-        title: level.title,
-        chapter: level.chapter,
-        story: level.story,
-        goal: level.goal,
-        hint: level.hint,
-        question: QuestionView {
-            ask: level.question.ask,
-            answers: level.question.answers,
-            right: level.question.right,
-        },
-        lesson: level.lesson,
-        cancel: level.rules.cancel,
-        variants: level.variants.iter().map(|variant| variant_view(level, variant)).collect(),
-    }
-}
-
-fn variant_view(level: &Level, variant: &Variant) -> VariantView {
-    let functions = |source: Source, names: &[&'static str]| {
-        let view = |name: &&'static str| {
-            let (first, text) = source.function(name)?;
-            Some(FunctionView { name, first, text })
-        };
-        names.iter().filter_map(view).collect()
-    };
-    let moves = |text| game::parse_moves(text).unwrap_or_default();
-    VariantView {
-        id: variant.id,
-        name: variant.name,
-        about: variant.about,
-        fairgate: variant.fairgate,
-        solution: variant.solution.map(|text| moves(text).into_iter().map(game::format_move).collect()),
-        functions: functions(level.source, variant.functions),
-        semaphore: variant.semaphore.map_or_else(Vec::new, |(source, names)| functions(source, names)),
-    }
 }
 
 #[derive(Serialize)]
@@ -150,11 +77,15 @@ struct WorldView<'a> {
     /// The moves that belong to no task, the impossible ones too, so that a button does not come and go.
     others: Vec<MoveView>,
     violations: &'a [Violation],
+    /// What the last move did, for a screen reader.
+    said: String,
     won: bool,
     /// The number of the move that reached the goal.
     won_at: Option<usize>,
     /// What each move did.
     log: Vec<Vec<String>>,
+    /// What the level's own semaphore did in the last move.
+    steps: &'a [Step],
     /// For each task, one letter for each state from the start on.
     history: Vec<String>,
 }
@@ -216,7 +147,7 @@ struct MoveView {
 }
 
 fn play(game: &Game) -> Result<String, String> {
-    let Game { level, variant, moves } = game;
+    let Game { level, variant, moves, .. } = game;
     let mut world = level.start(variant);
     let mut history = vec![String::new(); world.tasks.len()];
     let mut log = Vec::new();
@@ -247,12 +178,39 @@ fn play(game: &Game) -> Result<String, String> {
             legal: next_moves(&world, moves).into_iter().map(|step| move_view(&world, step)).collect(),
             others: other_moves(&world).into_iter().map(|step| move_view(&world, step)).collect(),
             violations: &inner.violations,
+            said: said(&world, moves, inner, log.last(), won_at),
             won: won_at.is_some(),
             won_at,
             log,
+            steps: if moves.is_empty() { &[] } else { &inner.steps },
             history,
         })
     })
+}
+
+/// What the last move did and broke, each sentence once, in plain text.
+fn said(
+    world: &World,
+    moves: &[Move],
+    inner: &Inner,
+    log: Option<&Vec<String>>,
+    won_at: Option<usize>,
+) -> String {
+    let start = ["The start.".to_owned()];
+    let mut sentences: Vec<&str> =
+        log.map_or(&start[..], |log| &log[..]).iter().map(String::as_str).collect();
+    let now = inner.violations.iter().filter(|violation| violation.at == moves.len());
+    for violation in now {
+        if !sentences.contains(&violation.text.as_str()) {
+            sentences.push(&violation.text);
+        }
+    }
+    if won_at == Some(moves.len()) {
+        sentences.push("Goal reached.");
+    } else if won_at.is_none() && next_moves(world, moves).is_empty() {
+        sentences.push("No move is left.");
+    }
+    sentences.join(" ").replace('`', "")
 }
 
 /// The moves that may follow `made` moves.
@@ -269,12 +227,12 @@ fn other_moves(world: &World) -> Vec<Move> {
 
 /// An object with a game's text for each key, and its world for the value.
 fn around(game: Game) -> Result<String, String> {
-    let Game { level, variant, mut moves } = game;
-    let world = level.replay(variant, &moves)?;
+    let Game { level, variant, name, mut moves } = game;
+    let world = level.replay(&variant, &moves)?;
     let next = next_moves(&world, &moves);
     let mut worlds = Vec::with_capacity(next.len() + 1);
     let mut add = |moves: Vec<Move>| {
-        let game = Game { level, variant, moves };
+        let game = Game { level, variant: variant.clone(), name: name.clone(), moves };
         worlds.push(format!("{}:{}", json(&game.to_string())?, play(&game)?));
         Ok::<_, String>(())
     };
@@ -323,7 +281,10 @@ fn status(status: Status) -> &'static str {
         Status::Woken => "woken",
         Status::Waiting => "waiting",
         Status::Done => "done",
+        Status::Closed => "closed",
         Status::Refused => "refused",
+        Status::TimedOut => "timed out",
+        Status::NoConnection => "no connection",
         Status::Cancelled => "cancelled",
     }
 }

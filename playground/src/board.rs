@@ -10,6 +10,7 @@ use std::task::{Wake, Waker};
 use serde::Serialize;
 
 use crate::gates::Gate;
+use crate::gates::trace::{self, Step};
 
 pub(crate) type TaskId = usize;
 
@@ -57,6 +58,26 @@ pub enum Kind {
     AfterClose,
     /// A permit is granted to a request that its task no longer polls, and everything waits.
     Unpolled,
+    /// A task passed a barrier before all had arrived.
+    TooEarly,
+    /// A task read a value that was half written.
+    TornRead,
+    /// A task waits for an answer that never comes, and everything waits.
+    Hung,
+    /// As a goal: any of the others.
+    Any,
+}
+
+impl Kind {
+    /// A waiter that could have been woken was not.
+    pub(crate) fn is_idle(self) -> bool {
+        matches!(self, Self::Idle | Self::TooFewWoken)
+    }
+
+    /// Whether a violation of kind `other` is one of this kind, too.
+    pub(crate) fn includes(self, other: Self) -> bool {
+        self == other || self == Self::Any || self == Self::Idle && other == Self::TooFewWoken
+    }
 }
 
 /// One thing that went wrong.
@@ -64,10 +85,18 @@ pub enum Kind {
 pub struct Violation {
     /// What it is.
     pub kind: Kind,
-    /// The sentence that says so.
+    /// The sentence that says so, in the past tense: it stays on the page after its move.
     pub text: String,
     /// The number of the move that caused it, from 1.
     pub at: usize,
+}
+
+/// What a server, a timer or a pool said last to a task. It becomes the word for the end of the task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Verdict {
+    Refused,
+    TimedOut,
+    NoConnection,
 }
 
 /// A flag that a waker sets.
@@ -216,8 +245,8 @@ pub(crate) enum Happening {
 pub(crate) struct Board {
     now: Cell<u64>,
     running: Cell<Option<TaskId>>,
-    /// Where the first await of the current poll stands that returned `Pending`.
-    line: Cell<Option<u32>>,
+    /// The lines of the awaits that returned `Pending` in the current poll, and whose futures were not dropped since.
+    pending: RefCell<Vec<u32>>,
     inner: RefCell<Inner>,
 }
 
@@ -228,8 +257,11 @@ pub(crate) struct Inner {
     pub(crate) rooms: Vec<Room>,
     pub(crate) facts: Vec<Fact>,
     pub(crate) notes: Vec<(TaskId, String)>,
+    verdicts: Vec<(TaskId, Verdict)>,
     pub(crate) violations: Vec<Violation>,
     pub(crate) log: Vec<String>,
+    /// What the semaphores did in the last move.
+    pub(crate) steps: Vec<Step>,
     pub(crate) happenings: Option<Vec<(u64, TaskId, Happening)>>,
     timers: Vec<Timer>,
     next_id: usize,
@@ -241,7 +273,7 @@ impl Board {
         Rc::new(Self {
             now: Cell::new(0),
             running: Cell::new(None),
-            line: Cell::new(None),
+            pending: RefCell::default(),
             inner: RefCell::default(),
         })
     }
@@ -265,16 +297,20 @@ impl Board {
     /// Runs one poll or drop of a task; returns what it returned and where the task stands.
     pub(crate) fn run<T>(&self, task: Option<TaskId>, run: impl FnOnce() -> T) -> (T, Option<u32>) {
         self.running.set(task);
-        self.line.set(None);
+        self.pending.borrow_mut().clear();
+        trace::start();
         let result = run();
+        let steps = trace::take();
+        self.note(|inner| inner.steps.extend(steps));
         self.running.set(None);
-        (result, self.line.take())
+        (result, self.pending.borrow().first().copied())
     }
 
     pub(crate) fn begin_move(&self) {
         self.note(|inner| {
             inner.moves += 1;
             inner.log.clear();
+            inner.steps.clear();
             inner.gates.iter_mut().for_each(|gate| gate.acquired = false);
         });
     }
@@ -302,9 +338,17 @@ impl Board {
 
     /// A future of the kit returned `Pending` at this line.
     pub(crate) fn stands_at(&self, line: u32) {
-        if self.line.get().is_none() {
-            self.line.set(Some(line));
-        }
+        self.pending.borrow_mut().push(line);
+    }
+
+    /// How many awaits have returned `Pending` in the current poll.
+    pub(crate) fn pending(&self) -> usize {
+        self.pending.borrow().len()
+    }
+
+    /// The awaits since then are inside a future that has completed, so they are pending no more.
+    pub(crate) fn only_pending(&self, before: usize) {
+        self.pending.borrow_mut().truncate(before);
     }
 
     // Gates and requests.
@@ -408,7 +452,11 @@ impl Board {
             } else {
                 format!("{actor} {} {what}.", verb(request.task, "releases", "release"))
             };
-            inner.log.push(sentence);
+            match inner.log.last_mut() {
+                // A task that ends may release several permits one by one.
+                Some(last) if *last == sentence => *last = sentence.replacen("a permit", "2 permits", 1),
+                _ => inner.log.push(sentence),
+            }
         });
         self.happened(Happening::Released);
     }
@@ -482,10 +530,10 @@ impl Board {
             sent.retain(|then| now - then < SECOND);
             let why = match *limit {
                 Limit::AtOnce(most) if inside.len() >= most => {
-                    Some(format!("{most} requests are in flight"))
+                    Some(format!("{most} requests were in flight"))
                 }
                 Limit::PerSecond(most) if sent.len() >= most => {
-                    Some(format!("it has had {most} requests within this second"))
+                    Some(format!("it had {most} requests within that second"))
                 }
                 _ => None,
             };
@@ -493,8 +541,11 @@ impl Board {
             match why {
                 Some(why) => {
                     refused.push(task);
+                    inner.verdicts.retain(|(other, _)| *other != task);
+                    inner.verdicts.push((task, Verdict::Refused));
+                    inner.verdicts.sort_unstable();
                     let text =
-                        format!("The {room_name} refuses the request of {actor} with 429: {why} already.");
+                        format!("The {room_name} refused the request of {actor} with 429: {why} already.");
                     inner
                         .log
                         .push(format!("{actor} sends a request, and the {room_name} refuses it: 429."));
@@ -518,10 +569,14 @@ impl Board {
 
     pub(crate) fn leaves(&self, room: usize, task: TaskId, answered: bool) {
         self.note(|inner| {
-            let Room { name: room_name, inside, .. } = &mut inner.rooms[room];
+            let Room { inside, .. } = &mut inner.rooms[room];
             if let Some(index) = inside.iter().position(|other| *other == task) {
                 inside.remove(index);
             }
+            if answered {
+                inner.judge(task, None);
+            }
+            let Room { name: room_name, .. } = &inner.rooms[room];
             let actor = name(Some(task));
             inner.log.push(match answered {
                 true => format!("The {room_name} answers {actor}."),
@@ -556,6 +611,23 @@ impl Board {
         });
     }
 
+    /// A task that has ended has no local variables.
+    pub(crate) fn clear_note(&self, task: TaskId) {
+        self.note(|inner| inner.notes.retain(|(other, _)| *other != task));
+    }
+
+    /// What was said last to the running task. `None`: what it asked for was answered.
+    pub(crate) fn judge(&self, verdict: Option<Verdict>) {
+        let task = self.running().unwrap_or(0);
+        self.note(|inner| inner.judge(task, verdict));
+    }
+
+    pub(crate) fn verdict(&self, task: TaskId) -> Option<Verdict> {
+        self.look(|inner| {
+            inner.verdicts.iter().find(|(other, _)| *other == task).map(|(_, verdict)| *verdict)
+        })
+    }
+
     // After each move.
 
     pub(crate) fn check_gates(&self) {
@@ -584,7 +656,7 @@ impl Board {
                 (&room.inside, room.refused.len()).hash(state);
                 room.sent.iter().for_each(|then| (now - then).min(SECOND).hash(state));
             }
-            (&inner.facts, &inner.notes).hash(state);
+            (&inner.facts, &inner.notes, &inner.verdicts).hash(state);
             let mut timers: Vec<_> =
                 inner.timers.iter().map(|timer| (timer.at - now, timer.task)).collect();
             timers.sort_unstable();
@@ -605,6 +677,12 @@ impl Inner {
         if !self.violations.iter().any(|other| other.kind == kind && other.text == text) {
             self.violated(kind, text);
         }
+    }
+
+    fn judge(&mut self, task: TaskId, verdict: Option<Verdict>) {
+        self.verdicts.retain(|(other, _)| *other != task);
+        self.verdicts.extend(verdict.map(|verdict| (task, verdict)));
+        self.verdicts.sort_unstable();
     }
 
     fn index(&self, id: usize) -> Option<usize> {
@@ -658,13 +736,13 @@ impl Inner {
             let inside =
                 self.holders(gate).map(|request| name(request.task)).collect::<Vec<_>>().join(" and ");
             let text = match self.gates[gate].is_lock {
-                true => format!("{inside} hold {} at the same time.", self.what(gate, 1)),
-                false => format!("{inside} hold {held} permits, and the semaphore has {capacity}."),
+                true => format!("{inside} held {} at the same time.", self.what(gate, 1)),
+                false => format!("{inside} held {held} permits of a semaphore of {capacity}."),
             };
             self.violated(Kind::TooMany, text);
         }
         if late && self.gates[gate].closed {
-            self.violated(Kind::AfterClose, format!("{actor} gets {what} after the semaphore was closed."));
+            self.violated(Kind::AfterClose, format!("{actor} got {what} after the semaphore was closed."));
         }
         let left = self.gates[gate].gate.available();
         let before = if had_arrived { index } else { self.requests.len() };
@@ -679,7 +757,7 @@ impl Inner {
         for victim in overtaken {
             self.violated(
                 Kind::Overtaken,
-                format!("{actor} asks later than {victim} and gets {what} before it."),
+                format!("{actor} asked later than {victim} and got {what} before it."),
             );
         }
     }
@@ -693,14 +771,24 @@ impl Inner {
 
     fn check_count(&mut self, gate: usize) {
         let GateRecord { name, capacity, gate: semaphore, .. } = &self.gates[gate];
+        let capacity = *capacity;
         let (available, used) = (semaphore.available(), self.held(gate) + self.granted(gate));
         let (owed, expected) = (semaphore.owed(), capacity.saturating_sub(used));
         // A historic semaphore owes nothing, whatever is taken away.
-        let owes_wrongly = owed > 0 && owed != used.saturating_sub(*capacity);
+        let owes_wrongly = owed > 0 && owed != used.saturating_sub(capacity);
         if available != expected || owes_wrongly {
-            let text = format!(
-                "By the limit, `{name}` should have {expected} permits available; it has {available}, and owes {owed}."
-            );
+            let held = match used {
+                0 => "no permit was held".to_owned(),
+                1 => "1 permit was held".to_owned(),
+                _ => format!("{used} permits were held"),
+            };
+            let text = if owes_wrongly {
+                format!("The limit of `{name}` was {capacity} and {held}, but it counted {owed} as owed.")
+            } else {
+                format!(
+                    "The limit of `{name}` was {capacity} and {held}, so {expected} should have been available, but it counted {available}."
+                )
+            };
             self.violated_once(Kind::Miscounted, text);
         }
     }
@@ -715,20 +803,26 @@ impl Inner {
             .filter(|request| request.standing() == Standing::Woken)
             .map(|request| request.n)
             .sum();
+        // In some semaphores a waiter that was granted its permit wakes the next one, and has not run yet.
+        let will_wake = self.gates[gate].gate.woken_wakes_next() && self.granted(gate) > 0;
+        if will_wake && !self.gates[gate].acquired {
+            return;
+        }
         let left = self.gates[gate].gate.available().saturating_sub(woken);
         let first = self.queue(gate).find(|request| request.standing() == Standing::Waiting);
         let idle = first.filter(|request| request.n <= left);
         let idle = idle.map(|request| (name(request.task), self.what(gate, request.n)));
         let Some((actor, what)) = idle else { return };
         let available = match self.gates[gate].is_lock {
-            true => capitalised(&format!("{} is free", self.what(gate, 1))),
-            false => format!("{} available", are(self.gates[gate].gate.available())),
+            true => capitalised(&format!("{} was unlocked", self.what(gate, 1))),
+            false => format!("{} available", were(self.gates[gate].gate.available())),
         };
-        let text = format!("{available}, {actor} waits for {what}, and {actor} is not woken.");
+        let text = format!("{available} and {actor} waited for {what}, but {actor} was not woken.");
         if self.gates[gate].acquired {
-            self.violated_once(Kind::TooFewWoken, text.clone());
+            self.violated_once(Kind::TooFewWoken, text);
+        } else if !self.violations.iter().any(|other| other.text == text) {
+            self.violated(Kind::Idle, text);
         }
-        self.violated_once(Kind::Idle, text);
     }
 
     fn check_standstill(&mut self, unfinished: &[TaskId]) {
@@ -738,12 +832,21 @@ impl Inner {
         if let Some(request) = self.requests.iter().find(stuck) {
             let (actor, what) = (name(request.task), self.what(request.gate, request.n));
             let text = format!(
-                "{what} is granted to a request that {actor} no longer polls, and every task waits."
+                "{what} was granted to a request that {actor} no longer polled, and every task waited."
             );
             return self.violated_once(Kind::Unpolled, capitalised(&text));
         }
-        if self.violations.iter().any(|violation| violation.kind == Kind::Idle) {
+        if self.violations.iter().any(|violation| violation.kind.is_idle()) {
             return;
+        }
+        let hung: Vec<_> =
+            self.rooms.iter().flat_map(|room| &room.inside).map(|task| name(Some(*task))).collect();
+        if !hung.is_empty() {
+            let hung = hung.join(" and ");
+            let text = format!(
+                "{hung} waited for an answer that never came, and no timer was set that could end it."
+            );
+            return self.violated_once(Kind::Hung, text);
         }
         let waits = |task: &TaskId| {
             let request =
@@ -754,15 +857,19 @@ impl Inner {
             } else {
                 format!(", held by {}", holders.join(" and "))
             };
-            Some(format!("{} waits for {}{holders}", name(Some(*task)), self.what(request.gate, request.n)))
+            Some(format!(
+                "{} waited for {}{holders}",
+                name(Some(*task)),
+                self.what(request.gate, request.n)
+            ))
         };
         let chain = unfinished.iter().filter_map(waits).collect::<Vec<_>>();
         self.violated_once(Kind::Deadlock, format!("Deadlock: {}.", chain.join("; ")));
     }
 }
 
-fn are(n: usize) -> String {
-    if n == 1 { "1 permit is".to_owned() } else { format!("{n} permits are") }
+fn were(n: usize) -> String {
+    if n == 1 { "1 permit was".to_owned() } else { format!("{n} permits were") }
 }
 
 fn capitalised(text: &str) -> String {

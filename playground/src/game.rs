@@ -20,14 +20,16 @@ pub struct Game {
     /// The level.
     pub level: &'static Level,
     /// The variant.
-    pub variant: &'static Variant,
+    pub variant: Variant,
+    /// Its name in links.
+    pub name: String,
     /// The moves so far.
     pub moves: Vec<Move>,
 }
 
 impl Display for Game {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}.{}", self.level.id, self.variant.id, format_moves(&self.moves))
+        write!(f, "{}.{}.{}", self.level.id, self.name, format_moves(&self.moves))
     }
 }
 
@@ -42,8 +44,9 @@ pub fn parse(text: &str) -> Result<Game, String> {
     else {
         return Err("a game is LEVEL.VARIANT.MOVES".to_owned());
     };
+    let name = variant.to_owned();
     let (level, variant) = levels::find(level, variant)?;
-    Ok(Game { level, variant, moves: parse_moves(moves)? })
+    Ok(Game { level, variant, name, moves: parse_moves(moves)? })
 }
 
 /// Reads moves.

@@ -11,9 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-pub(crate) use fairgate::with_timeout;
-
-use crate::board::{Board, Granted, Happening, Kind, Limit, RequestWaker, TaskId, name};
+use crate::board::{Board, Granted, Happening, Kind, Limit, RequestWaker, TaskId, Verdict, name};
 use crate::gates::{Closed, Gate, MutexPermit, Permit, Waiting};
 
 /// How every task ends.
@@ -64,7 +62,8 @@ impl Slots {
     pub(crate) fn add_permits(&self, n: usize) {
         self.board.resized(self.id, n as isize);
         self.gate.add(n);
-        self.board.say_of_running(|actor| format!("{actor} adds {n} to `{}`.", self.name));
+        let verb = if self.board.running().is_some() { "adds" } else { "add" };
+        self.board.say_of_running(|actor| format!("{actor} {verb} {n} to `{}`.", self.name));
     }
 
     /// The number of permits is another one now.
@@ -268,6 +267,9 @@ impl Future for Pause {
     }
 }
 
+/// Longer than any game.
+const NEVER: u64 = u64::MAX;
+
 /// The clock of the world.
 #[derive(Clone)]
 pub(crate) struct Clock(pub(crate) Rc<Board>);
@@ -276,7 +278,7 @@ impl Clock {
     #[track_caller]
     pub(crate) fn sleep(&self, ticks: u64) -> Sleep {
         let line = Location::caller().line();
-        Sleep { board: self.0.clone(), ticks, line, state: Timing::New }
+        Sleep { board: self.0.clone(), ticks, line, marked: true, state: Timing::New }
     }
 }
 
@@ -284,6 +286,7 @@ pub(crate) struct Sleep {
     board: Rc<Board>,
     ticks: u64,
     line: u32,
+    marked: bool,
     state: Timing,
 }
 
@@ -297,13 +300,19 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.ticks == NEVER {
+            self.board.stands_at(self.line);
+            return Poll::Pending;
+        }
         if let Timing::New = self.state {
             let at = self.board.now() + self.ticks;
             self.state = Timing::Set { id: self.board.set_timer(at, cx.waker()), at };
         }
         match self.state {
             Timing::Set { at, .. } if self.board.now() < at => {
-                self.board.stands_at(self.line);
+                if self.marked {
+                    self.board.stands_at(self.line);
+                }
                 Poll::Pending
             }
             _ => {
@@ -315,6 +324,12 @@ impl Future for Sleep {
 }
 
 impl Sleep {
+    /// Not what the task awaits, but the limit of something else.
+    fn unmarked(mut self) -> Self {
+        self.marked = false;
+        self
+    }
+
     fn clear(&mut self) {
         if let Timing::Set { id, .. } = std::mem::replace(&mut self.state, Timing::Fired) {
             self.board.clear_timer(id);
@@ -325,6 +340,66 @@ impl Sleep {
 impl Drop for Sleep {
     fn drop(&mut self) {
         self.clear();
+    }
+}
+
+/// The crate's own `with_timeout`. The mark of the task stands at the await inside `work`, if there is one.
+pub(crate) fn with_timeout<F: Future>(
+    work: F,
+    limit: Sleep,
+) -> impl Future<Output = Result<F::Output, fairgate::Elapsed>> {
+    let board = limit.board.clone();
+    TimeLimit { board, future: Box::pin(fairgate::with_timeout(work, limit.unmarked())) }
+}
+
+struct TimeLimit<F> {
+    board: Rc<Board>,
+    future: Pin<Box<F>>,
+}
+
+impl<F: Future> Future for TimeLimit<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let before = self.board.pending();
+        let result = self.future.as_mut().poll(cx);
+        if result.is_ready() {
+            self.board.only_pending(before);
+        }
+        result
+    }
+}
+
+/// Polls a future until the time limit, like `select!` over `&mut future`: the future is not dropped when the time is
+/// up. `None` then.
+#[track_caller]
+pub(crate) fn select<F: Future>(future: Pin<&mut F>, limit: Sleep) -> Select<'_, F> {
+    let line = Location::caller().line();
+    Select { future, limit: limit.unmarked(), line }
+}
+
+pub(crate) struct Select<'a, F> {
+    future: Pin<&'a mut F>,
+    limit: Sleep,
+    line: u32,
+}
+
+impl<F: Future> Future for Select<'_, F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let board = self.limit.board.clone();
+        let before = board.pending();
+        let result = match self.future.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending => Pin::new(&mut self.limit).poll(cx).map(|()| None),
+        };
+        // The await is that of the `select`, not the line that made the future.
+        board.only_pending(before);
+        if result.is_pending() {
+            board.stands_at(self.line);
+        }
+        result
     }
 }
 
@@ -359,7 +434,9 @@ impl Server {
             let task = this.board.running().unwrap_or(0);
             let mut visit = Visit { board: this.board.clone(), room: this.room, task, answered: false };
             match ticks {
-                Some(ticks) => Sleep { board: this.board.clone(), ticks, line, state: Timing::New }.await,
+                Some(ticks) => {
+                    Sleep { board: this.board.clone(), ticks, line, marked: true, state: Timing::New }.await
+                }
                 None => Pause { board: this.board.clone(), line, polled: false }.await,
             }
             visit.answered = true;
@@ -367,9 +444,22 @@ impl Server {
         }
     }
 
+    /// The answer for page 1 never comes.
+    #[track_caller]
+    pub(crate) fn get_page(&self, page: usize) -> impl Future<Output = bool> + use<> {
+        self.get_within(if page == 1 { Some(NEVER) } else { self.ticks })
+    }
+
+    /// The running task has stopped waiting, as it should.
+    pub(crate) fn gave_up(&self) {
+        self.board.say_of_running(|actor| format!("The time limit of {actor} has passed."));
+        self.board.judge(Some(Verdict::TimedOut));
+    }
+
     pub(crate) fn timed_out(&self, text: impl FnOnce(String) -> String) {
         let actor = name(self.board.running());
         self.board.say(format!("The time limit of {actor} has passed."));
+        self.board.judge(Some(Verdict::TimedOut));
         self.board.violated(Kind::TimedOut, text(actor));
         self.board.happened(Happening::TimedOut);
     }
@@ -428,10 +518,89 @@ impl Counter {
             let actor = name(Some(task));
             self.board.violated(
                 Kind::LostUpdate,
-                format!("{actor} writes {value} over {old}: the update in between is lost."),
+                format!("{actor} wrote {value} over {old}: the update in between was lost."),
             );
         }
         self.version.set(self.version.get() + 1);
+    }
+}
+
+/// Counts the tasks that arrive in each round. It makes none of them wait.
+#[derive(Clone)]
+pub(crate) struct Barrier {
+    board: Rc<Board>,
+    fact: usize,
+    parties: usize,
+    /// Per round.
+    arrived: Rc<RefCell<[usize; 2]>>,
+}
+
+impl Barrier {
+    pub(crate) fn new(board: &Rc<Board>, parties: usize) -> Self {
+        let fact = board.add_fact("arrived in rounds 1 and 2", "0 and 0");
+        Self { board: board.clone(), fact, parties, arrived: Rc::default() }
+    }
+
+    /// Whether all have arrived in this round now.
+    pub(crate) fn arrive(&self, round: usize) -> bool {
+        let mut arrived = self.arrived.borrow_mut();
+        arrived[round - 1] += 1;
+        self.board.set_fact(self.fact, format!("{} and {}", arrived[0], arrived[1]));
+        self.board.say_of_running(|actor| format!("{actor} arrives in round {round}."));
+        arrived[round - 1] == self.parties
+    }
+
+    pub(crate) fn pass(&self, round: usize) {
+        let actor = name(self.board.running());
+        self.board.say(format!("{actor} passes the barrier of round {round}."));
+        let missing = self.parties - self.arrived.borrow()[round - 1];
+        if missing > 0 {
+            let text = format!(
+                "{actor} passed the barrier of round {round}, and {missing} of {} had not arrived there.",
+                self.parties
+            );
+            self.board.violated(Kind::TooEarly, text);
+        }
+    }
+}
+
+/// A value in two halves, which are written one after the other.
+#[derive(Clone)]
+pub(crate) struct Record {
+    board: Rc<Board>,
+    fact: usize,
+    halves: Rc<Cell<[&'static str; 2]>>,
+}
+
+impl Record {
+    pub(crate) fn new(board: &Rc<Board>) -> Self {
+        let fact = board.add_fact("record", "old, old");
+        Self { board: board.clone(), fact, halves: Rc::new(Cell::new(["old", "old"])) }
+    }
+
+    pub(crate) fn write_first_half(&self) {
+        self.write("first", ["new", self.halves.get()[1]]);
+    }
+
+    pub(crate) fn write_second_half(&self) {
+        self.write("second", [self.halves.get()[0], "new"]);
+    }
+
+    fn write(&self, which: &str, halves: [&'static str; 2]) {
+        self.halves.set(halves);
+        self.board.set_fact(self.fact, halves.join(", "));
+        self.board.say_of_running(|actor| format!("{actor} writes the {which} half."));
+    }
+
+    pub(crate) fn read(&self) {
+        let [first, second] = self.halves.get();
+        let actor = name(self.board.running());
+        self.board.say(format!("{actor} reads the record: {first}, {second}."));
+        if first != second {
+            let text =
+                format!("{actor} read a record of which one half was {first} and the other {second}.");
+            self.board.violated(Kind::TornRead, text);
+        }
     }
 }
 
@@ -462,10 +631,13 @@ impl Idle {
         let actor = name(self.board.running());
         match connection {
             Some(connection) => self.board.say(format!("{actor} takes connection {connection}.")),
-            None => self.board.violated(
-                Kind::NoConnection,
-                format!("{actor} holds a permit of the pool, and the pool has no idle connection."),
-            ),
+            None => {
+                self.board.say(format!("{actor} finds no idle connection."));
+                self.board.judge(Some(Verdict::NoConnection));
+                let text =
+                    format!("{actor} had a permit of the pool, and the pool had no idle connection.");
+                self.board.violated(Kind::NoConnection, text);
+            }
         }
         connection
     }

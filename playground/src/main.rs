@@ -24,6 +24,9 @@ struct Options {
     /// Open the page in the browser
     #[arg(long)]
     open: bool,
+    /// Print the levels as JSON instead: the static files need them
+    #[arg(long)]
+    levels: bool,
 }
 
 macro_rules! files {
@@ -40,6 +43,11 @@ const FILES: &[(&str, &str, &str)] = files![
     "code.js" from "code.js" as "text/javascript; charset=utf-8",
     "dom.js" from "dom.js" as "text/javascript; charset=utf-8",
     "home.js" from "home.js" as "text/javascript; charset=utf-8",
+    "programs.js" from "programs.js" as "text/javascript; charset=utf-8",
+    "sections.js" from "sections.js" as "text/javascript; charset=utf-8",
+    "figure.js" from "figure.js" as "text/javascript; charset=utf-8",
+    "own.js" from "own.js" as "text/javascript; charset=utf-8",
+    "lesson.js" from "lesson.js" as "text/javascript; charset=utf-8",
     "level.js" from "level.js" as "text/javascript; charset=utf-8",
     "picture.js" from "picture.js" as "text/javascript; charset=utf-8",
     "timeline.js" from "timeline.js" as "text/javascript; charset=utf-8",
@@ -50,7 +58,13 @@ const FILES: &[(&str, &str, &str)] = files![
 ];
 
 fn main() -> ExitCode {
-    match smol::block_on(serve(&Options::parse())) {
+    let options = Options::parse();
+    if options.levels {
+        let levels = api::answer(r#"{"levels":{}}"#).unwrap_or_default();
+        let _ = writeln!(io::stdout(), "{levels}");
+        return ExitCode::SUCCESS;
+    }
+    match smol::block_on(serve(&options)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             let _ = writeln!(io::stderr(), "error: {why}");

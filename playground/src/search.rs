@@ -1,10 +1,10 @@
 //! Tries every sequence of moves.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 
 use crate::board::Kind;
 use crate::levels::{Level, Variant};
-use crate::world::Move;
+use crate::world::{Move, World};
 
 /// What a search found.
 #[derive(Debug)]
@@ -65,13 +65,42 @@ pub fn states(level: &Level, variant: &Variant, most: usize) -> Found {
     found
 }
 
+/// Calls `visit` with every state that any sequence of moves reaches, past the goal too, each state once. Returns whether
+/// these are all, which they are unless there are more than `most`.
+pub fn every_state(
+    level: &Level,
+    variant: &Variant,
+    most: usize,
+    visit: &mut dyn FnMut(&[Move], &World),
+) -> bool {
+    let start = level.start(variant);
+    visit(&[], &start);
+    let mut known = HashSet::from([start.fingerprint()]);
+    let mut frontier = VecDeque::from([(Vec::new(), start.legal())]);
+    while let Some((moves, legal)) = frontier.pop_front() {
+        for step in legal {
+            let longer = [&moves[..], &[step]].concat();
+            let Ok(world) = level.replay(variant, &longer) else { continue };
+            if !known.insert(world.fingerprint()) {
+                continue;
+            }
+            if known.len() > most {
+                return false;
+            }
+            visit(&longer, &world);
+            frontier.push_back((longer, world.legal()));
+        }
+    }
+    true
+}
+
 /// Makes every sequence of up to `depth` moves, without merging equal states. Calls `visit`
 /// with each sequence and its world; stops if that returns `false`. Returns how many sequences it made.
 pub fn sequences(
     level: &Level,
     variant: &Variant,
     depth: usize,
-    visit: &mut dyn FnMut(&[Move], &crate::world::World) -> bool,
+    visit: &mut dyn FnMut(&[Move], &World) -> bool,
 ) -> usize {
     let mut made = 0;
     let mut stack = vec![Vec::new()];

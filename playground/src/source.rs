@@ -71,7 +71,9 @@ pub(crate) const fn copy<const N: usize>(whole: &str, start: usize) -> [u8; N] {
 macro_rules! source {
     ($file:literal) => {{
         const WHOLE: &str = include_str!($file);
-        const PART: (usize, usize) = $crate::source::part(WHOLE);
+        // The page that runs the engine as WebAssembly has the code already, from `--levels`.
+        const PART: (usize, usize) =
+            if cfg!(target_family = "wasm") { (0, 0) } else { $crate::source::part(WHOLE) };
         static TEXT: [u8; PART.1 - PART.0] = $crate::source::copy(WHOLE, PART.0);
         $crate::source::Source::new(&TEXT, WHOLE, PART.0)
     }};

@@ -6,9 +6,9 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-use crate::board::{Board, Flag, Kind, Limit, Standing, TaskId, name};
+use crate::board::{Board, Flag, Kind, Limit, Standing, TaskId, Verdict, name};
 use crate::gates::{Closed, Gate};
-use crate::kit::{Clock, Counter, Idle, Lock, Outcome, Server, Slot, Slots, Work};
+use crate::kit::{Barrier, Clock, Counter, Idle, Lock, Outcome, Record, Server, Slot, Slots, Work};
 
 /// A step of the game.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,7 +46,13 @@ pub enum Status {
     /// Completed.
     Done,
     /// Completed because a semaphore is closed.
+    Closed,
+    /// Completed without a page: the server refused its request.
     Refused,
+    /// Completed without a page: its time limit passed.
+    TimedOut,
+    /// Completed without a connection.
+    NoConnection,
     /// Dropped.
     Cancelled,
 }
@@ -178,6 +184,14 @@ impl World {
         Idle::new(&self.board)
     }
 
+    pub(crate) fn barrier(&self, parties: usize) -> Barrier {
+        Barrier::new(&self.board, parties)
+    }
+
+    pub(crate) fn record(&self) -> Record {
+        Record::new(&self.board)
+    }
+
     pub(crate) fn clock(&self) -> Clock {
         Clock(self.board.clone())
     }
@@ -281,8 +295,9 @@ impl World {
             let actor = name(Some(task));
             let task = self.tasks.get(task).ok_or_else(|| format!("there is no task {actor}"))?;
             match (task.status(), step) {
-                (Status::Done | Status::Refused, _) => return Err(format!("{actor} is done")),
                 (Status::Cancelled, _) => return Err(format!("{actor} is cancelled")),
+                (Status::Done, _) => return Err(format!("{actor} is done")),
+                _ if task.end.is_some() => return Err(format!("{actor} has ended")),
                 (Status::New, Move::Cancel(_)) => return Err(format!("{actor} has not started")),
                 _ => {}
             }
@@ -315,12 +330,20 @@ impl World {
             }
             result
         });
-        task.line = line;
+        task.line = line.filter(|_| result.is_pending());
         task.woke_itself = task.flag.woken.is_set();
         if let Poll::Ready(result) = result {
-            task.end = Some(if result.is_ok() { Status::Done } else { Status::Refused });
+            task.end = Some(match (result, self.board.verdict(index)) {
+                (Err(Closed), _) => Status::Closed,
+                (Ok(()), Some(Verdict::Refused)) => Status::Refused,
+                (Ok(()), Some(Verdict::TimedOut)) => Status::TimedOut,
+                (Ok(()), Some(Verdict::NoConnection)) => Status::NoConnection,
+                (Ok(()), None) => Status::Done,
+            });
+            self.board.clear_note(index);
             self.board.say(match result {
-                Ok(()) => format!("{} is done.", name(Some(index))),
+                Ok(()) if task.end == Some(Status::Done) => format!("{} is done.", name(Some(index))),
+                Ok(()) => format!("{} ends without a result.", name(Some(index))),
                 Err(Closed) => format!("{} ends: the semaphore is closed.", name(Some(index))),
             });
         }
@@ -333,6 +356,7 @@ impl World {
         self.board.run(Some(index), || drop(future));
         task.end = Some(Status::Cancelled);
         task.line = None;
+        self.board.clear_note(index);
     }
 
     fn check_standstill(&mut self) {
@@ -347,7 +371,8 @@ impl World {
 
     /// How often this kind of violation has happened.
     pub fn count(&self, kind: Kind) -> usize {
-        self.board.look(|inner| inner.violations.iter().filter(|violation| violation.kind == kind).count())
+        self.board
+            .look(|inner| inner.violations.iter().filter(|violation| kind.includes(violation.kind)).count())
     }
 
     /// The kinds of all violations so far.
@@ -383,7 +408,11 @@ impl World {
             self.board.look(|inner| inner.rooms.iter().any(|room| room.inside.contains(&index)));
         match (self.tasks[index].status(), holds, standing) {
             (Status::New, ..) => '.',
-            (Status::Done | Status::Refused, ..) => 'd',
+            (Status::Done, ..) => 'd',
+            (Status::Closed, ..) => 'c',
+            (Status::Refused, ..) => 'f',
+            (Status::TimedOut, ..) => 'o',
+            (Status::NoConnection, ..) => 'n',
             (Status::Cancelled, ..) => 'x',
             (_, true, Some(_)) => 'b',
             (_, true, None) => 'h',

@@ -3,10 +3,10 @@
 //! * **G1 (held)** A guard holds the permit of its mutex until it is dropped or turned into another guard. So it has
 //!   exclusive access to the value (M1).
 //! * **G2 (alive)** The value of a mapped guard, and the mutex that it unlocks, are borrowed for the lifetime in `K`, or
-//!   kept alive by `K`, which is dropped after the mutex has been unlocked. `Sealed` promises that.
+//!   kept alive by `K`, which is dropped after the mutex has been unlocked. `Keep` promises that.
 
 #[cfg(feature = "alloc")]
-use alloc::{rc::Rc, sync::Arc};
+use alloc::sync::Arc;
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
@@ -15,7 +15,7 @@ use core::ptr::{self, NonNull};
 
 use super::Mutex;
 use crate::handle::Handle;
-use crate::raw::{RawHandle, RawSemaphore};
+use crate::raw::{AsRaw, RawSemaphore};
 
 /// An RAII guard: exclusive access to the value of the mutex to which the handle `H` points: `&Mutex<T>`, `Arc<Mutex<T>>` or
 /// `Rc<Mutex<T>>`. Dropping it unlocks the mutex.
@@ -70,35 +70,29 @@ impl<H: Handle> Guard<H> {
     }
 }
 
-impl<'a, T: ?Sized> MutexGuard<'a, T> {
-    /// Returns the mutex of the guard.
-    #[doc(alias = "source")]
-    #[must_use]
-    pub const fn mutex(this: &Self) -> &'a Mutex<T> {
-        this.handle
-    }
-}
-
-#[cfg(feature = "alloc")]
-impl<T: ?Sized> OwnedMutexGuard<T> {
-    /// Returns the mutex of the guard.
-    #[doc(alias = "source")]
-    #[must_use]
-    pub const fn mutex(this: &Self) -> &Arc<Mutex<T>> {
-        &this.handle
-    }
-}
-
-#[cfg(feature = "alloc")]
-impl<T: ?Sized> Guard<Rc<Mutex<T>>> {
-    /// Returns the mutex of the guard.
-    #[must_use]
-    pub const fn mutex(this: &Self) -> &Rc<Mutex<T>> {
-        &this.handle
-    }
-}
-
 impl<T: ?Sized, H: Handle<Target = Mutex<T>>> Guard<H> {
+    /// Returns the mutex of the guard: a `&'a Mutex<T>` for a [`MutexGuard<'a, T>`](MutexGuard), and a reference to the
+    /// `Arc` or `Rc` for a guard that holds one.
+    ///
+    /// # Examples
+    /// ```
+    /// use fairgate::{Guard, Mutex};
+    ///
+    /// fn two<'a>(mutex: &'a Mutex<u8>) -> &'a Mutex<u8> {
+    ///     let mut guard = mutex.try_lock().expect("unlocked");
+    ///     *guard = 2;
+    ///     Guard::mutex(&guard)
+    /// }
+    /// assert_eq!(*two(&Mutex::new(1)).try_lock()?, 2);
+    /// # Ok::<(), fairgate::TryLockError>(())
+    /// ```
+    // One function for all handles: with one for each, `Guard::mutex(&guard)` would be ambiguous.
+    #[doc(alias = "source")]
+    #[must_use]
+    pub fn mutex(this: &Self) -> H::Borrowed<'_> {
+        this.handle.borrow()
+    }
+
     /// Turns the guard into a guard of a component of the value. Dropping the new guard unlocks the mutex.
     ///
     /// # Panics

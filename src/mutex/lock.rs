@@ -60,7 +60,7 @@ impl<T: ?Sized, H: Handle<Target = Mutex<T>>> Lock<H> {
     ///
     /// # Errors
     /// Returns [`TryLockError`] if the mutex is locked or another request is queued.
-    pub fn try_wait(self) -> Result<Guard<H>, TryLockError> {
+    pub fn try_wait(mut self) -> Result<Guard<H>, TryLockError> {
         match self.raw.try_acquire() {
             // SAFETY: the permit was just acquired, and is passed on to the guard.
             Ok((handle, _)) => Ok(unsafe { Guard::new(handle) }),
@@ -77,11 +77,11 @@ impl<T: ?Sized, H: Handle<Target = Mutex<T>>> Lock<H> {
     /// Panics on targets whose threads cannot block, such as the main thread of a web page.
     #[cfg(feature = "std")]
     #[doc(alias = "lock_blocking")]
-    pub fn wait(self) -> Guard<H> {
-        match self.raw.try_acquire_fast() {
+    pub fn wait(mut self) -> Guard<H> {
+        match self.raw.try_acquire() {
             // SAFETY: the permit was just acquired, and is passed on to the guard.
             Ok((handle, _)) => unsafe { Guard::new(handle) },
-            Err(raw) => blocking::block_on(Self { raw }),
+            Err(_) => blocking::block_on(self),
         }
     }
 
@@ -105,11 +105,11 @@ impl<T: ?Sized, H: Handle<Target = Mutex<T>>> Lock<H> {
     /// ```
     #[cfg(feature = "std")]
     #[doc(alias = "try_lock_for")]
-    pub fn wait_timeout(self, limit: Duration) -> Result<Guard<H>, Elapsed> {
-        match self.raw.try_acquire_fast() {
+    pub fn wait_timeout(mut self, limit: Duration) -> Result<Guard<H>, Elapsed> {
+        match self.raw.try_acquire() {
             // SAFETY: the permit was just acquired, and is passed on to the guard.
             Ok((handle, _)) => Ok(unsafe { Guard::new(handle) }),
-            Err(raw) => blocking::block_on_timeout(Self { raw }, limit).ok_or(Elapsed(())),
+            Err(_) => blocking::block_on_timeout(self, limit).ok_or(Elapsed(())),
         }
     }
 }
@@ -131,7 +131,7 @@ impl<T: ?Sized, H: Handle<Target = Mutex<T>>> Future for Lock<H> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Guard<H>> {
         // SAFETY: the `RawAcquire` is pinned with this future, and not moved out once it was polled.
-        let raw = unsafe { self.map_unchecked_mut(|this| &mut this.raw) };
+        let raw = unsafe { Pin::new_unchecked(&mut self.get_unchecked_mut().raw) };
         match raw.poll(cx) {
             // SAFETY: the permit was just acquired, and is passed on to the guard.
             Poll::Ready(Ok((handle, _))) => Poll::Ready(unsafe { Guard::new(handle) }),

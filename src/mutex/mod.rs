@@ -31,8 +31,8 @@ pub use self::lock::Lock;
 #[cfg(feature = "alloc")]
 pub use self::lock::LockOwned;
 use crate::error::TryLockError;
-use crate::handle::{Handle, sealed};
-use crate::raw::{RawHandle, RawSemaphore, Request};
+use crate::handle::Handle;
+use crate::raw::{AsRaw, RawSemaphore, Request};
 use crate::sync::const_fn;
 
 /// An asynchronous mutex that is locked strictly in the order of the requests.
@@ -75,10 +75,10 @@ unsafe impl<T: ?Sized + Send> Send for Mutex<T> {}
 // must be Send; Sync is not necessary.
 unsafe impl<T: ?Sized + Send> Sync for Mutex<T> {}
 
-impl<T: ?Sized> sealed::Raw for Mutex<T> {
+impl<T: ?Sized> AsRaw for Mutex<T> {
     #[expect(private_interfaces, reason = "the trait is sealed")]
     #[inline]
-    fn raw(&self) -> &RawSemaphore {
+    fn as_raw(&self) -> &RawSemaphore {
         &self.raw
     }
 }
@@ -167,7 +167,7 @@ impl<T: ?Sized> Mutex<T> {
     /// [`wait_timeout`](crate::futures::Lock::wait_timeout).
     ///
     /// # Fairness
-    /// The thread makes one attempt, and is then queued like a task.
+    /// Unless the mutex is unlocked, the thread is queued at once, like a task.
     ///
     /// # Examples
     /// ```

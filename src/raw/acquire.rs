@@ -14,10 +14,10 @@ use core::mem;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
-use super::queue::{Node, Progress};
-use super::semaphore::{RawHandle, RawSemaphore, Refused};
-use super::state::Request;
-use crate::sync::{Count, contain_panic};
+use super::queue::{MAX_LENGTH, Node, Options, Progress};
+use super::semaphore::{AsRaw, RawHandle, RawSemaphore};
+use super::state::{Refused, Request};
+use crate::sync::contain_panic;
 
 /// A request for permits that waits if it must.
 pub(crate) struct RawAcquire<H: RawHandle> {
@@ -29,8 +29,8 @@ pub(crate) struct RawAcquire<H: RawHandle> {
 // SAFETY: the thread to which the future is sent accesses the handle, which is Send, and as the new owner the node, which
 // other threads access as well: what each of them may access is in Q2 and Q4.
 unsafe impl<H: RawHandle + Send> Send for RawAcquire<H> {}
-// SAFETY: a shared future gives access to the handle, which is Sync, and to the node's status, which is atomic. Everything
-// else takes `Pin<&mut _>`.
+// SAFETY: a shared future gives access to the handle, which is Sync, to the node's `prev`, which is atomic, and to its
+// `request`, which is written only through `Pin<&mut _>`. Everything else takes `Pin<&mut _>`.
 unsafe impl<H: RawHandle + Sync> Sync for RawAcquire<H> {}
 
 impl<H: RawHandle> RawAcquire<H> {
@@ -39,19 +39,9 @@ impl<H: RawHandle> RawAcquire<H> {
         Self { handle: Some(handle), node: Node::new(request), _pinned: PhantomPinned }
     }
 
-    /// Sets the most permits that the request takes. (A future that was polled is pinned, so it cannot be passed as `&mut`.)
-    pub(crate) fn set_max(&mut self, max: usize) {
-        self.node.set_max(max);
-    }
-
-    /// Sets how many requests may be queued before this one. If it has to wait, and so many are, it fails instead.
-    pub(crate) fn set_max_waiters(&mut self, max_waiters: usize) {
-        self.node.set_max_waiters(max_waiters);
-    }
-
-    /// The permits that the request needs, or was granted.
-    pub(crate) fn permits(&self) -> usize {
-        self.node.permits()
+    /// The options of a request that was not polled yet. (One that was polled is pinned, so there is no `&mut` to it.)
+    pub(crate) fn options(&mut self) -> &mut Options {
+        self.node.options()
     }
 
     /// The handle, unless the future has completed.
@@ -59,14 +49,9 @@ impl<H: RawHandle> RawAcquire<H> {
         self.handle.as_ref()
     }
 
-    /// Whether the request is for all permits, and has no outcome.
-    pub(crate) fn is_waiting_for_all(&self) -> bool {
-        self.node.is_waiting_for_all()
-    }
-
-    /// The request of a future that was not polled yet.
-    pub(crate) fn request(&self) -> Request {
-        self.node.request().0
+    /// The permits that the request needs; [`Request::ALL`]`.min` for all permits.
+    pub(crate) fn min(&self) -> usize {
+        self.node.min()
     }
 
     pub(crate) fn progress(&self) -> Progress {
@@ -78,33 +63,13 @@ impl<H: RawHandle> RawAcquire<H> {
 
     /// Acquires without waiting. The future was not polled yet.
     #[inline]
-    pub(crate) fn try_acquire(mut self) -> Result<(H, usize), (Self, Refused)> {
-        let handle = take_handle(&mut self.handle);
-        let acquired = match self.node.plain_request() {
-            Some(n) if handle.as_raw().try_acquire_fast(n) => Ok(n),
-            _ => handle.as_raw().try_acquire(self.node.request().0),
+    pub(crate) fn try_acquire(&mut self) -> Result<(H, usize), Refused> {
+        let Some(handle) = &self.handle else { polled_after_completion() };
+        let n = match self.node.plain_request() {
+            Some(n) if handle.as_raw().try_acquire_fast(n) => n,
+            _ => handle.as_raw().try_acquire(self.node.request().0)?,
         };
-        match acquired {
-            Ok(n) => Ok((handle, n)),
-            Err(refused) => {
-                self.handle = Some(handle);
-                Err((self, refused))
-            }
-        }
-    }
-
-    /// Makes one attempt to acquire. The future was not polled yet.
-    #[cfg(feature = "std")]
-    #[inline]
-    pub(crate) fn try_acquire_fast(mut self) -> Result<(H, usize), Self> {
-        let handle = take_handle(&mut self.handle);
-        match self.node.plain_request() {
-            Some(n) if handle.as_raw().try_acquire_fast(n) => Ok((handle, n)),
-            _ => {
-                self.handle = Some(handle);
-                Err(self)
-            }
-        }
+        Ok((take_handle(&mut self.handle), n))
     }
 
     /// Completes with the handle and the number of permits, which the caller then owns and releases.
@@ -114,14 +79,13 @@ impl<H: RawHandle> RawAcquire<H> {
         let this = unsafe { self.get_unchecked_mut() };
         let Some(handle) = &this.handle else { polled_after_completion() };
         let semaphore = handle.as_raw();
-        let polled = match this.node.plain_request() {
+        // SAFETY: the node is pinned as part of the future.
+        let node = unsafe { Pin::new_unchecked(&this.node) };
+        let polled = match node.plain_request() {
             Some(n) if semaphore.try_acquire_fast(n) => Poll::Ready(Ok(n)),
-            _ => {
-                // SAFETY: the node is pinned as part of the future.
-                let node = unsafe { Pin::new_unchecked(&this.node) };
-                // SAFETY: A1, and this thread polls the future, so it is the node's owner.
-                unsafe { poll_slow(semaphore, node, cx.waker()) }
-            }
+            Some(n) => poll_new(semaphore, node, cx.waker(), Request::exactly(n), MAX_LENGTH),
+            // SAFETY: A1, and this thread polls the future, so it is the node's owner.
+            None => unsafe { poll_slow(semaphore, node, cx.waker()) },
         };
         match polled {
             Poll::Ready(Ok(n)) => Poll::Ready(Ok((take_handle(&mut this.handle), n))),
@@ -137,8 +101,10 @@ impl<H: RawHandle> RawAcquire<H> {
 impl<H: RawHandle> Drop for RawAcquire<H> {
     #[inline]
     fn drop(&mut self) {
-        let Some(handle) = &self.handle else { return };
-        if self.node.progress() != Progress::New {
+        if !self.node.was_enqueued() {
+            return;
+        }
+        if let Some(handle) = &self.handle {
             // SAFETY: a node that was enqueued is pinned until it is dropped, and it is not moved here.
             let node = unsafe { Pin::new_unchecked(&self.node) };
             // SAFETY: A1, and this thread drops the future, so it is the node's owner.
@@ -162,7 +128,62 @@ fn polled_after_completion() -> ! {
     panic!("polled again after completion");
 }
 
-/// A poll after the fast path has failed.
+/// The first poll after the fast path has failed: takes the permits, fails, or enqueues the node.
+#[cold]
+#[inline(never)]
+fn poll_new(
+    semaphore: &RawSemaphore,
+    node: Pin<&Node>,
+    waker: &Waker,
+    request: Request,
+    max_waiters: usize,
+) -> Poll<Result<usize, Refused>> {
+    loop {
+        let state = match semaphore.take_share(request) {
+            Ok(n) => return Poll::Ready(Ok(n)),
+            Err((Refused::Closed, _)) => return Poll::Ready(Err(Refused::Closed)),
+            Err(_) if max_waiters == 0 => return Poll::Ready(Err(Refused::QueueFull)),
+            Err((_, state)) => state,
+        };
+        // Cloning and dropping a waker is foreign code, so the waker is cloned before the queue is locked (F4). If the state
+        // changes in between, locking fails, the clone is dropped, and the loop starts again.
+        let waker = waker.clone();
+        let Some(mut queue) = semaphore.try_lock_to_enqueue(state) else { continue };
+        if queue.is_full(max_waiters) {
+            semaphore.unlock(queue);
+            assert!(max_waiters < MAX_LENGTH, "a queue has at most u32::MAX waiters");
+            return Poll::Ready(Err(Refused::QueueFull));
+        }
+        // SAFETY: the node is new, this thread polls its future, and dropping the future removes the node or waits for
+        // its outcome (A2).
+        unsafe { queue.push_back(node, request, waker) };
+        return match semaphore.unlock(queue) {
+            true => poll_outcome(node),
+            false => Poll::Pending,
+        };
+    }
+}
+
+/// The first poll of a request with options.
+#[cold]
+#[inline(never)]
+fn poll_configured(
+    semaphore: &RawSemaphore,
+    node: Pin<&Node>,
+    waker: &Waker,
+) -> Poll<Result<usize, Refused>> {
+    let (request, max_waiters) = node.request();
+    if request.is_all() {
+        match semaphore.try_acquire(request) {
+            Err(Refused::NoPermits) => {}
+            result => return Poll::Ready(result),
+        }
+    }
+    poll_new(semaphore, node, waker, request, max_waiters)
+}
+
+/// A later poll: returns the outcome, or makes sure that the node holds a waker of the current task. Or the first poll of a
+/// request with options: one call for both keeps the inlined poll small.
 ///
 /// # Safety
 /// If the node was enqueued, then in the queue of this semaphore. The caller is its owner.
@@ -173,53 +194,15 @@ unsafe fn poll_slow(
     node: Pin<&Node>,
     waker: &Waker,
 ) -> Poll<Result<usize, Refused>> {
-    match node.progress() {
-        Progress::New => poll_new(semaphore, node, waker),
-        // SAFETY: guaranteed by the caller.
-        Progress::Queued if unsafe { node.will_wake(waker) } => Poll::Pending,
-        // SAFETY: guaranteed by the caller.
-        Progress::Queued => unsafe { replace_waker(semaphore, node, waker) },
-        _ => poll_outcome(node),
+    if !node.was_enqueued() {
+        return poll_configured(semaphore, node, waker);
     }
-}
-
-/// The first poll: takes the permits, fails, or enqueues the node.
-fn poll_new(semaphore: &RawSemaphore, node: Pin<&Node>, waker: &Waker) -> Poll<Result<usize, Refused>> {
-    let (request, max_waiters) = node.request();
-    let mut cloned = None;
-    loop {
-        let state = match semaphore.take_share(request) {
-            Ok(n) => {
-                let acquired = Acquired { semaphore, n };
-                drop(cloned);
-                mem::forget(acquired);
-                return Poll::Ready(Ok(n));
-            }
-            Err((Refused::Closed, _)) => return Poll::Ready(Err(Refused::Closed)),
-            Err(_) if max_waiters == Some(0) => return Poll::Ready(Err(Refused::QueueFull)),
-            Err((_, state)) => state,
-        };
-        // Cloning is foreign code, so the waker is cloned before the queue is locked (F4). If the state changes in
-        // between, locking fails and the loop starts again.
-        let waker = cloned.take().unwrap_or_else(|| waker.clone());
-        let Some(mut queue) = semaphore.try_lock_to_enqueue(state) else {
-            cloned = Some(waker);
-            continue;
-        };
-        if queue.len() >= max_waiters.unwrap_or(Count::MAX as usize) {
-            semaphore.unlock(queue);
-            assert!(max_waiters.is_some(), "a queue has at most u32::MAX waiters");
-            return Poll::Ready(Err(Refused::QueueFull));
-        }
-        let max = match request {
-            Request::Range { max, .. } => max,
-            Request::All => 0,
-        };
-        // SAFETY: the node is new, this thread polls its future, and dropping the future removes the node or waits for
-        // its outcome (A2).
-        unsafe { queue.push_back(node, max, waker) };
-        semaphore.unlock(queue);
-        return poll_outcome(node);
+    match poll_outcome(node) {
+        // SAFETY: guaranteed by the caller.
+        Poll::Pending if !unsafe { node.will_wake(waker) } => unsafe {
+            replace_waker(semaphore, node, waker)
+        },
+        polled => polled,
     }
 }
 
@@ -267,12 +250,13 @@ fn poll_outcome(node: Pin<&Node>) -> Poll<Result<usize, Refused>> {
 #[cold]
 #[inline(never)]
 unsafe fn cancel(semaphore: &RawSemaphore, node: Pin<&Node>) {
-    if node.progress() == Progress::Queued {
+    if let Progress::Queued = node.progress() {
         if let Some(mut queue) = semaphore.queue.lock() {
             // SAFETY: guaranteed by the caller.
             if let Some(_waker) = unsafe { queue.remove(node) } {
                 // The waker is dropped after the queue is unlocked (F4).
-                return semaphore.unlock(queue);
+                semaphore.unlock(queue);
+                return;
             }
             let claimed = Claimed { semaphore, node };
             semaphore.unlock(queue);
@@ -286,18 +270,6 @@ unsafe fn cancel(semaphore: &RawSemaphore, node: Pin<&Node>) {
 fn release_outcome(semaphore: &RawSemaphore, node: Pin<&Node>) {
     if let Some(n) = semaphore.queue.wait_for_outcome(&node) {
         semaphore.release(n);
-    }
-}
-
-/// Releases the permits of a request if dropping its waker panics.
-struct Acquired<'a> {
-    semaphore: &'a RawSemaphore,
-    n: usize,
-}
-
-impl Drop for Acquired<'_> {
-    fn drop(&mut self) {
-        contain_panic(|| self.semaphore.release(self.n));
     }
 }
 

@@ -33,7 +33,7 @@
 //!   yet.
 //! * **F3** When the queue is unlocked, either the front cannot complete with the permits in the word, or a thread is
 //!   committed to examine it: (a) one that has just added permits, or (b) one that filled a wake list. *No lost wake-up.*
-//!   Only [`RawSemaphore::unlock`] and `claim_and_unlock` unlock the queue, and both examine the front first.
+//!   Only [`RawSemaphore::unlock`] and `claim_and_unlock` unlock a queue that is not empty, and both examine the front first.
 //! * **F4** Wakers are cloned, called and dropped by a thread that does not hold the queue lock and has stored the outcomes
 //!   of all requests that it has claimed. *No deadlock with foreign code.*
 //! * **F5** The step that unlocks the queue takes the permits of the claimed requests out of the word. From then on the
@@ -43,11 +43,12 @@
 //!   holder's attempt to unlock fails, because the state has changed, and the lock holder examines the front again. If
 //!   there are too few permits now for the requests that it has claimed, it puts them back. *A release never waits.*
 //! * **F7** At every moment, `limit` minus the permits in the word is at least the number of permits that are held: the limit
-//!   is raised before the word, and lowered after it. So while the word holds as many permits as the limit, none is held,
-//!   and a [`Request::All`] is granted. *Exclusive.* The two words are read one after the other. That is enough under the
-//!   lock: no request takes permits then, and a change of the word that comes before a lower limit sets RECHECK, so the
-//!   lock holder cannot unlock before it has examined the front again. A limit that has been lowered makes the front
-//!   examined again as well, because nothing else may (F3).
+//!   is raised before the word, and lowered after it, or after the holder of the permits has given them up. So while the
+//!   word holds as many permits as the limit, none is held, and [`Request::ALL`] is granted. *Exclusive.* The two words are
+//!   read one after the other. That is enough under the lock: no request takes permits then, each permit that is added was
+//!   in the limit before, and a thread that takes permits out of the word sets RECHECK, so the lock holder cannot unlock
+//!   before it has examined the front again. After the limit was lowered, the front may be able to complete although the
+//!   word has not changed. So the thread that has lowered it sets RECHECK, or serves the queue itself (F3).
 
 mod acquire;
 mod queue;
@@ -56,6 +57,6 @@ mod state;
 mod wake_list;
 
 pub(crate) use self::acquire::RawAcquire;
-pub(crate) use self::queue::{Needed, Progress};
-pub(crate) use self::semaphore::{RawHandle, RawSemaphore, Refused};
-pub(crate) use self::state::{MAX_PERMITS, Request};
+pub(crate) use self::queue::{MAX_LENGTH, Progress};
+pub(crate) use self::semaphore::{AsRaw, RawHandle, RawSemaphore};
+pub(crate) use self::state::{MAX_PERMITS, Refused, Request};

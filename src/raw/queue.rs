@@ -18,14 +18,13 @@
 //!   future is pinned, and removes the node or waits for its outcome when it is dropped. (Other threads access memory
 //!   that the owner holds as `Pin<&mut _>`. That is sound because the future is `!Unpin`, as it is for every intrusive
 //!   future.)
-//! * **Q2 (exclusive)** Entries, and the links and the phase of queued nodes, are accessed only by the thread that holds the
-//!   queue lock, through its [`QueueGuard`]. There is at most one guard: it exists while LOCKED is set.
+//! * **Q2 (exclusive)** Entries, and the links of queued nodes, are accessed only by the thread that holds the queue lock, through its [`QueueGuard`]. There is at most one guard: it exists while LOCKED is set.
 //! * **Q3 (linked)** `a.next` is `b` if and only if `b.prev` is `a`, except at the ends: the front's `prev` is the back, the
 //!   back's `next` is unspecified. `length` is the number of nodes, and `needed` is what the front needs.
 //! * **Q4 (claimed)** The lock holder claims nodes at the front: it takes them off the list. If it cannot unlock the queue,
 //!   it may put them back. Once it has unlocked the queue they are its own: only this thread writes them, until its last
 //!   access, which is the store of the outcome. Then the owner has the node to itself. Threads with a shared reference to
-//!   the future may load the phase at any time.
+//!   the future may load `prev` at any time.
 //! * **Q5 (waker)** A queued node holds a waker. A claimed node holds it until the claiming thread moves it out, just before
 //!   it stores the outcome. Only the owner writes the field, and only under the queue lock. Moving the waker out copies its
 //!   bytes and leaves them in place, so the owner may still compare them with another waker. It reads two pointers and
@@ -33,65 +32,78 @@
 //!   the old waker after it has stored the outcome. If that call happens before the poll, the poll has loaded the outcome
 //!   first. If not, both are wakers of the same task, and the call leads to another poll.
 //! * **Q6 (shared)** After a node is enqueued, all accesses by the queue and by the owner go through shared references to
-//!   it. All of its fields are atomics or cells, so these references allow writes by other threads, no write ends another
-//!   reference, and the reference through which an outcome is stored may still exist when the owner frees the node. The
+//!   it. All fields that are written then are atomics or cells, so these references allow writes by other threads, no write
+//!   ends another reference, and the reference through which an outcome is stored may still exist when the owner frees the node. The
 //!   only unique references that include the node are those to its future, which is `!Unpin` (Q1).
 
-use core::cell;
+use core::cell::{self, Cell};
+use core::iter;
 use core::mem::MaybeUninit;
 use core::pin::Pin;
 use core::ptr::{self, NonNull};
 use core::task::Waker;
 
-use super::state::{CLEAR_RECHECK, MAX_PERMITS, Request, State};
+use super::state::{MAX_PERMITS, Request, State};
 use crate::sync::{
-    AtomicCount, AtomicIsize, AtomicUsize, Backoff, Count, LockedPtr, Ordering, Step, UnsafeCell, Word,
-    const_fn, report,
+    AtomicIsize, AtomicPtr, Backoff, LockedPtr, Ordering, Step, UnsafeCell, Word, const_fn, half, report,
 };
 
 /// A waiter's node: its request, and once it is enqueued, its place in the queue and its waker.
 ///
-/// | a node that is... | `status` | the rest |
-/// |---|---|---|
-/// | new | its minimum, and which options are set | [`Options`]; not initialized where the status says so |
-/// | queued, claimed | the same, and the phase | [`Links`] |
-/// | granted | the permits granted to it | [`Links`], whose waker was moved out |
-/// | failed, removed | unspecified | the same |
+/// | a node that is... | `prev` | `next` | `waker` |
+/// |---|---|---|---|
+/// | at the front | the back | the node behind | its task's |
+/// | in the middle | the node before | the node behind | its task's |
+/// | at the back | the node before | unspecified | its task's |
+/// | claimed | [`CLAIMED`], and the number of permits | the next claimed node; unspecified in the last one | its task's |
+/// | granted | [`GRANTED`], and the number of permits | unspecified | moved out |
+/// | failed | [`FAILED`] | unspecified | moved out |
+/// | removed by its owner | unspecified | unspecified | moved out |
+#[cfg_attr(target_pointer_width = "16", repr(align(4)))]
 pub(crate) struct Node {
-    /// The phase, and the permits.
-    status: AtomicUsize,
+    /// The permits that the request needs, and two flags. Only the owner writes it, and only before the node is in the
+    /// queue.
+    request: Cell<usize>,
     /// Stays uninitialized until an option is set or the node is enqueued: the fast path does not pay for the stores.
     memory: cell::UnsafeCell<MaybeUninit<Links>>,
 }
 
 /// The options of a new node. They are in the memory of its links.
-struct Options {
-    max: usize,
-    max_waiters: usize,
+pub(crate) struct Options {
+    /// The most permits that the request takes.
+    pub(crate) max: usize,
+    /// If the request has to wait, and so many requests are queued, it fails instead. At most [`MAX_LENGTH`].
+    pub(crate) max_waiters: usize,
 }
 
 /// The fields of a node that was enqueued.
 struct Links {
-    prev: LockedPtr<Node>,
+    prev: AtomicPtr<Node>,
     next: LockedPtr<Node>,
     max: usize,
     waker: UnsafeCell<MaybeUninit<Waker>>,
 }
 
+// The flags of `request`, above the permits.
+const ENQUEUED: usize = 1 << (usize::BITS - 1);
+const HAS_OPTIONS: usize = 1 << (usize::BITS - 2);
+
+// The values of `prev` in a node that is no longer queued: addresses at which there is no node, because they are odd. The
+// second bit says that there is an outcome.
+const CLAIMED: usize = 0b001;
+const FAILED: usize = 0b011;
+const GRANTED: usize = 0b111;
+const OUTCOME: usize = 0b010;
+const SHIFT: u32 = 4;
+
 const _: () = {
     assert!(size_of::<Options>() <= size_of::<Links>() && align_of::<Options>() <= align_of::<Links>());
-    assert!(MAX_PERMITS < ALL, "the flags are above the permits");
+    assert!(align_of::<Node>() >= 4, "the last two bits of a node's address are clear");
+    assert!(Request::ALL.min < HAS_OPTIONS && MAX_PERMITS <= usize::MAX >> SHIFT);
 };
 
-// The flags of a status, above the permits: three options, and the phase as a number.
-const ALL: usize = 1 << (usize::BITS - 6);
-const HAS_MAX: usize = 1 << (usize::BITS - 5);
-const HAS_MAX_WAITERS: usize = 1 << (usize::BITS - 4);
-const PHASE: u32 = usize::BITS - 3;
-const QUEUED: usize = 1 << PHASE;
-const CLAIMED: usize = 2 << PHASE;
-const GRANTED: usize = 3 << PHASE;
-const FAILED: usize = 4 << PHASE;
+/// The maximum length of a queue.
+pub(crate) const MAX_LENGTH: usize = half::Unsigned::MAX as usize;
 
 /// The progress of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,122 +121,105 @@ pub(crate) enum Progress {
 }
 
 impl Node {
-    pub(super) fn new(request: Request) -> Self {
-        let status = match request {
-            Request::Range { min, .. } => min,
-            Request::All => ALL,
-        };
-        Self { status: AtomicUsize::new(status), memory: cell::UnsafeCell::new(MaybeUninit::uninit()) }
+    #[inline]
+    pub(super) const fn new(request: Request) -> Self {
+        Self { request: Cell::new(request.min), memory: cell::UnsafeCell::new(MaybeUninit::uninit()) }
     }
 
-    /// Sets the most permits that a new request takes.
-    pub(super) fn set_max(&mut self, max: usize) {
-        // SAFETY: the node is borrowed exclusively, and its memory has room for the options.
-        unsafe { (&raw mut (*self.options()).max).write(max) };
-        self.set_flag(HAS_MAX);
+    /// The options of a new node, for changing them.
+    pub(super) fn options(&mut self) -> &mut Options {
+        debug_assert!(!self.was_enqueued());
+        let options = self.memory.get().cast::<Options>();
+        let request = self.request.get();
+        // SAFETY: the node is new and borrowed exclusively, and its memory has room for the options, which are initialized
+        // from the moment when the flag is set.
+        unsafe {
+            if request & HAS_OPTIONS == 0 {
+                options.write(Options { max: request, max_waiters: MAX_LENGTH });
+                self.request.set(request | HAS_OPTIONS);
+            }
+            &mut *options
+        }
     }
 
-    /// Sets how many requests may be queued before a new one.
-    pub(super) fn set_max_waiters(&mut self, max_waiters: usize) {
-        // SAFETY: as in `set_max`.
-        unsafe { (&raw mut (*self.options()).max_waiters).write(max_waiters) };
-        self.set_flag(HAS_MAX_WAITERS);
+    /// What a new request needs and takes, and how many requests may be queued before it.
+    #[inline]
+    pub(super) fn request(&self) -> (Request, usize) {
+        let min = self.min();
+        if self.request.get() & HAS_OPTIONS == 0 {
+            return (Request::exactly(min), MAX_LENGTH);
+        }
+        // SAFETY: the flag says that the options are initialized.
+        let &Options { max, max_waiters } = unsafe { &*self.memory.get().cast() };
+        (Request { min, max }, max_waiters)
     }
 
-    fn options(&self) -> *mut Options {
-        self.memory.get().cast()
-    }
-
-    fn set_flag(&mut self, flag: usize) {
-        // ORDERING: Relaxed: the node is borrowed exclusively.
-        let status = self.status.load(Ordering::Relaxed);
-        self.status.store(status | flag, Ordering::Relaxed);
-    }
-
-    /// The permits that a request needs and takes, and how many requests may be queued before it, for the owner of a new
-    /// node.
-    pub(super) fn request(&self) -> (Request, Option<usize>) {
-        // ORDERING: Relaxed: only the owner accesses a new node.
-        let status = self.status.load(Ordering::Relaxed);
-        debug_assert!(status < QUEUED);
-        // SAFETY: an option whose flag is set is initialized.
-        let (max, max_waiters) = unsafe {
-            (
-                (status & HAS_MAX != 0).then(|| (*self.options()).max),
-                (status & HAS_MAX_WAITERS != 0).then(|| (*self.options()).max_waiters),
-            )
-        };
-        let min = status & MAX_PERMITS;
-        let request = match status & ALL {
-            0 => Request::Range { min, max: max.unwrap_or(min) },
-            _ => Request::All,
-        };
-        (request, max_waiters)
+    /// The permits that the request needs.
+    #[inline]
+    pub(super) fn min(&self) -> usize {
+        self.request.get() & Request::ALL.min
     }
 
     /// The number of permits, if the request is new and no option is set: the fast path.
     #[inline]
     pub(super) fn plain_request(&self) -> Option<usize> {
-        // ORDERING: Relaxed: only the owner accesses a new node, and the caller looks again at another one.
-        let status = self.status.load(Ordering::Relaxed);
-        (status <= MAX_PERMITS).then_some(status)
+        let n = self.request.get();
+        if n <= MAX_PERMITS { Some(n) } else { None }
     }
 
-    /// The progress, and what the request needs, or was granted.
+    /// Whether the node has been in the queue.
+    #[inline]
+    pub(super) fn was_enqueued(&self) -> bool {
+        self.request.get() & ENQUEUED != 0
+    }
+
     #[inline]
     pub(super) fn progress(&self) -> Progress {
+        if !self.was_enqueued() {
+            return Progress::New;
+        }
+        // SAFETY: the node was enqueued, so the links are initialized, and accessed through shared references only (Q6).
+        let links = unsafe { (*self.memory.get()).assume_init_ref() };
         // ORDERING: Acquire, with the Release in `Claims::complete_next`: the granted request sees what was written before
         // its permits were released, and the owner may free the node, because the claiming thread has accessed it.
-        let status = self.status.load(Ordering::Acquire);
-        match status >> PHASE {
-            0 => Progress::New,
-            1 | 2 => Progress::Queued,
-            3 => Progress::Granted(status & MAX_PERMITS),
-            _ => Progress::Closed,
+        let prev = links.prev.load(Ordering::Acquire).addr();
+        if prev & OUTCOME == 0 {
+            Progress::Queued
+        } else if prev & GRANTED == GRANTED {
+            Progress::Granted(prev >> SHIFT)
+        } else {
+            Progress::Closed
         }
     }
 
-    /// The permits that the request needs, or was granted. 0 for [`Request::All`] before its grant.
-    pub(super) fn permits(&self) -> usize {
-        // ORDERING: Relaxed: only a number.
-        self.status.load(Ordering::Relaxed) & MAX_PERMITS
-    }
-
-    /// Whether the request is for all permits, and has no outcome.
-    pub(super) fn is_waiting_for_all(&self) -> bool {
-        // ORDERING: Relaxed: the caller learns nothing else from it.
-        let status = self.status.load(Ordering::Relaxed);
-        status & ALL != 0 && status < GRANTED
-    }
-
-    /// Whether an enqueued node holds a waker of the same task as `waker`. For its owner.
+    /// Whether the node holds a waker of the same task as `waker`.
     ///
     /// # Safety
     /// The node was enqueued, and the caller is its owner.
     #[inline]
     pub(super) unsafe fn will_wake(&self, waker: &Waker) -> bool {
         // SAFETY: guaranteed by the caller: the bytes of a waker are in the field, and only the owner writes it (Q5).
-        unsafe { self.links().waker.with(|own| (*own).assume_init_ref().will_wake(waker)) }
+        unsafe {
+            let links = (*self.memory.get()).assume_init_ref();
+            links.waker.with(|own| (*own).assume_init_ref().will_wake(waker))
+        }
     }
 
-    /// # Safety
-    /// The node was enqueued.
-    #[inline]
-    unsafe fn links(&self) -> &Links {
-        // SAFETY: guaranteed by the caller: the links are initialized, and accessed through shared references only (Q6).
-        unsafe { (*self.memory.get()).assume_init_ref() }
-    }
-
-    /// The address, which names the node in reports.
-    #[inline(always)]
-    fn name(&self) -> usize {
-        ptr::from_ref(self).addr()
+    /// Whether the node is claimed and has no outcome yet. Never stale, even under loom: a compare-and-swap that fails if the
+    /// node is claimed. (After one that succeeds, loom would let this thread overlook a later store.)
+    fn is_claimed(&self) -> bool {
+        // SAFETY: the caller waits for the outcome of this node, so it was enqueued.
+        let prev = unsafe { &(*self.memory.get()).assume_init_ref().prev };
+        let null = ptr::null_mut();
+        // ORDERING: Relaxed: the caller loads the outcome next.
+        prev.compare_exchange(null, null, Ordering::Relaxed, Ordering::Relaxed)
+            .is_err_and(|prev| prev.addr() & FAILED == CLAIMED)
     }
 
     /// Reports that the owner takes the outcome, to use or to release the permits.
     #[inline(always)]
     pub(super) fn report_taken(&self, granted: Option<usize>) {
-        report(Step::Take { node: self.name(), granted });
+        report(Step::Take { node: ptr::from_ref(self).addr(), granted });
     }
 }
 
@@ -232,11 +227,10 @@ impl Node {
 #[cfg(any(fairgate_loom, all(loom, feature = "loom")))]
 impl Drop for Node {
     fn drop(&mut self) {
-        if self.progress() != Progress::New {
-            report(Step::Free { node: self.name() });
+        if self.was_enqueued() {
+            report(Step::Free { node: ptr::from_ref(self).addr() });
             // SAFETY: the node was enqueued, and the owner frees it.
-            let links = unsafe { self.links() };
-            links.prev.store(ptr::null_mut(), Ordering::Relaxed);
+            let links = unsafe { (*self.memory.get()).assume_init_ref() };
             links.next.store(ptr::null_mut(), Ordering::Relaxed);
             links.waker.with_mut(|_| ());
         }
@@ -248,18 +242,13 @@ impl Drop for Node {
 struct Entry(NonNull<Node>);
 
 // ORDERING: Relaxed in all of these functions: the queue lock orders the accesses of its holders, and a claimed node is
-// accessed by one thread.
+// accessed by one thread. Owners load `prev` without the lock; they pair with the store in `Claims::complete_next`.
 impl Entry {
     #[inline]
-    fn node<'a>(self) -> &'a Node {
-        // SAFETY: the node is queued or claimed, so it is not freed (Q1).
-        unsafe { self.0.as_ref() }
-    }
-
-    #[inline]
     fn links<'a>(self) -> &'a Links {
-        // SAFETY: a node that is queued or claimed was enqueued.
-        unsafe { self.node().links() }
+        // SAFETY: the node is queued or claimed, so it is not freed (Q1), and it was enqueued, so its links are
+        // initialized.
+        unsafe { (*(*self.0.as_ptr()).memory.get()).assume_init_ref() }
     }
 
     /// The entry before it, or, of the front, the back.
@@ -274,7 +263,7 @@ impl Entry {
         self.links().prev.store(prev.0.as_ptr(), Ordering::Relaxed);
     }
 
-    /// The entry behind it. It is not the back, or the last one that was claimed.
+    /// The entry behind it. It is not the back.
     #[inline]
     fn next(self) -> Self {
         // SAFETY: null only in a node that was at the back since it was enqueued (Q3).
@@ -286,19 +275,22 @@ impl Entry {
         self.links().next.store(next.0.as_ptr(), Ordering::Relaxed);
     }
 
+    /// The permits that the request needs.
     #[inline]
-    fn set_phase(self, phase: usize) {
-        let status = &self.node().status;
-        status.store((status.load(Ordering::Relaxed) & !(7 << PHASE)) | phase, Ordering::Relaxed);
+    fn min(self) -> usize {
+        // SAFETY: the node is not freed (Q1), and the owner no longer writes the cell.
+        unsafe { (*self.0.as_ptr()).min() }
     }
 
     #[inline]
     fn request(self) -> Request {
-        let status = self.node().status.load(Ordering::Relaxed);
-        match status & ALL {
-            0 => Request::Range { min: status & MAX_PERMITS, max: self.links().max },
-            _ => Request::All,
-        }
+        Request { min: self.min(), max: self.links().max }
+    }
+
+    /// The address of the node, which names it in reports.
+    #[inline(always)]
+    fn name(self) -> usize {
+        self.0.as_ptr().addr()
     }
 
     /// Moves the waker out: a read that leaves the bytes in place, because the owner may be comparing them.
@@ -312,17 +304,15 @@ impl Entry {
     }
 }
 
-/// The values of `needed` that are not a number of permits: the queue is empty, or the front is a [`Request::All`]. A larger
-/// number of permits than fits below [`NEEDS_ALL`] is stored as the largest one that does.
-const NEEDS_NOTHING: Count = 0;
-const NEEDS_ALL: Count = Count::MAX;
+/// The values of `needed` that are not a number of permits: the queue is empty, or the front needs all. No word holds so many
+/// permits as [`NEEDS_NOTHING`] on targets with fewer than 64 bits; on others the front is looked at. A number of permits that
+/// does not fit below it is stored as the largest one that does.
+const NEEDS_NOTHING: half::Signed = half::Signed::MAX;
+const NEEDS_ALL: half::Signed = half::Signed::MIN;
 
-/// What the front of the queue needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Needed {
-    Permits(usize),
-    All,
-}
+/// From this number on, the minimum of a request is not stored as it is.
+const LARGE: usize =
+    if Request::ALL.min < NEEDS_NOTHING as usize { Request::ALL.min } else { NEEDS_NOTHING as usize };
 
 /// The words of a semaphore: the state, the number of permits that exist, and the queue that the LOCKED flag guards.
 pub(super) struct WaitQueue {
@@ -333,8 +323,8 @@ pub(super) struct WaitQueue {
     /// Written by the lock holder only, and loaded by any thread.
     // ORDERING: Relaxed wherever they are accessed: the queue lock orders the accesses of its holders, and for other threads
     // they are only numbers.
-    length: AtomicCount,
-    needed: AtomicCount,
+    length: half::AtomicUnsigned,
+    needed: half::AtomicSigned,
     backoff: Backoff,
 }
 
@@ -344,6 +334,11 @@ unsafe impl Send for WaitQueue {}
 // SAFETY: see above.
 unsafe impl Sync for WaitQueue {}
 
+#[cold]
+const fn needed_if_large(min: usize) -> half::Signed {
+    if min == Request::ALL.min { NEEDS_ALL } else { NEEDS_NOTHING - 1 }
+}
+
 impl WaitQueue {
     const_fn! {
         pub(super) const fn new(permits: usize) -> Self {
@@ -351,8 +346,8 @@ impl WaitQueue {
                 state: Word::new(State::new(permits).0),
                 limit: AtomicIsize::new(permits as isize),
                 front: LockedPtr::new(ptr::null_mut()),
-                length: AtomicCount::new(0),
-                needed: AtomicCount::new(NEEDS_NOTHING),
+                length: half::AtomicUnsigned::new(0),
+                needed: half::AtomicSigned::new(NEEDS_NOTHING),
                 backoff: Backoff::new(),
             }
         }
@@ -363,12 +358,12 @@ impl WaitQueue {
         self.length.load(Ordering::Relaxed) as usize
     }
 
-    /// What the front needs, or `None` if the queue is empty. Any thread may ask.
-    pub(super) fn needed(&self) -> Option<Needed> {
+    /// The permits that the front needs, or `None` if the queue is empty. Any thread may ask.
+    pub(super) fn needed(&self) -> Option<usize> {
         match self.needed.load(Ordering::Relaxed) {
             NEEDS_NOTHING => None,
-            NEEDS_ALL => Some(Needed::All),
-            n => Some(Needed::Permits(n as usize)),
+            NEEDS_ALL => Some(self.limit.load(Ordering::Relaxed).max(0) as usize),
+            n => Some(n as usize),
         }
     }
 
@@ -380,7 +375,6 @@ impl WaitQueue {
         new: State,
         order: Ordering,
     ) -> Result<QueueGuard<'_>, State> {
-        debug_assert!(!current.is_locked());
         let state = new.lock();
         // ORDERING: the caller chooses the success ordering. At least Acquire, with the Release in `QueueGuard::unlock`: the
         // queue is as the last lock holder left it; and with the Release in `RawSemaphore::release` and `update`: a
@@ -440,9 +434,7 @@ impl WaitQueue {
                 Progress::Granted(n) => break Some(n),
                 Progress::Closed => break None,
                 _ => {
-                    // A read-modify-write, as in `wait_for_unlock`.
-                    let status = || node.status.fetch_or(0, Ordering::Relaxed);
-                    self.backoff.wait(round, || status() >> PHASE == CLAIMED >> PHASE);
+                    self.backoff.wait(round, || node.is_claimed());
                     round += 1;
                 }
             }
@@ -461,24 +453,23 @@ pub(super) struct QueueGuard<'a> {
 }
 
 impl<'a> QueueGuard<'a> {
-    pub(super) fn state(&self) -> State {
-        self.state
+    /// All permits, if none is held (F7), for a lock holder that takes them for itself. A closed semaphore gives none (F5).
+    pub(super) fn share_of_all(&self) -> Option<usize> {
+        self.state.share_of_front(self.limit(), MAX_PERMITS)
     }
 
     /// The number of permits that exist, as far as this thread sees. F7 says what follows from it.
-    pub(super) fn limit(&self) -> isize {
+    fn limit(&self) -> isize {
         // ORDERING: Acquire, with the Release in `RawSemaphore::change_limit` and the like: a request for all permits sees
         // what the last holder wrote, even if that holder has forgotten its permits.
         self.queue.limit.load(Ordering::Acquire)
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.queue.len()
-    }
-
+    /// Changes the length.
     #[inline]
-    fn set_len(&self, n: usize) {
-        self.queue.length.store(n as Count, Ordering::Relaxed);
+    fn set_len(&self, change: impl FnOnce(half::Unsigned) -> half::Unsigned) {
+        let length = &self.queue.length;
+        length.store(change(length.load(Ordering::Relaxed)), Ordering::Relaxed);
     }
 
     #[inline]
@@ -488,51 +479,44 @@ impl<'a> QueueGuard<'a> {
 
     /// Makes an entry the front, and publishes what it needs.
     #[inline]
-    fn set_front(&self, front: Entry) {
+    fn set_front(&self, front: Entry, min: usize) {
         self.queue.front.store(front.0.as_ptr(), Ordering::Relaxed);
-        let needed = match front.request() {
-            Request::All => NEEDS_ALL,
-            Request::Range { min, .. } if min < NEEDS_ALL as usize => min as Count,
-            Request::Range { .. } => NEEDS_ALL - 1,
-        };
+        let needed = if min < LARGE { min as half::Signed } else { needed_if_large(min) };
         self.queue.needed.store(needed, Ordering::Relaxed);
     }
 
+    /// Whether `max_waiters` or more nodes are queued.
     #[inline]
-    fn set_empty(&self) {
-        self.queue.front.store(ptr::null_mut(), Ordering::Relaxed);
-        self.queue.needed.store(NEEDS_NOTHING, Ordering::Relaxed);
+    pub(super) fn is_full(&self, max_waiters: usize) -> bool {
+        self.queue.length.load(Ordering::Relaxed) as usize >= max_waiters
     }
 
-    /// Puts a node at the back.
+    /// Puts a node at the back. The queue is not full.
     ///
     /// # Safety
     /// The node is new, and the caller is its owner and keeps Q1: it removes the node or waits for its outcome before the
     /// node is freed.
     #[inline]
-    pub(super) unsafe fn push_back(&mut self, node: Pin<&Node>, max: usize, waker: Waker) {
-        let this = Entry(NonNull::from(node.get_ref()));
-        let front = self.front();
-        let back = front.map_or(this, Entry::prev);
+    pub(super) unsafe fn push_back(&mut self, node: Pin<&Node>, request: Request, waker: Waker) {
+        let (this, front) = (Entry(NonNull::from(node.get_ref())), self.front());
+        let back = match front {
+            Some(front) => front.prev(),
+            None => this,
+        };
         let links = Links {
-            prev: LockedPtr::new(back.0.as_ptr()),
+            prev: AtomicPtr::new(back.0.as_ptr()),
             next: LockedPtr::new(ptr::null_mut()),
-            max,
+            max: request.max,
             waker: UnsafeCell::new(MaybeUninit::new(waker)),
         };
         // SAFETY: guaranteed by the caller: no other thread accesses a new node. The links are written through a raw
         // pointer, so there is no unique reference to them (Q6).
         unsafe { node.memory.get().cast::<Links>().write(links) };
-        this.set_phase(QUEUED);
-        report(Step::Push {
-            node: node.name(),
-            min: node.permits(),
-            max,
-            is_all: this.request() == Request::All,
-        });
-        self.set_len(self.len() + 1);
+        node.request.set(request.min | ENQUEUED);
+        report(Step::Push { node: this.name(), min: request.min, max: request.max });
+        self.set_len(|length| length + 1);
         match front {
-            None => self.set_front(this),
+            None => self.set_front(this, request.min),
             Some(front) => {
                 back.set_next(this);
                 front.set_prev(this);
@@ -543,16 +527,22 @@ impl<'a> QueueGuard<'a> {
     /// The front and the permits it takes, if it can complete with what the state holds besides the permits of `claims`.
     #[inline]
     fn servable_front(&self, claims: &Claims) -> Option<(Entry, usize)> {
-        let state = self.state.minus(claims.permits);
+        let left = self.state.minus(claims.permits);
         let needed = self.queue.needed.load(Ordering::Relaxed);
-        let limit = match needed {
-            NEEDS_ALL => self.limit(),
-            // The usual case: the front's node, which is probably not in the cache, is not read.
-            _ if state.permits() < needed as isize && !state.is_closed() => return None,
-            _ => 0,
-        };
+        // The usual case: the front's node, which is probably not in the cache, is not read.
+        if !left.may_serve(needed as isize) && needed != NEEDS_ALL {
+            return None;
+        }
         let front = self.front()?;
-        Some((front, state.share_of_front(front.request(), limit)?))
+        if (0..NEEDS_NOTHING - 1).contains(&needed) {
+            // The front needs no more than there is. (If the semaphore is closed, it takes nothing in the end, see `unlock`.)
+            return Some((front, front.links().max.min(left.permits() as usize)));
+        }
+        let (least, most) = match needed {
+            NEEDS_ALL => (self.limit(), MAX_PERMITS),
+            _ => (front.min() as isize, front.links().max),
+        };
+        Some((front, left.share_of_front(least, most)?))
     }
 
     /// Whether the front can complete.
@@ -561,49 +551,59 @@ impl<'a> QueueGuard<'a> {
         self.servable_front(claims).is_some()
     }
 
-    /// Claims the front if it can complete (Q4). Returns whether it could.
+    /// Takes the front off the list. Returns whether it was the only node.
     #[inline]
-    pub(super) fn claim_front(&mut self, claims: &mut Claims) -> bool {
-        let Some((front, n)) = self.servable_front(claims) else { return false };
+    fn unlink_front(&mut self, front: Entry) -> bool {
         let back = front.prev();
         if front == back {
-            self.set_empty();
+            self.queue.front.store(ptr::null_mut(), Ordering::Relaxed);
+            self.queue.needed.store(NEEDS_NOTHING, Ordering::Relaxed);
         } else {
             let after = front.next();
             after.set_prev(back);
-            self.set_front(after);
+            self.set_front(after, after.min());
         }
-        self.set_len(self.len() - 1);
-        front.set_phase(CLAIMED);
-        report(Step::Claim { node: front.node().name(), n });
-        claims.first.get_or_insert(front);
-        claims.count += 1;
-        claims.permits += n;
-        claims.is_elastic |= front.request().is_elastic();
-        true
+        front == back
     }
 
-    /// Whether the claims are still right in a state that has changed since: the permits are there, and no claim depends on
-    /// how many there are. If the semaphore was closed, all claims fail, and are right in any state.
-    pub(super) fn are_right(&self, claims: &Claims) -> bool {
-        let fits = self.state.permits() >= claims.permits as isize && !claims.is_elastic;
-        fits || self.state.is_closed() || claims.count == 0
+    /// Claims the front if it can complete (Q4). Returns whether the next one may complete, too.
+    #[inline]
+    pub(super) fn claim_front(&mut self, claims: &mut Claims) -> bool {
+        let Some((front, n)) = self.servable_front(claims) else { return false };
+        let is_last = self.unlink_front(front);
+        self.set_len(|length| length - 1);
+        front.links().prev.store(ptr::without_provenance_mut(CLAIMED | n << SHIFT), Ordering::Relaxed);
+        report(Step::Claim { node: front.name(), n: if self.state.is_closed() { 0 } else { n } });
+        if claims.count == 0 {
+            claims.first = front.0.as_ptr();
+        }
+        claims.count += 1;
+        claims.permits += n;
+        !is_last
+    }
+
+    /// Puts claimed nodes back if the state has changed so that the claims are no longer right: too few permits are left, or
+    /// how many a request gets depends on how many there are. If the semaphore was closed, all claims fail, and stay right.
+    pub(super) fn reconsider(mut self, claims: Claims) -> (Self, Claims) {
+        let mut left = claims;
+        let is_elastic = iter::from_fn(|| left.pop()).any(|entry| entry.request().is_elastic());
+        if self.state.is_closed() || (self.state.permits() >= claims.permits as isize && !is_elastic) {
+            return (self, claims);
+        }
+        self.put_back(claims);
+        (self, Claims::NONE)
     }
 
     /// Puts claimed nodes back at the front (Q4).
-    #[cold]
-    #[inline(never)]
-    pub(super) fn put_back(&mut self, claims: Claims) {
-        let Some(first) = claims.first else { return };
+    fn put_back(&mut self, mut claims: Claims) {
+        let count = claims.count;
+        let Some(first) = claims.pop() else { return };
         let mut last = first;
-        last.set_phase(QUEUED);
-        for _ in 1..claims.count {
-            let next = last.next();
-            next.set_prev(last);
-            next.set_phase(QUEUED);
-            last = next;
+        while let Some(entry) = claims.pop() {
+            entry.set_prev(last);
+            last = entry;
         }
-        report(Step::PutBack { node: first.node().name(), count: claims.count });
+        report(Step::PutBack { node: first.name(), count });
         let back = match self.front() {
             None => last,
             Some(front) => {
@@ -614,8 +614,8 @@ impl<'a> QueueGuard<'a> {
             }
         };
         first.set_prev(back);
-        self.set_front(first);
-        self.set_len(self.len() + claims.count);
+        self.set_front(first, first.min());
+        self.set_len(|length| length + count as half::Unsigned);
     }
 
     /// Removes a node for its owner, and returns its waker; `None` if the node was claimed.
@@ -626,23 +626,17 @@ impl<'a> QueueGuard<'a> {
         let this = self.find(node)?;
         // SAFETY: `find` returns an entry for each queued node, and there is one.
         let front = unsafe { self.front().unwrap_unchecked() };
-        let back = front.prev();
-        match (this == front, this == back) {
-            (true, true) => self.set_empty(),
-            (true, false) => {
-                let after = this.next();
-                after.set_prev(back);
-                self.set_front(after);
-            }
-            (false, true) => front.set_prev(this.prev()),
-            (false, false) => {
-                let (before, after) = (this.prev(), this.next());
-                before.set_next(after);
-                after.set_prev(before);
-            }
+        if this == front {
+            self.unlink_front(front);
+        } else if this == front.prev() {
+            front.set_prev(this.prev());
+        } else {
+            let (before, after) = (this.prev(), this.next());
+            before.set_next(after);
+            after.set_prev(before);
         }
-        self.set_len(self.len() - 1);
-        report(Step::Remove { node: node.name() });
+        self.set_len(|length| length - 1);
+        report(Step::Remove { node: this.name() });
         // SAFETY: the waker of a queued node was not moved out (Q5).
         Some(unsafe { this.take_waker() })
     }
@@ -663,10 +657,12 @@ impl<'a> QueueGuard<'a> {
 
     /// The entry of a node, unless it was claimed.
     fn find(&self, node: Pin<&Node>) -> Option<Entry> {
-        // ORDERING: Relaxed: the node was queued or claimed under the lock that this thread holds, and another outcome is
-        // not looked for.
-        let status = node.status.load(Ordering::Relaxed);
-        (status >> PHASE == QUEUED >> PHASE).then(|| Entry(NonNull::from(node.get_ref())))
+        let this = Entry(NonNull::from(node.get_ref()));
+        // ORDERING: Relaxed: a node is claimed under the lock that this thread holds.
+        match this.links().prev.load(Ordering::Relaxed).addr() & CLAIMED {
+            0 => Some(this),
+            _ => None,
+        }
     }
 
     /// Unlocks the queue in the same step as the permits of `claims` leave the word (F5). Returns the state before this
@@ -699,7 +695,8 @@ impl<'a> QueueGuard<'a> {
     #[cold]
     fn begin_recheck(&mut self) {
         // ORDERING: Acquire, as in a failed `unlock`.
-        let state = State(self.queue.state.fetch_and(CLEAR_RECHECK, Ordering::Acquire));
+        let state =
+            State(self.queue.state.fetch_and(State(usize::MAX).without_recheck().0, Ordering::Acquire));
         self.state = state.without_recheck();
     }
 }
@@ -707,22 +704,19 @@ impl<'a> QueueGuard<'a> {
 /// Nodes that were claimed in one critical section, linked by `next`. The claiming thread must complete them once it has
 /// unlocked the queue.
 #[must_use]
+#[derive(Clone, Copy)]
 pub(super) struct Claims {
-    first: Option<Entry>,
+    first: *mut Node,
     count: usize,
     permits: usize,
-    /// Whether the number of permits that a request gets depends on the state (see [`Request::is_elastic`]).
-    is_elastic: bool,
 }
 
 impl Claims {
-    pub(super) const fn new() -> Self {
-        Self { first: None, count: 0, permits: 0, is_elastic: false }
-    }
+    pub(super) const NONE: Self = Self::of_permits(0);
 
     /// Permits that the lock holder takes for itself.
     pub(super) const fn of_permits(permits: usize) -> Self {
-        Self { first: None, count: 0, permits, is_elastic: true }
+        Self { first: ptr::null_mut(), count: 0, permits }
     }
 
     #[inline]
@@ -730,32 +724,32 @@ impl Claims {
         self.count
     }
 
-    /// Stores the outcome of the next claimed node, and returns its waker. `state` is the one from which the queue was
-    /// unlocked, less what the claims before this one have taken, and is updated.
+    /// Takes the next node off the claims.
     #[inline]
-    pub(super) fn complete_next(&mut self, queue: &WaitQueue, state: &mut State) -> Option<Waker> {
-        let entry = self.first?;
-        let request = entry.request();
-        self.count -= 1;
-        self.first = (self.count > 0).then(|| entry.next());
-        let status = match state.is_closed() {
-            true => FAILED,
-            false => {
-                // The claim has examined the limit, so for `All` it need not be looked at again.
-                let n = state.share_of_front(request, isize::MIN).unwrap_or(0);
-                *state = state.minus(n);
-                GRANTED | n
-            }
-        };
+    fn pop(&mut self) -> Option<Entry> {
+        self.count = self.count.checked_sub(1)?;
+        // SAFETY: there was a claimed node.
+        let entry = Entry(unsafe { NonNull::new_unchecked(self.first) });
+        self.first = entry.links().next.load(Ordering::Relaxed);
+        Some(entry)
+    }
+
+    /// Stores the outcome of the next claimed node, and returns its waker. `state` is the one from which the queue was
+    /// unlocked.
+    #[inline]
+    pub(super) fn complete_next(&mut self, queue: &WaitQueue, state: State) -> Option<Waker> {
+        let entry = self.pop()?;
+        let claimed = entry.links().prev.load(Ordering::Relaxed).addr();
+        let outcome = if state.is_closed() { FAILED } else { claimed - CLAIMED + GRANTED };
         // SAFETY: the node is claimed by this thread, so the waker was not moved out before (Q5).
         let waker = unsafe { entry.take_waker() };
         report(Step::Publish {
-            node: entry.node().name(),
-            granted: (status != FAILED).then_some(status & MAX_PERMITS),
+            node: entry.name(),
+            granted: (outcome != FAILED).then_some(outcome >> SHIFT),
         });
         // ORDERING: Release, with the Acquire in `Node::progress`. The last access to the node (Q4), which may be freed
-        // after it, although the reference to `status` still exists (Q6).
-        entry.node().status.store(status, Ordering::Release);
+        // after it, although the reference to `prev` still exists (Q6).
+        entry.links().prev.store(ptr::without_provenance_mut(outcome), Ordering::Release);
         queue.backoff.notify();
         Some(waker)
     }

@@ -3,10 +3,11 @@
 //! permits to waiters goes through [`RawSemaphore::serve`].
 
 use core::mem;
+use core::ops::Deref;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 
-use super::queue::{Claims, Needed, QueueGuard, WaitQueue};
-use super::state::{MAX_PERMITS, Request, State, permits_to_add};
+use super::queue::{Claims, QueueGuard, WaitQueue};
+use super::state::{MAX_PERMITS, Refused, Request, State};
 use super::wake_list::WakeList;
 use crate::sync::{Ordering, Step, const_fn, contain_panic, report};
 
@@ -20,28 +21,20 @@ pub(crate) struct RawSemaphore {
 impl UnwindSafe for RawSemaphore {}
 impl RefUnwindSafe for RawSemaphore {}
 
-/// A handle to a [`RawSemaphore`].
-///
-/// # Safety
-/// `as_raw` does not panic and returns the same semaphore in every call, which stays alive and in place as long as the
-/// handle is used.
-#[allow(unsafe_code)]
-pub(crate) unsafe trait RawHandle {
+/// A value that contains a [`RawSemaphore`].
+pub trait AsRaw {
+    #[expect(private_interfaces, reason = "the trait is sealed")]
     fn as_raw(&self) -> &RawSemaphore;
 }
 
-/// Why a request gets no permits.
-// As wide as the number of permits, so that a result is returned in two registers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(usize)]
-pub(crate) enum Refused {
-    /// The semaphore is closed.
-    Closed,
-    /// Too few permits are available, or another request is queued.
-    NoPermits,
-    /// The request would have to wait, and as many requests are queued as it permits.
-    QueueFull,
-}
+/// A handle to a [`RawSemaphore`].
+///
+/// # Safety
+/// `deref` returns the same reference in every call, even after the handle was moved, and does not panic. The value is not
+/// moved or dropped, and no `&mut` reference to it is created, until the handle is dropped, or, if it is leaked, until the
+/// end of its lifetime.
+#[allow(unsafe_code)]
+pub unsafe trait RawHandle: Deref<Target: AsRaw> {}
 
 impl RawSemaphore {
     const_fn! {
@@ -60,7 +53,7 @@ impl RawSemaphore {
 
     /// The permits that exist: those available and those held, less those owed.
     pub(crate) fn limit(&self) -> isize {
-        // ORDERING: Acquire, with the Release in `change_limit` and `forget_held`.
+        // ORDERING: Acquire, with the Release in `change_limit`, `raise_limit` and `lower_limit`.
         self.queue.limit.load(Ordering::Acquire)
     }
 
@@ -69,8 +62,8 @@ impl RawSemaphore {
         self.queue.len()
     }
 
-    /// What the front of the queue needs.
-    pub(crate) fn needed(&self) -> Option<Needed> {
+    /// The permits that the front of the queue needs.
+    pub(crate) fn needed(&self) -> Option<usize> {
         self.queue.needed()
     }
 
@@ -91,23 +84,22 @@ impl RawSemaphore {
     #[cold]
     #[inline(never)]
     pub(crate) fn try_acquire(&self, request: Request) -> Result<usize, Refused> {
-        self.take_share(request).map_err(|(refused, _)| refused)
+        match request.is_all() {
+            true => self.take_all(),
+            false => self.take_share(request).map_err(|(refused, _)| refused),
+        }
     }
 
     /// The same for a caller that waits next, which needs the state in which the request must wait.
     #[inline]
     pub(super) fn take_share(&self, request: Request) -> Result<usize, (Refused, State)> {
-        let Request::Range { min, max } = request else { return self.take_all() };
         loop {
             let state = self.state();
-            if state.is_closed() {
-                return Err((Refused::Closed, state));
-            }
-            match state.share_of_new(min, max) {
-                None => return Err((Refused::NoPermits, state)),
-                Some(0) => return Ok(0),
-                Some(n) if self.take(state, state.minus(n)) => return Ok(n),
-                Some(_) => {}
+            match state.share_of_new(request) {
+                Err(refused) => return Err((refused, state)),
+                Ok(0) => return Ok(0),
+                Ok(n) if self.take(state, state.minus(n)) => return Ok(n),
+                Ok(_) => {}
             }
         }
     }
@@ -115,28 +107,31 @@ impl RawSemaphore {
     /// Takes all permits if none is held and no request is queued. Locks the queue to make sure of that (F7), so that other
     /// new requests find it queued for a moment.
     #[cold]
-    fn take_all(&self) -> Result<usize, (Refused, State)> {
-        loop {
-            let state = self.state();
-            if state.is_closed() {
-                return Err((Refused::Closed, state));
-            }
-            if state.is_queued() || state.permits() < self.limit() {
-                return Err((Refused::NoPermits, state));
-            }
-            report(Step::LockForAll);
-            // ORDERING: Acquire, see `try_lock`. No Release: this step publishes nothing.
-            let Ok(mut queue) = self.queue.try_lock(state, state, Ordering::Acquire) else { continue };
-            while !queue.state().is_closed() {
-                let share = queue.state().share_of_front(Request::All, queue.limit());
-                let Some(n) = share else { break };
-                match queue.unlock(&Claims::of_permits(n)) {
-                    Ok(_) => return Ok(n),
-                    Err(changed) => queue = changed,
+    fn take_all(&self) -> Result<usize, Refused> {
+        let mut state = self.state();
+        let mut queue = loop {
+            match state.is_closed() {
+                true => return Err(Refused::Closed),
+                false if state.is_queued() || state.permits() < self.limit() => {
+                    return Err(Refused::NoPermits);
                 }
+                false => report(Step::LockForAll),
             }
-            self.unlock(queue);
+            // ORDERING: Acquire, see `try_lock`. No Release: this step publishes nothing.
+            match self.queue.try_lock(state, state, Ordering::Acquire) {
+                Ok(queue) => break queue,
+                Err(actual) => state = actual,
+            }
+        };
+        while let Some(n) = queue.share_of_all() {
+            match queue.unlock(&Claims::of_permits(n)) {
+                Ok(state) if state.is_closed() => return Err(Refused::Closed),
+                Ok(_) => return Ok(n),
+                Err(changed) => queue = changed,
+            }
         }
+        self.unlock(queue);
+        Err(Refused::NoPermits)
     }
 
     /// Changes the state to `new`, which has fewer permits. Returns `false` if the state is no longer `state`.
@@ -158,16 +153,16 @@ impl RawSemaphore {
         }
         // ORDERING: Release, with the Acquire in `take`, in `WaitQueue::try_lock`, in a failed `QueueGuard::unlock`, and in
         // `state`: threads that take or see these permits see what their holder wrote.
-        if State(self.queue.state.fetch_add(permits_to_add(n), Ordering::Release)).is_queued() {
+        if State(self.queue.state.fetch_add(State::new(n).0, Ordering::Release)).is_queued() {
             self.serve_after_race();
         }
     }
 
-    /// Releases `n` permits while requests are queued: adds them and serves the queue.
+    /// Adds `n` permits and serves the queue: a release while requests are queued, and each addition.
     #[cold]
     #[inline(never)]
     fn hand_off(&self, n: usize) {
-        self.update(|state| Some(state.plus(n)));
+        self.update(|state| state.plus(n));
     }
 
     /// A request was queued between the look at the word and the release. Serves it, unless another thread does (F6).
@@ -181,42 +176,96 @@ impl RawSemaphore {
 
     /// Closes the semaphore. May call wakers.
     pub(crate) fn close(&self) {
-        self.update(|state| Some(state.close()));
+        self.update(State::close);
     }
 
-    /// Changes the state. If the queue is unlocked and not empty, locks it in the same step and serves it; if it is locked,
-    /// its holder serves the waiters (F6). Returns `false` if `new` returns `None`.
-    fn update(&self, mut new: impl FnMut(State) -> Option<State>) -> bool {
+    /// Changes the state. May call wakers.
+    #[inline]
+    fn update(&self, new: impl Fn(State) -> State) {
         // ORDERING: Relaxed: the CAS compares the state again.
         let mut state = State(self.queue.state.load(Ordering::Relaxed));
-        loop {
-            let Some(new) = new(state) else { return false };
-            if state.must_serve() {
-                // ORDERING: AcqRel: Acquire to lock (see `try_lock`), Release as below.
-                match self.queue.try_lock(state, new, Ordering::AcqRel) {
-                    Ok(queue) => {
-                        self.serve(queue);
-                        return true;
-                    }
-                    Err(actual) => state = actual,
-                }
-                continue;
-            }
-            // ORDERING: Release, with the same Acquires as in `release`: threads that take these permits or find the
-            // semaphore closed see what was written before. Relaxed on failure: the loop retries.
-            match self.queue.state.compare_exchange(state.0, new.0, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return true,
-                Err(actual) => state = State(actual),
-            }
+        while let Err(actual) = self.try_update(state, new(state)) {
+            state = actual;
+        }
+    }
+
+    /// Changes the state from `state` to `new`. If the queue is unlocked and not empty, locks it in the same step and serves
+    /// it; if it is locked, its holder serves the waiters (F6). Returns the actual state as an error if it is another one.
+    #[inline]
+    fn try_update(&self, state: State, new: State) -> Result<(), State> {
+        if state.must_serve() {
+            // ORDERING: AcqRel: Acquire to lock (see `try_lock`), Release as below.
+            return self.queue.try_lock(state, new, Ordering::AcqRel).map(|queue| self.serve(queue));
+        }
+        // ORDERING: Release, with the same Acquires as in `release`: threads that take these permits or find the semaphore
+        // closed see what was written before. Relaxed on failure: the caller tries again.
+        match self.queue.state.compare_exchange(state.0, new.0, Ordering::Release, Ordering::Relaxed) {
+            Ok(_) => Ok(()),
+            Err(actual) => Err(State(actual)),
         }
     }
 
     /// Adds `n` new permits. May call wakers. Returns `false`, and changes nothing, if more than [`MAX_PERMITS`] would exist.
     pub(crate) fn add(&self, n: usize) -> bool {
-        self.change_limit(|limit| {
-            let room = MAX_PERMITS as isize - limit;
-            (n <= 2 * MAX_PERMITS && n as isize <= room).then(|| limit + n as isize)
-        })
+        let is_raised = self.raise_limit(n);
+        if is_raised && n > 0 {
+            report(Step::Add);
+            self.hand_off(n);
+        }
+        is_raised
+    }
+
+    /// Adds up to `n` permits, but no more than make `most` available; returns how many. May call wakers. Returns `None`, and
+    /// changes nothing, if more than [`MAX_PERMITS`] would exist.
+    pub(crate) fn add_up_to(&self, n: usize, most: usize) -> Option<usize> {
+        // ORDERING: Relaxed: the CAS compares the state again.
+        let mut state = State(self.queue.state.load(Ordering::Relaxed));
+        let mut has_lowered = false;
+        let added = loop {
+            let n = n.min(state.room(most));
+            if n == 0 {
+                break Some(0);
+            }
+            if !self.raise_limit(n) {
+                break None;
+            }
+            report(Step::Add);
+            match self.try_update(state, state.plus(n)) {
+                Ok(()) => return Some(n),
+                Err(actual) => state = actual,
+            }
+            // The front is not examined again before the last attempt: that would change the word, and the next attempt
+            // would fail, too. An attempt that succeeds makes the front examined anyway.
+            self.lower_limit(n);
+            has_lowered = true;
+        };
+        if has_lowered {
+            self.recheck();
+        }
+        added
+    }
+
+    /// Raises the limit before the permits are added to the word (F7). Returns `false`, and changes nothing, if more than
+    /// [`MAX_PERMITS`] would exist.
+    fn raise_limit(&self, n: usize) -> bool {
+        // ORDERING: Relaxed: the CAS compares the limit again.
+        let mut limit = self.queue.limit.load(Ordering::Relaxed);
+        while n <= 2 * MAX_PERMITS && n as isize <= MAX_PERMITS as isize - limit {
+            let new = limit + n as isize;
+            // ORDERING: Release, with the Acquire in `QueueGuard::limit`: see there. Relaxed on failure: the loop retries.
+            match self.queue.limit.compare_exchange(limit, new, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(actual) => limit = actual,
+            }
+        }
+        false
+    }
+
+    /// Lowers the limit by permits that are neither in the word nor held, or that their holder no longer uses. The caller
+    /// makes the front examined afterwards.
+    fn lower_limit(&self, n: usize) {
+        // ORDERING: Release, as in `raise_limit`.
+        self.queue.limit.fetch_sub(n as isize, Ordering::Release);
     }
 
     /// Takes `n` permits away, into a deficit if necessary. May call wakers. Returns `false`, and changes nothing, if the
@@ -249,7 +298,6 @@ impl RawSemaphore {
                 }
                 lowered = excess;
             }
-            report(Step::Limit { change: new - limit });
             // ORDERING: Release, with the Acquire in `QueueGuard::limit`: see there. Relaxed on failure: the loop retries.
             match self.queue.limit.compare_exchange(limit, new, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => break (true, new - limit),
@@ -257,13 +305,12 @@ impl RawSemaphore {
             }
         };
         // The word was lowered by `lowered`, and has to change by `raised`.
-        match (lowered as isize + raised) as usize {
-            0 if is_changed && raised < 0 => self.recheck(),
-            0 => {}
-            n => {
-                report(Step::Add);
-                self.hand_off(n);
-            }
+        let surplus = (lowered as isize + raised) as usize;
+        if surplus > 0 {
+            report(Step::Add);
+            self.hand_off(surplus);
+        } else if raised < 0 {
+            self.recheck();
         }
         is_changed
     }
@@ -287,7 +334,7 @@ impl RawSemaphore {
     #[cold]
     fn recheck(&self) {
         report(Step::Recheck);
-        self.update(|state| Some(state.recheck()));
+        self.update(State::recheck);
     }
 
     /// Takes up to `n` available permits away for good; returns how many. May call wakers.
@@ -307,54 +354,10 @@ impl RawSemaphore {
         }
     }
 
-    /// Lowers the limit by `n` permits that were taken out of the word before, and are not released. May call wakers.
+    /// Takes `n` permits that are held, or were taken out of the word, away for good. May call wakers.
     pub(crate) fn forget_held(&self, n: usize) {
-        report(Step::Limit { change: -(n as isize) });
-        // ORDERING: Release, as in `change_limit`.
-        self.queue.limit.fetch_sub(n as isize, Ordering::Release);
+        self.lower_limit(n);
         self.recheck();
-    }
-
-    /// Adds up to `n` permits, but no more than make `most` available; returns how many. May call wakers. Returns `None`, and
-    /// changes nothing, if more than [`MAX_PERMITS`] would exist.
-    pub(crate) fn add_up_to(&self, n: usize, most: usize) -> Option<usize> {
-        // The limit is raised before the word (F7), and corrected where the word turns out to need fewer permits.
-        let (mut raised, mut has_lowered) = (0, false);
-        let mut added = Some(0);
-        self.update(|state| {
-            let wanted = n.min(state.room(most));
-            has_lowered |= wanted < raised;
-            added = self.move_limit(wanted as isize - raised as isize).then_some(wanted);
-            if added.is_some() {
-                raised = wanted;
-            }
-            report(Step::Add);
-            added.filter(|&n| n > 0).map(|n| state.plus(n))
-        });
-        if added.is_none() && raised > 0 {
-            has_lowered = self.move_limit(-(raised as isize));
-        }
-        if has_lowered {
-            self.recheck();
-        }
-        added
-    }
-
-    /// Changes the limit alone. Returns `false`, and changes nothing, if more than [`MAX_PERMITS`] would exist.
-    fn move_limit(&self, change: isize) -> bool {
-        // ORDERING: as in `change_limit`.
-        let mut limit = self.queue.limit.load(Ordering::Relaxed);
-        loop {
-            let new = limit + change;
-            if change > 0 && new > MAX_PERMITS as isize {
-                return false;
-            }
-            report(Step::Limit { change });
-            match self.queue.limit.compare_exchange(limit, new, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return true,
-                Err(actual) => limit = actual,
-            }
-        }
     }
 
     /// Locks the queue to enqueue a request that must wait in `state`. Returns `None` after waiting for another lock holder,
@@ -373,16 +376,17 @@ impl RawSemaphore {
     }
 
     /// Unlocks the queue after a node was enqueued, removed or given another waker. If the front can complete, which is
-    /// rare, serves the queue instead (F3).
+    /// rare, serves the queue instead (F3), and returns `true`.
     #[inline]
-    pub(super) fn unlock(&self, queue: QueueGuard<'_>) {
-        let none = Claims::new();
-        if queue.can_serve(&none) {
-            return self.serve(queue);
+    pub(super) fn unlock(&self, mut queue: QueueGuard<'_>) -> bool {
+        if !queue.can_serve(&Claims::NONE) {
+            match queue.unlock(&Claims::NONE) {
+                Ok(_) => return false,
+                Err(changed) => queue = changed,
+            }
         }
-        if let Err(queue) = queue.unlock(&none) {
-            self.serve(queue);
-        }
+        self.serve(queue);
+        true
     }
 
     /// Locks the queue for a thread that has added permits, or has more requests to serve. Returns `None` if no request is
@@ -412,7 +416,7 @@ impl RawSemaphore {
             return self.serve_many(batch);
         }
         // The usual case: one request or none. The batch is not full, so nothing is left to do if the waker panics.
-        if let Some(waker) = batch.claims.complete_next(&self.queue, &mut batch.state) {
+        if let Some(waker) = batch.claims.complete_next(&self.queue, batch.state) {
             waker.wake();
         }
     }
@@ -439,18 +443,24 @@ struct Batch {
 /// Claims the requests at the front for which there are permits, and unlocks the queue.
 #[inline(always)]
 fn claim_and_unlock(mut queue: QueueGuard<'_>) -> Batch {
-    let mut claims = Claims::new();
+    let mut claims = Claims::NONE;
+    while queue.claim_front(&mut claims) && claims.count() < WakeList::CAPACITY {}
     loop {
-        while claims.count() < WakeList::CAPACITY && queue.claim_front(&mut claims) {}
         let is_unfinished = claims.count() == WakeList::CAPACITY && queue.can_serve(&claims);
         match queue.unlock(&claims) {
             Ok(state) => return Batch { claims, state, is_unfinished },
-            Err(changed) => queue = changed,
-        }
-        if !queue.are_right(&claims) {
-            queue.put_back(mem::replace(&mut claims, Claims::new()));
+            Err(changed) => (queue, claims) = claim_again(changed, claims),
         }
     }
+}
+
+/// The same after the state has changed: puts claims back that are no longer right, and claims what can be claimed now.
+#[cold]
+#[inline(never)]
+fn claim_again(queue: QueueGuard<'_>, claims: Claims) -> (QueueGuard<'_>, Claims) {
+    let (mut queue, mut claims) = queue.reconsider(claims);
+    while claims.count() < WakeList::CAPACITY && queue.claim_front(&mut claims) {}
+    (queue, claims)
 }
 
 /// The work of a thread that serves several requests. If a waker panics, dropping it finishes the work before the panic
@@ -465,7 +475,7 @@ impl Serving<'_> {
     /// Stores the outcomes, and collects the wakers.
     fn complete(&mut self, mut batch: Batch) {
         self.is_unfinished = batch.is_unfinished;
-        while let Some(waker) = batch.claims.complete_next(&self.semaphore.queue, &mut batch.state) {
+        while let Some(waker) = batch.claims.complete_next(&self.semaphore.queue, batch.state) {
             self.wakers.push(waker);
         }
     }

@@ -40,26 +40,41 @@ const SHIFT: u32 = 4;
 /// minimum of minus two times [`MAX_PERMITS`].
 pub(crate) const MAX_PERMITS: usize = usize::MAX >> (SHIFT + 2);
 
+/// Why a request gets no permits.
+// As wide as the number of permits, so that a result is returned in two registers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub(crate) enum Refused {
+    /// The semaphore is closed.
+    Closed,
+    /// Too few permits are available, or another request is queued.
+    NoPermits,
+    /// The request would have to wait, and as many requests are queued as it permits.
+    QueueFull,
+}
+
 /// How many permits a request needs, and how many it takes if they are available.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Request {
-    /// At least `min`, and all that are available up to `max`.
-    Range { min: usize, max: usize },
-    /// All permits that exist.
-    All,
+pub(crate) struct Request {
+    pub(crate) min: usize,
+    pub(crate) max: usize,
 }
 
 impl Request {
+    /// All permits that exist. The minimum is more than any number of permits; the limit decides instead.
+    pub(crate) const ALL: Self = Self::exactly(usize::MAX >> 3);
+
     pub(crate) const fn exactly(n: usize) -> Self {
-        Self::Range { min: n, max: n }
+        Self { min: n, max: n }
+    }
+
+    pub(crate) const fn is_all(self) -> bool {
+        self.min == Self::ALL.min
     }
 
     /// Whether the number of permits depends on the state in which they are granted.
     pub(super) const fn is_elastic(self) -> bool {
-        match self {
-            Self::Range { min, max } => min != max,
-            Self::All => true,
-        }
+        self.min != self.max || self.is_all()
     }
 }
 
@@ -68,6 +83,8 @@ impl Request {
 pub(crate) struct State(pub(super) usize);
 
 impl State {
+    /// The state with `permits` permits and no flag. Adding it to another state adds the permits.
+    #[inline]
     pub(super) const fn new(permits: usize) -> Self {
         Self(permits << SHIFT)
     }
@@ -124,34 +141,43 @@ impl State {
         }
     }
 
-    /// How many permits a new request takes immediately, or `None` if it must wait. The semaphore is not closed.
+    /// How many permits a new request takes immediately.
     // FAIRNESS: as in `try_take`. A request whose minimum is 0 does not wait, but while QUEUED is set it takes no permit.
-    pub(super) const fn share_of_new(self, min: usize, max: usize) -> Option<usize> {
-        if self.0 & QUEUED == 0 && self.permits() >= min as isize {
-            Some(self.share(max))
-        } else if min == 0 {
-            Some(0)
+    #[inline]
+    pub(super) const fn share_of_new(self, request: Request) -> Result<usize, Refused> {
+        if self.0 & CLOSED != 0 {
+            Err(Refused::Closed)
+        } else if self.0 & QUEUED == 0 && self.permits() >= request.min as isize {
+            Ok(self.share(request.max))
+        } else if request.min == 0 {
+            Ok(0)
         } else {
-            None
+            Err(Refused::NoPermits)
         }
     }
 
+    /// Whether a front that needs `needed` permits can complete.
+    #[inline]
+    pub(super) const fn may_serve(self, needed: isize) -> bool {
+        self.permits() >= needed || self.0 & CLOSED != 0
+    }
+
     /// The available permits, but at most `max`.
+    #[inline]
     const fn share(self, max: usize) -> usize {
         if self.available() < max { self.available() } else { max }
     }
 
-    /// How many permits the request at the front takes, or `None` if it must keep waiting. If the semaphore is closed, the
-    /// request can complete, because it fails, and takes none. `limit` is the number of permits that exist, and is only
-    /// needed for [`Request::All`]: while so many are available, none is held.
-    pub(super) const fn share_of_front(self, request: Request, limit: isize) -> Option<usize> {
-        if self.is_closed() {
-            return Some(0);
-        }
-        match request {
-            Request::Range { min, max } if self.permits() >= min as isize => Some(self.share(max)),
-            Request::All if self.permits() >= limit => Some(self.available()),
-            _ => None,
+    /// How many permits the front takes if it needs `least` and takes at most `most`, or `None` if it must keep waiting. If
+    /// the semaphore is closed, the request can complete, because it fails, and takes none.
+    #[inline]
+    pub(super) const fn share_of_front(self, least: isize, most: usize) -> Option<usize> {
+        if self.0 & CLOSED != 0 {
+            Some(0)
+        } else if self.permits() >= least {
+            Some(self.share(most))
+        } else {
+            None
         }
     }
 
@@ -212,83 +238,73 @@ impl State {
     #[inline]
     pub(super) const fn unlock(self, granted: usize, is_empty: bool) -> Self {
         let unlocked = self.0 & if is_empty { !(LOCKED | QUEUED) } else { !LOCKED };
-        if self.is_closed() { Self(unlocked) } else { Self(unlocked).minus(granted) }
+        if self.0 & CLOSED == 0 { Self(unlocked).minus(granted) } else { Self(unlocked) }
     }
 }
 
-/// For [`fetch_add`](core::sync::atomic::AtomicUsize::fetch_add) on the state word: adds `n` permits.
-#[inline]
-pub(super) const fn permits_to_add(n: usize) -> usize {
-    n << SHIFT
-}
-
-/// For `fetch_and` on the state word: clears RECHECK.
-pub(super) const CLEAR_RECHECK: usize = !RECHECK;
-
 // The truth table, checked at compile time.
 const _: () = {
-    const fn state(permits: isize, flags: usize) -> State {
+    const fn s(permits: isize, flags: usize) -> State {
         State(((permits as usize) << SHIFT) | flags)
     }
     const MAX: isize = MAX_PERMITS as isize;
     const TWO: Request = Request::exactly(2);
-    const TWO_TO_FOUR: Request = Request::Range { min: 2, max: 4 };
+    const TWO_TO_FOUR: Request = Request { min: 2, max: 4 };
+    const UP_TO_FOUR: Request = Request { min: 0, max: 4 };
 
     // A new request.
-    assert!(state(2, 0).try_take(2).is_some());
-    assert!(state(1, 0).try_take(2).is_none()); // too few
-    assert!(state(9, QUEUED).try_take(1).is_none()); // enough, but another request is queued
-    assert!(state(9, QUEUED | LOCKED).try_take(1).is_none());
-    assert!(state(9, CLOSED).try_take(1).is_none());
-    assert!(state(-1, 0).try_take(1).is_none()); // a deficit
-    assert!(state(MAX, 0).try_take(MAX_PERMITS).is_some());
-    assert!(matches!(state(3, 0).share_of_new(2, 4), Some(3))); // all that are available
-    assert!(matches!(state(9, 0).share_of_new(2, 4), Some(4))); // no more than its maximum
-    assert!(state(1, 0).share_of_new(2, 4).is_none());
-    assert!(state(3, QUEUED).share_of_new(2, 4).is_none());
-    assert!(matches!(state(3, QUEUED).share_of_new(0, 4), Some(0))); // does not wait, takes nothing
-    assert!(matches!(state(-1, 0).share_of_new(0, 4), Some(0)));
-    assert!(matches!(state(3, 0).share_of_new(0, 4), Some(3)));
+    assert!(s(2, 0).try_take(2).is_some());
+    assert!(s(1, 0).try_take(2).is_none()); // too few
+    assert!(s(9, QUEUED).try_take(1).is_none()); // enough, but another request is queued
+    assert!(s(9, QUEUED | LOCKED).try_take(1).is_none());
+    assert!(s(9, CLOSED).try_take(1).is_none());
+    assert!(s(-1, 0).try_take(1).is_none()); // a deficit
+    assert!(s(MAX, 0).try_take(MAX_PERMITS).is_some());
+    assert!(matches!(s(3, 0).share_of_new(TWO_TO_FOUR), Ok(3))); // all that are available
+    assert!(matches!(s(9, 0).share_of_new(TWO_TO_FOUR), Ok(4))); // no more than its maximum
+    assert!(matches!(s(9, CLOSED).share_of_new(UP_TO_FOUR), Err(Refused::Closed)));
+    assert!(s(1, 0).share_of_new(TWO_TO_FOUR).is_err());
+    assert!(s(3, QUEUED).share_of_new(TWO_TO_FOUR).is_err());
+    assert!(matches!(s(3, QUEUED).share_of_new(UP_TO_FOUR), Ok(0))); // does not wait, takes nothing
+    assert!(matches!(s(-1, 0).share_of_new(UP_TO_FOUR), Ok(0)));
+    assert!(matches!(s(3, 0).share_of_new(UP_TO_FOUR), Ok(3)));
 
     // The request at the front.
-    assert!(matches!(state(3, QUEUED).share_of_front(TWO, 9), Some(2)));
-    assert!(matches!(state(3, QUEUED).share_of_front(TWO_TO_FOUR, 9), Some(3)));
-    assert!(matches!(state(9, QUEUED).share_of_front(TWO_TO_FOUR, 9), Some(4)));
-    assert!(state(1, QUEUED).share_of_front(TWO, 9).is_none()); // and the requests behind it wait, too
-    assert!(matches!(state(9, QUEUED | CLOSED).share_of_front(TWO, 9), Some(0)));
-    assert!(state(8, QUEUED).share_of_front(Request::All, 9).is_none()); // one is held
-    assert!(matches!(state(9, QUEUED).share_of_front(Request::All, 9), Some(9)));
-    assert!(matches!(state(0, QUEUED).share_of_front(Request::All, 0), Some(0)));
-    assert!(matches!(state(-3, QUEUED).share_of_front(Request::All, -3), Some(0))); // three are owed, none is held
-    assert!(state(-3, QUEUED).share_of_front(Request::All, 0).is_none());
-    assert!(matches!(state(1, QUEUED | CLOSED).share_of_front(Request::All, 9), Some(0)));
-    assert!(!TWO.is_elastic() && TWO_TO_FOUR.is_elastic() && Request::All.is_elastic());
+    assert!(matches!(s(3, QUEUED).share_of_front(2, 2), Some(2)));
+    assert!(matches!(s(3, QUEUED).share_of_front(2, 4), Some(3)));
+    assert!(matches!(s(9, QUEUED).share_of_front(2, 4), Some(4)));
+    assert!(s(1, QUEUED).share_of_front(2, 2).is_none()); // and the requests behind it wait, too
+    assert!(matches!(s(9, QUEUED | CLOSED).share_of_front(2, 2), Some(0)));
+    // A request for all permits, which needs as many as the limit.
+    assert!(s(8, QUEUED).share_of_front(9, MAX_PERMITS).is_none()); // one is held
+    assert!(matches!(s(9, QUEUED).share_of_front(9, MAX_PERMITS), Some(9)));
+    assert!(matches!(s(0, QUEUED).share_of_front(0, MAX_PERMITS), Some(0)));
+    assert!(matches!(s(-3, QUEUED).share_of_front(-3, MAX_PERMITS), Some(0))); // three are owed, none is held
+    assert!(s(-3, QUEUED).share_of_front(0, MAX_PERMITS).is_none());
+    assert!(matches!(s(1, QUEUED | CLOSED).share_of_front(9, MAX_PERMITS), Some(0)));
+    assert!(!TWO.is_elastic() && TWO_TO_FOUR.is_elastic() && Request::ALL.is_elastic());
+
+    assert!(s(2, QUEUED).may_serve(2) && !s(2, QUEUED).may_serve(3) && s(0, CLOSED).may_serve(9));
 
     // Adding and taking away.
-    assert!(state(MAX, 0).permits() == MAX && state(MAX, 0).available() == MAX_PERMITS);
-    assert!(state(-2 * MAX, LOCKED | QUEUED | CLOSED).permits() == -2 * MAX);
-    assert!(state(-3, 0).available() == 0 && state(-3, 0).owed() == 3 && state(3, 0).owed() == 0);
-    assert!(state(0, 0).reduce(2 * MAX_PERMITS).is_some());
-    assert!(state(-1, 0).reduce(2 * MAX_PERMITS).is_none());
-    assert!(state(5, 0).reduce(usize::MAX).is_none());
-    assert!(state(MAX - 1, CLOSED).plus(1).minus(1).0 == state(MAX - 1, CLOSED).0); // the flags stay as they are
-    assert!(matches!(state(3, QUEUED).forget(5), (State(0b0001), 3)));
-    assert!(matches!(state(-3, 0).forget(5), (_, 0)));
-    assert!(
-        state(3, QUEUED | LOCKED).forget(1).0.is_recheck() && !state(3, QUEUED).forget(1).0.is_recheck()
-    );
-    assert!(state(-3, 0).room(5) == 8 && state(2, 0).room(5) == 3 && state(6, 0).room(5) == 0);
+    assert!(s(MAX, 0).permits() == MAX && s(MAX, 0).available() == MAX_PERMITS);
+    assert!(s(-2 * MAX, LOCKED | QUEUED | CLOSED).permits() == -2 * MAX);
+    assert!(s(-3, 0).available() == 0 && s(-3, 0).owed() == 3 && s(3, 0).owed() == 0);
+    assert!(s(0, 0).reduce(2 * MAX_PERMITS).is_some());
+    assert!(s(-1, 0).reduce(2 * MAX_PERMITS).is_none());
+    assert!(s(5, 0).reduce(usize::MAX).is_none());
+    assert!(s(MAX - 1, CLOSED).plus(1).minus(1).0 == s(MAX - 1, CLOSED).0); // the flags stay as they are
+    assert!(matches!(s(3, QUEUED).forget(5), (State(0b0001), 3)));
+    assert!(matches!(s(-3, 0).forget(5), (_, 0)));
+    assert!(s(3, QUEUED | LOCKED).forget(1).0.is_recheck() && !s(3, QUEUED).forget(1).0.is_recheck());
+    assert!(s(-3, 0).room(5) == 8 && s(2, 0).room(5) == 3 && s(6, 0).room(5) == 0);
 
     // The lock.
-    assert!(state(3, CLOSED).lock().is_closed() && state(3, CLOSED).lock().is_queued());
-    assert!(
-        state(3, QUEUED).must_serve()
-            && !state(3, QUEUED | LOCKED).must_serve()
-            && !state(3, 0).must_serve()
-    );
-    assert!(state(3, QUEUED | LOCKED).unlock(3, true).0 == state(0, 0).0);
-    assert!(state(3, QUEUED | LOCKED | CLOSED).unlock(3, true).0 == state(3, CLOSED).0);
-    assert!(state(3, QUEUED | LOCKED).unlock(1, false).0 == state(2, QUEUED).0);
-    assert!(state(3, QUEUED | LOCKED).recheck().without_recheck().0 == state(3, QUEUED | LOCKED).0);
-    assert!(!state(3, QUEUED).recheck().is_recheck());
+    assert!(s(3, CLOSED).lock().is_closed() && s(3, CLOSED).lock().is_queued());
+    assert!(s(3, QUEUED).must_serve() && !s(3, QUEUED | LOCKED).must_serve() && !s(3, 0).must_serve());
+    assert!(s(3, QUEUED | LOCKED).unlock(3, true).0 == s(0, 0).0);
+    assert!(s(3, QUEUED | LOCKED | CLOSED).unlock(3, true).0 == s(3, CLOSED).0);
+    assert!(s(3, QUEUED | LOCKED).unlock(1, false).0 == s(2, QUEUED).0);
+    assert!(s(3, QUEUED | LOCKED).recheck().without_recheck().0 == s(3, QUEUED | LOCKED).0);
+    assert!(!s(3, QUEUED).recheck().is_recheck());
 };

@@ -16,7 +16,7 @@ use crate::blocking;
 use crate::error::Elapsed;
 use crate::error::{AcquireError, TryAcquireError};
 use crate::handle::Handle;
-use crate::raw::{Progress, RawAcquire, Request};
+use crate::raw::{MAX_LENGTH, Progress, RawAcquire, Request};
 
 /// A request for permits: await it, or block a thread with [`wait`](Self::wait).
 ///
@@ -71,7 +71,7 @@ impl<H: Handle<Target = Semaphore>> Acquire<H> {
     }
 
     pub(super) fn all(handle: H) -> Self {
-        Self { raw: RawAcquire::new(handle, Request::All) }
+        Self { raw: RawAcquire::new(handle, Request::ALL) }
     }
 
     /// Lets the request take more permits than it waits for: all that are available when it is granted, up to `max` in total.
@@ -97,13 +97,10 @@ impl<H: Handle<Target = Semaphore>> Acquire<H> {
     #[track_caller]
     pub fn up_to(mut self, max: usize) -> Self {
         assert_can_be_met(max);
-        match self.raw.request() {
-            Request::Range { min, .. } => {
-                assert!(min <= max, "a request cannot take fewer permits than it waits for");
-            }
-            Request::All => panic!("a request for all permits has no maximum"),
-        }
-        self.raw.set_max(max);
+        let min = self.raw.min();
+        assert!(min != Request::ALL.min, "a request for all permits has no maximum");
+        assert!(min <= max, "a request cannot take fewer permits than it waits for");
+        self.raw.options().max = max;
         self
     }
 
@@ -126,7 +123,7 @@ impl<H: Handle<Target = Semaphore>> Acquire<H> {
     #[doc(alias = "bounded")]
     #[doc(alias = "shed")]
     pub fn max_waiters(mut self, n: usize) -> Self {
-        self.raw.set_max_waiters(n);
+        self.raw.options().max_waiters = n.min(MAX_LENGTH);
         self
     }
 
@@ -143,14 +140,13 @@ impl<H: Handle<Target = Semaphore>> Acquire<H> {
     /// assert_eq!(batch.num_permits(), 5);
     /// # Ok::<(), fairgate::TryAcquireError>(())
     /// ```
-    pub fn try_wait(self) -> Result<Permit<H>, TryAcquireError> {
-        match self.raw.try_acquire() {
-            Ok((handle, n)) => Ok(Permit::new(handle, n)),
-            Err((_, refused)) => Err(refused.into()),
-        }
+    pub fn try_wait(mut self) -> Result<Permit<H>, TryAcquireError> {
+        let (handle, n) = self.raw.try_acquire()?;
+        Ok(Permit::new(handle, n))
     }
 
-    /// Blocks the current thread until the permits are granted. Threads and tasks wait in the same queue.
+    /// Blocks the current thread until the permits are granted. Threads and tasks wait in the same queue: unless the permits
+    /// are available, the request is queued at once.
     ///
     /// In a task, this blocks the executor's thread, and deadlocks if the permits are held by tasks that run only on that
     /// thread. Each thread allocates a waker when it waits for the first time, and nothing after that.
@@ -169,10 +165,10 @@ impl<H: Handle<Target = Semaphore>> Acquire<H> {
     /// ```
     #[cfg(feature = "std")]
     #[doc(alias = "acquire_blocking")]
-    pub fn wait(self) -> Result<Permit<H>, AcquireError> {
-        match self.raw.try_acquire_fast() {
+    pub fn wait(mut self) -> Result<Permit<H>, AcquireError> {
+        match self.raw.try_acquire() {
             Ok((handle, n)) => Ok(Permit::new(handle, n)),
-            Err(raw) => blocking::block_on(Self { raw }),
+            Err(_) => blocking::block_on(self),
         }
     }
 
@@ -195,10 +191,10 @@ impl<H: Handle<Target = Semaphore>> Acquire<H> {
     /// assert!(error.is_timed_out());
     /// ```
     #[cfg(feature = "std")]
-    pub fn wait_timeout(self, limit: Duration) -> Result<Permit<H>, AcquireError> {
-        match self.raw.try_acquire_fast() {
+    pub fn wait_timeout(mut self, limit: Duration) -> Result<Permit<H>, AcquireError> {
+        match self.raw.try_acquire() {
             Ok((handle, n)) => Ok(Permit::new(handle, n)),
-            Err(raw) => blocking::block_on_timeout(Self { raw }, limit).ok_or(Elapsed(()))?,
+            Err(_) => blocking::block_on_timeout(self, limit).ok_or(Elapsed(()))?,
         }
     }
 
@@ -224,13 +220,14 @@ impl<H: Handle<Target = Semaphore>> Acquire<H> {
         matches!(self.raw.progress(), Progress::Granted(_))
     }
 
-    /// Returns the number of permits that were granted to the request, or that it waits for. A request for all permits waits
-    /// for the [`limit`](Semaphore::limit). After completion the number is that of the permit that was returned.
+    /// Returns the number of permits that were granted to the request and not returned by a poll yet, or that it waits for.
+    /// A request for all permits waits for the [`limit`](Semaphore::limit), and for none after completion.
     #[must_use]
     pub fn num_permits(&self) -> usize {
-        match self.raw.handle() {
-            Some(handle) if self.raw.is_waiting_for_all() => handle.limit(),
-            _ => self.raw.permits(),
+        match (self.raw.progress(), self.raw.handle()) {
+            (Progress::Granted(n), _) => n,
+            (_, handle) if self.raw.min() == Request::ALL.min => handle.map_or(0, |handle| handle.limit()),
+            _ => self.raw.min(),
         }
     }
 }
@@ -241,7 +238,7 @@ impl<H: Handle<Target = Semaphore>> Future for Acquire<H> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // SAFETY: P1.
-        let raw = unsafe { self.map_unchecked_mut(|this| &mut this.raw) };
+        let raw = unsafe { Pin::new_unchecked(&mut self.get_unchecked_mut().raw) };
         match raw.poll(cx) {
             Poll::Ready(Ok((handle, n))) => Poll::Ready(Ok(Permit::new(handle, n))),
             Poll::Ready(Err(refused)) => Poll::Ready(Err(refused.into())),

@@ -23,8 +23,8 @@ pub use self::poll::PollSemaphore;
 #[cfg(feature = "std")]
 use crate::error::AcquireError;
 use crate::error::TryAcquireError;
-use crate::handle::{Handle, sealed};
-use crate::raw::{self, Needed, RawHandle, RawSemaphore, Request};
+use crate::handle::Handle;
+use crate::raw::{self, AsRaw, RawSemaphore, Request};
 use crate::sync::const_fn;
 
 const TOO_MANY_PERMITS: &str = "a semaphore has at most MAX_PERMITS permits";
@@ -32,9 +32,119 @@ const DEFICIT_TOO_LARGE: &str = "a semaphore owes at most MAX_PERMITS permits";
 
 /// An asynchronous counting semaphore that grants permits strictly in FIFO order.
 ///
-/// A semaphore has a number of permits. A request acquires one or more of them, and waits, as a task or as a thread, until
-/// they are available. Acquiring an available permit is one compare-and-swap, releasing it is one atomic addition. Nothing
-/// is allocated, however many requests wait.
+/// A semaphore has a number of permits, its [`limit`](Self::limit). A request acquires one or more of them, and waits, as a
+/// task or as a thread, until they are available. A permit is released when it is dropped. Acquiring an available permit is
+/// one compare-and-swap, releasing it is one atomic addition. Nothing is allocated, however many requests wait.
+///
+/// # Examples
+/// ## A limit on concurrency
+/// ```
+/// use fairgate::{AcquireError, Semaphore};
+///
+/// static DOWNLOADS: Semaphore = Semaphore::new(5);
+///
+/// async fn fetch(id: u32) -> Result<String, AcquireError> {
+///     let _permit = DOWNLOADS.acquire().await?;
+///     Ok(format!("post {id}")) // at most five tasks are here at once
+/// }
+///
+/// fn main() {
+///     assert_eq!(smol::block_on(fetch(1)).unwrap(), "post 1");
+/// }
+/// ```
+#[cfg_attr(
+    feature = "alloc",
+    doc = "
+## Spawned tasks
+A permit that holds an `Arc` moves into the task. The loop waits, so it spawns no more tasks than may run:
+```
+use fairgate::Semaphore;
+use std::sync::Arc;
+
+fn main() {
+    smol::block_on(async {
+        let workers = Arc::new(Semaphore::new(4));
+        for job in 0..20 {
+            let worker = workers.clone().acquire_owned().await.expect(\"nobody closes it\");
+            smol::spawn(async move {
+                let _result = job * job; // the work
+                drop(worker);
+            })
+            .detach();
+        }
+        let _all = workers.acquire_all().await; // until the last task has ended
+    });
+}
+```"
+)]
+/// ## A limit per route
+/// ```
+/// use fairgate::Semaphore;
+/// use std::collections::HashMap;
+///
+/// fn main() {
+///     let limits = HashMap::from([("/search", Semaphore::new(2)), ("/health", Semaphore::new(100))]);
+///     let serve = async |route: &str| {
+///         let Some(limit) = limits.get(route) else { return 404 };
+///         match limit.acquire().await {
+///             Ok(_slot) => 200, // the handler
+///             Err(_closed) => 503,
+///         }
+///     };
+///     assert_eq!(smol::block_on(serve("/search")), 200);
+///     assert_eq!(smol::block_on(serve("/admin")), 404);
+/// }
+/// ```
+/// ## Weights: memory in KiB
+/// A large request is not starved by small ones: while it is at the front, released permits stay available for it.
+/// ```
+/// use fairgate::{AcquireError, Semaphore};
+///
+/// static MEMORY: Semaphore = Semaphore::new(64 * 1024); // 64 MiB
+///
+/// async fn resize(image_kib: usize) -> Result<usize, AcquireError> {
+///     let memory = MEMORY.acquire_many(3 * image_kib).await?;
+///     Ok(memory.num_permits())
+/// }
+///
+/// fn main() {
+///     assert_eq!(smol::block_on(resize(1000)).unwrap(), 3000);
+/// }
+/// ```
+/// ## Load shedding with a bounded queue
+/// ```
+/// use fairgate::Semaphore;
+///
+/// async fn serve(workers: &Semaphore) -> u16 {
+///     match workers.acquire().max_waiters(100).await {
+///         Ok(_worker) => 200,
+///         Err(error) if error.is_full() => 503, // 100 requests wait already
+///         Err(_closed) => 410,
+///     }
+/// }
+///
+/// fn main() {
+///     assert_eq!(smol::block_on(serve(&Semaphore::new(1))), 200);
+/// }
+/// ```
+/// ## Shutdown
+/// Wait until all work has ended, whatever the limit becomes meanwhile, then let new requests fail:
+/// ```
+/// use fairgate::{AcquireError, Semaphore};
+///
+/// async fn shut_down(workers: &Semaphore) -> Result<(), AcquireError> {
+///     let _all = workers.acquire_all().await?;
+///     workers.close();
+///     Ok(())
+/// }
+///
+/// fn main() {
+///     let workers = Semaphore::new(8);
+///     smol::block_on(shut_down(&workers)).unwrap();
+///     assert!(workers.try_acquire().is_err());
+/// }
+/// ```
+/// More are on the page [cookbook](crate::guide::cookbook): rate limits, metrics, priorities, readers and a writer, retries.
 ///
 /// # Fairness
 /// Requests that have to wait are granted in the order of their first poll that returned `Pending`. No request is
@@ -54,19 +164,37 @@ const DEFICIT_TOO_LARGE: &str = "a semaphore owes at most MAX_PERMITS permits";
 /// # Memory ordering
 /// What a thread wrote before it released a permit is visible to the request that acquires it, and so is everything
 /// written before earlier releases. The same is visible to a thread that finds the permits available with
-/// [`available_permits`](Self::available_permits), finds with [`owed`](Self::owed) that they have paid a deficit, takes them away with [`forget_permits`](Self::forget_permits) or
-/// [`reduce_permits`](Self::reduce_permits), or finds a request granted with
-/// [`is_granted`](crate::futures::Acquire::is_granted). What was written before [`close`](Self::close) is visible to a request that
-/// fails because of it, and to a thread for which [`is_closed`](Self::is_closed) returns `true`. There is no such guarantee
+/// [`available_permits`](Self::available_permits), finds with [`owed`](Self::owed) that they have paid a deficit, takes them
+/// away with [`forget_permits`](Self::forget_permits), [`reduce_permits`](Self::reduce_permits) or
+/// [`set_limit`](Self::set_limit), or finds a request granted with [`is_granted`](crate::futures::Acquire::is_granted). A
+/// request for all permits also sees what was written before permits were [forgotten](Permit::forget). What was written
+/// before [`close`](Self::close) is visible to a request that fails because of it, and to a thread for which
+/// [`is_closed`](Self::is_closed) returns `true`. There is no such guarantee
 /// for a request that has to wait or fails with [`NoPermits`](TryAcquireError::NoPermits), and none for the values of
 /// [`waiters`](Self::waiters), [`needed`](Self::needed) and [`held`](Self::held).
 ///
 /// # Wakers
-/// Wakers are cloned, called and dropped without a lock, so a waker may call any method of the same semaphore. If a waker
-/// panics, no permit is lost, and the other wakers are called before the panic resumes. Without the feature `std` a
-/// second panic among them aborts the process, because no panic can be caught there. As everywhere in Rust, a panic out of a
-/// destructor that runs because of another panic aborts the process: so does a waker that panics while it is called by a
-/// permit that is dropped during unwinding, and a waker whose own destructor panics then.
+/// Wakers are cloned, called and dropped without a lock, so a waker may call any method of the same semaphore.
+///
+/// A release never waits for a thread that edits the queue: it leaves the grants to that thread, which then calls the wakers.
+/// So these calls may run the wakers of other requests, of all that are queued and of those that are queued meanwhile:
+/// * dropping or [forgetting](Permit::forget) a permit;
+/// * [`add_permits`](Self::add_permits), [`add_permits_up_to`](Self::add_permits_up_to), [`set_limit`](Self::set_limit),
+///   [`forget_permits`](Self::forget_permits), [`reduce_permits`](Self::reduce_permits) and [`close`](Self::close);
+/// * a first poll that queues the request or finds the queue full
+///   ([`max_waiters`](crate::futures::Acquire::max_waiters)), a later poll with another waker, and a thread that waits;
+/// * dropping a request that is queued or granted, also because its time is up, or by `PollSemaphore::cancel`.
+///
+/// All other calls never do: [`try_acquire`](Self::try_acquire), [`try_wait`](crate::futures::Acquire::try_wait) and
+/// their variants, a poll that acquires available permits, returns an outcome or brings the same waker again, the
+/// counters, and formatting.
+///
+/// If a waker panics, the other wakers are called before the panic resumes in the call that ran them, and no permit is
+/// lost. The call has had its effect; a future whose poll panics in this way is queued or granted, and may be polled again.
+/// Without the feature `std` a second panic among the wakers aborts the process, because no panic can be caught there. As
+/// everywhere in Rust, a panic out of a destructor that runs because of another panic aborts the process: so does a waker
+/// that panics while it is called by a permit that is dropped during unwinding, and a waker whose own destructor panics
+/// then.
 ///
 /// A waker may drop a task that holds permits or waits for them, and that calls the next waker, and so on. Such a chain
 /// recurses: a stack of 2 MiB is enough for a chain of 500 tasks.
@@ -76,25 +204,14 @@ const DEFICIT_TOO_LARGE: &str = "a semaphore owes at most MAX_PERMITS permits";
 /// throughput under contention matters more than order, a semaphore that allows barging grants more permits per second.
 ///
 /// # Interrupt and signal handlers
-/// In an interrupt handler call only [`try_acquire`](Self::try_acquire) and its variants,
-/// the counters, the methods that change the number of permits, and [`close`](Self::close), or drop a permit. All other
-/// operations may wait for the thread that was interrupted. A release there calls the wakers of the requests that it grants, so the
-/// wakers of the executor must permit that. In a signal handler call none of these methods.
+/// In an interrupt handler call only [`try_acquire`](Self::try_acquire) and its variants, the counters, the methods that
+/// change the number of permits, and [`close`](Self::close), or drop a permit. All other operations may wait for the thread
+/// that was interrupted. A release there calls the wakers of the requests that it grants, so the wakers of the executor must
+/// permit that. In a signal handler call none of these methods.
 ///
-/// # Examples
-/// ```
-/// # futures_lite::future::block_on(async {
-/// use fairgate::Semaphore;
+/// # Fork
+/// After `fork`, a semaphore that no thread was using at that moment works in the child.
 ///
-/// static DOWNLOADS: Semaphore = Semaphore::new(5);
-///
-/// async fn fetch(id: u32) -> String {
-///     let _permit = DOWNLOADS.acquire().await.expect("never closed");
-///     format!("post {id}") // at most five tasks are here at once
-/// }
-/// assert_eq!(fetch(1).await, "post 1");
-/// # });
-/// ```
 #[doc(alias = "Sem")]
 #[doc(alias = "RateLimiter")]
 #[doc(alias = "throttle")]
@@ -103,10 +220,10 @@ pub struct Semaphore {
     raw: RawSemaphore,
 }
 
-impl sealed::Raw for Semaphore {
+impl AsRaw for Semaphore {
     #[expect(private_interfaces, reason = "the trait is sealed")]
     #[inline]
-    fn raw(&self) -> &RawSemaphore {
+    fn as_raw(&self) -> &RawSemaphore {
         &self.raw
     }
 }
@@ -240,7 +357,7 @@ impl Semaphore {
     ///
     /// That request is granted once so many are available. Of a request with a maximum ([`up_to`](crate::futures::Acquire::up_to))
     /// this is the minimum, and of a request for all permits the [`limit`](Self::limit). Like [`waiters`](Self::waiters),
-    /// it may miss a change that another thread is making. A number above `u32::MAX - 1` is returned as `u32::MAX - 1`.
+    /// it may miss a change that another thread is making. A number above `i32::MAX - 1` is returned as `i32::MAX - 1`.
     ///
     /// # Examples
     /// ```
@@ -255,10 +372,7 @@ impl Semaphore {
     /// ```
     #[must_use]
     pub fn needed(&self) -> Option<usize> {
-        match self.raw.needed()? {
-            Needed::Permits(n) => Some(n),
-            Needed::All => Some(self.limit()),
-        }
+        self.raw.needed()
     }
 }
 
@@ -278,6 +392,11 @@ impl Semaphore {
     ///
     /// # Panics
     /// The future panics if it is polled after completion.
+    ///
+    /// # Forgetting to await
+    /// `let _slot = semaphore.acquire();` without `.await` acquires nothing, and neither the compiler nor clippy warns. Without
+    /// the underscore the compiler warns of an unused variable, and clippy's `let_underscore_future`, which is on by
+    /// default, sees `let _ = semaphore.acquire();`. A type sees all of them: `let _slot: SemaphorePermit = ...`.
     ///
     /// # Examples
     /// ```
@@ -336,10 +455,12 @@ impl Semaphore {
     /// semaphore waits for itself.
     ///
     /// # Fairness
-    /// Like [`acquire_many`](Self::acquire_many): requests behind it wait until it is granted.
+    /// Like [`acquire_many`](Self::acquire_many): requests behind it wait until it is granted. It waits for the requests
+    /// before it, even for one that needs more permits than exist.
     ///
     /// The form [`try_wait`](crate::futures::Acquire::try_wait) locks the queue for a moment if no permit seems to be held. A
-    /// concurrent try may then fail as if this request had been queued.
+    /// concurrent try may then fail as if this request had been queued. While another thread adds permits, the form may
+    /// fail although none is held.
     ///
     /// # Cancel safety
     /// Like [`acquire_many`](Self::acquire_many).
@@ -550,7 +671,7 @@ impl Semaphore {
     /// request: [`wait_timeout`](crate::futures::Acquire::wait_timeout) and [`wait`](crate::futures::Acquire::wait).
     ///
     /// # Fairness
-    /// The thread makes one attempt, and is then queued like a task.
+    /// Unless the permit is available, the thread is queued at once, like a task.
     ///
     /// # Errors
     /// Like [`acquire`](Self::acquire).
@@ -615,8 +736,10 @@ impl Semaphore {
     ///
     /// Raising the limit adds permits, as [`add_permits`](Self::add_permits) does. Lowering it takes available permits away; if
     /// too few are available, the rest is [owed](Self::owed): permits that are released pay it before any request gets one.
-    /// Lowering never waits, and revokes nothing. Several threads may call this at once. The limit of the call that takes
-    /// effect last holds exactly.
+    /// Lowering never waits, and revokes nothing.
+    ///
+    /// Several threads may call this at once. The limit of the call that takes effect last holds exactly. While such calls
+    /// run, too many permits may be taken away for a moment: then a try can fail, and [`owed`](Self::owed) is too large.
     ///
     /// # Panics
     /// Panics if `n` is more than [`MAX_PERMITS`](Self::MAX_PERMITS), or if several calls at once lower the limit by more

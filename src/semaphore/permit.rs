@@ -7,7 +7,7 @@ use core::fmt;
 
 use super::Semaphore;
 use crate::handle::Handle;
-use crate::raw::RawHandle;
+use crate::raw::AsRaw;
 
 /// Permits of the semaphore to which the handle `H` points. Dropping it releases them, and may call wakers.
 ///

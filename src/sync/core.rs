@@ -3,9 +3,12 @@
 #[cfg(feature = "std")]
 pub(crate) use core::sync::atomic::AtomicBool;
 #[cfg(not(feature = "portable-atomic"))]
-pub(crate) use core::sync::atomic::{AtomicIsize, AtomicPtr as LockedPtr, AtomicUsize};
+pub(crate) use core::sync::atomic::{AtomicIsize, AtomicPtr, AtomicUsize};
 #[cfg(feature = "portable-atomic")]
-pub(crate) use portable_atomic::{AtomicIsize, AtomicPtr as LockedPtr, AtomicUsize};
+pub(crate) use portable_atomic::{AtomicIsize, AtomicPtr, AtomicUsize};
+
+/// A pointer that only the holder of the queue lock, or of a claim, accesses: loom checks that.
+pub(crate) use AtomicPtr as LockedPtr;
 
 /// Threads, for the blocking methods.
 #[cfg(feature = "std")]
@@ -34,16 +37,17 @@ pub(crate) mod thread {
 pub(crate) struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
 
 impl<T> UnsafeCell<T> {
+    #[inline(always)]
     pub(crate) const fn new(value: T) -> Self {
         Self(core::cell::UnsafeCell::new(value))
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn with<R>(&self, read: impl FnOnce(*const T) -> R) -> R {
         read(self.0.get())
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn with_mut<R>(&self, write: impl FnOnce(*mut T) -> R) -> R {
         write(self.0.get())
     }
@@ -68,7 +72,7 @@ impl Backoff {
     }
 
     /// Wakes the threads that loom has put to sleep.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn notify(&self) {}
 }
 

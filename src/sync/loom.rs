@@ -9,7 +9,7 @@ use loom::sync::atomic;
 #[cfg(feature = "std")]
 pub(crate) use loom::sync::atomic::AtomicBool;
 #[cfg(not(fairgate_loom))]
-pub(crate) use loom::sync::atomic::{AtomicIsize, AtomicUsize};
+pub(crate) use loom::sync::atomic::{AtomicIsize, AtomicPtr, AtomicUsize};
 
 #[cfg(fairgate_steps)]
 use super::steps::{Event, emit};
@@ -19,14 +19,14 @@ use super::steps::{Event, emit};
 /// increment of a second atomic before each load makes loom try both orders.
 #[cfg(fairgate_loom)]
 macro_rules! tracked {
-    ($name:ident, $value:ty) => {
+    ($name:ident $(<$T:ident>)?, $value:ty) => {
         #[derive(Debug)]
-        pub(crate) struct $name {
-            atomic: atomic::$name,
+        pub(crate) struct $name $(<$T>)? {
+            atomic: atomic::$name $(<$T>)?,
             loads: atomic::AtomicUsize,
         }
 
-        impl $name {
+        impl $(<$T>)? $name $(<$T>)? {
             pub(crate) fn new(value: $value) -> Self {
                 Self { atomic: atomic::$name::new(value), loads: atomic::AtomicUsize::new(0) }
             }
@@ -38,10 +38,10 @@ macro_rules! tracked {
             }
         }
 
-        impl core::ops::Deref for $name {
-            type Target = atomic::$name;
+        impl $(<$T>)? core::ops::Deref for $name $(<$T>)? {
+            type Target = atomic::$name $(<$T>)?;
 
-            fn deref(&self) -> &atomic::$name {
+            fn deref(&self) -> &Self::Target {
                 &self.atomic
             }
         }
@@ -51,6 +51,8 @@ macro_rules! tracked {
 tracked!(AtomicUsize, usize);
 #[cfg(fairgate_loom)]
 tracked!(AtomicIsize, isize);
+#[cfg(fairgate_loom)]
+tracked!(AtomicPtr<T>, *mut T);
 
 /// A pointer that only the holder of the queue lock, or of a claim, accesses: an access to a cell, so that loom finds one
 /// without the lock. The value itself is in an atomic that loom does not know.

@@ -19,26 +19,37 @@ pub(crate) use core::sync::atomic::Ordering;
 
 #[cfg(feature = "std")]
 pub(crate) use imp::{AtomicBool, thread};
-pub(crate) use imp::{AtomicIsize, AtomicUsize, Backoff, LockedPtr, UnsafeCell};
+pub(crate) use imp::{AtomicPtr, AtomicUsize, Backoff, LockedPtr, UnsafeCell};
+pub(crate) use steps::{AtomicIsize, Word, report};
 #[cfg(fairgate_steps)]
 pub use steps::{Event, observe};
-pub(crate) use steps::{Word, report};
 
 /// Whether the crate is compiled for loom.
 pub(crate) const LOOM: bool = cfg!(any(fairgate_loom, all(loom, feature = "loom")));
 
-/// A number of waiters. Half as wide as a pointer on 64-bit targets, so that two of them fit into one word.
-#[cfg(not(target_pointer_width = "16"))]
-pub(crate) type Count = u32;
-#[cfg(target_pointer_width = "16")]
-pub(crate) type Count = usize;
+/// Numbers that are half as wide as a pointer on 64-bit targets, so that two of them fit into one word, and atomics for them
+/// that are only loaded and stored. Not loom's: they order nothing, and no decision depends on them unless the queue lock is
+/// held.
+pub(crate) mod half {
+    #[cfg(target_pointer_width = "16")]
+    pub(crate) type Unsigned = usize;
+    #[cfg(not(target_pointer_width = "16"))]
+    pub(crate) type Unsigned = u32;
+    #[cfg(target_pointer_width = "16")]
+    pub(crate) type Signed = isize;
+    #[cfg(not(target_pointer_width = "16"))]
+    pub(crate) type Signed = i32;
 
-/// An atomic [`Count`], which is only loaded and stored. Not loom's: it orders nothing, and no decision depends on it unless
-/// the queue lock is held.
-#[cfg(not(target_pointer_width = "16"))]
-pub(crate) type AtomicCount = core::sync::atomic::AtomicU32;
-#[cfg(target_pointer_width = "16")]
-pub(crate) type AtomicCount = core::sync::atomic::AtomicUsize;
+    #[cfg(not(feature = "portable-atomic"))]
+    use core::sync::atomic;
+    #[cfg(feature = "portable-atomic")]
+    use portable_atomic as atomic;
+
+    #[cfg(not(target_pointer_width = "16"))]
+    pub(crate) use self::atomic::{AtomicI32 as AtomicSigned, AtomicU32 as AtomicUnsigned};
+    #[cfg(target_pointer_width = "16")]
+    pub(crate) use self::atomic::{AtomicIsize as AtomicSigned, AtomicUsize as AtomicUnsigned};
+}
 
 /// What the accesses to the state word do not show by themselves. The algorithm reports it to the checks in `loom-tests/`.
 /// Without the cfg `fairgate_steps` a report does nothing.
@@ -53,8 +64,6 @@ pub enum Step {
     Release,
     /// The next permits that are added to the word are new.
     Add,
-    /// The next compare-and-swap of the limit changes it by `change`.
-    Limit { change: isize },
     /// The next change of the word only makes sure that the front is examined.
     Recheck,
     /// The next compare-and-swap of the word locks the queue for a new request.
@@ -65,8 +74,8 @@ pub enum Step {
     LockForOwner,
     /// The next accesses to the word find nothing to serve, or lock the queue.
     Look,
-    /// A node was put at the back of the queue.
-    Push { node: usize, min: usize, max: usize, is_all: bool },
+    /// A node was put at the back of the queue. A `min` of `usize::MAX >> 3` stands for all permits.
+    Push { node: usize, min: usize, max: usize },
     /// A node was removed by its owner.
     Remove { node: usize },
     /// A node was taken from the front, and is granted `n` permits unless the state changes.

@@ -1,4 +1,6 @@
-//! No reports: the state word is a plain atomic.
+//! No reports: the state word and the limit are plain atomics.
+
+pub(crate) use super::imp::AtomicIsize;
 
 pub(crate) type Word = super::AtomicUsize;
 

@@ -2,7 +2,7 @@
 
 use core::cell::Cell;
 
-use super::{AtomicUsize, Ordering, Step};
+use super::{AtomicUsize, Ordering, Step, imp};
 
 /// An access to the state word, or a step that the algorithm reports.
 ///
@@ -17,7 +17,9 @@ pub enum Event {
     Loaded { word: usize, value: usize },
     /// A read-modify-write wrote the word; `by_addition` if it was not a compare-and-swap.
     Changed { word: usize, old: usize, new: usize, by_addition: bool },
-    /// A compare-and-swap failed.
+    /// A read-modify-write wrote the limit that belongs to the word.
+    LimitChanged { word: usize, old: isize, new: isize },
+    /// A compare-and-swap of the word failed.
     Failed { word: usize, actual: usize },
     /// A thread waits until another thread unlocks the queue, or stores an outcome.
     Waiting,
@@ -107,6 +109,46 @@ impl Word {
     #[track_caller]
     pub(crate) fn fetch_or(&self, mask: usize, order: Ordering) -> usize {
         self.atomic.fetch_or(mask, order)
+    }
+}
+
+/// The limit, whose changes are reported. It belongs to the word that was created before it.
+#[derive(Debug)]
+pub(crate) struct AtomicIsize {
+    atomic: imp::AtomicIsize,
+    word: usize,
+}
+
+impl AtomicIsize {
+    pub(crate) fn new(value: isize) -> Self {
+        Self { atomic: imp::AtomicIsize::new(value), word: WORDS.get().wrapping_sub(1) }
+    }
+
+    #[track_caller]
+    pub(crate) fn load(&self, order: Ordering) -> isize {
+        self.atomic.load(order)
+    }
+
+    #[track_caller]
+    pub(crate) fn compare_exchange(
+        &self,
+        current: isize,
+        new: isize,
+        success: Ordering,
+        failure: Ordering,
+    ) -> Result<isize, isize> {
+        let result = self.atomic.compare_exchange(current, new, success, failure);
+        if let Ok(old) = result {
+            emit(Event::LimitChanged { word: self.word, old, new });
+        }
+        result
+    }
+
+    #[track_caller]
+    pub(crate) fn fetch_sub(&self, n: isize, order: Ordering) -> isize {
+        let old = self.atomic.fetch_sub(n, order);
+        emit(Event::LimitChanged { word: self.word, old, new: old.wrapping_sub(n) });
+        old
     }
 }
 

@@ -3,7 +3,9 @@
 
 use std::collections::VecDeque;
 
-use super::step::{Action, Observation, Outcome, PermitCounts, Request, SemaphoreAction, State, Step};
+use super::step::{
+    Action, Observation, Outcome, PermitCounts, Permits, Request, SemaphoreAction, State, Step,
+};
 use super::waker::WakeUp;
 
 #[derive(Clone)]
@@ -45,7 +47,12 @@ impl Model {
 
     /// How many permits the request gets now, if there are enough for it.
     fn fitting(&self, request: Request) -> Option<usize> {
-        (self.available >= request.min() as isize).then(|| request.max().min(self.available as usize))
+        let (min, max) = match request.permits {
+            Permits::Exactly(n) => (n as isize, n),
+            Permits::UpTo(min, max) => (min as isize, max),
+            Permits::All => (self.total(), usize::MAX),
+        };
+        (self.available >= min).then(|| max.min(self.available.max(0) as usize))
     }
 
     fn first_poll(&mut self, request: Request) -> Phase {
@@ -55,8 +62,8 @@ impl Model {
                 self.available -= n as isize;
                 Phase::Holding(n)
             }
-            _ if request.min() == 0 => Phase::Holding(0),
-            _ if self.queue.len() >= request.max_waiters() => Phase::Closed,
+            _ if matches!(request.permits, Permits::Exactly(0) | Permits::UpTo(0, _)) => Phase::Holding(0),
+            _ if request.max_waiters.is_some_and(|n| self.queue.len() >= n) => Phase::Closed,
             _ => Phase::Queued,
         }
     }
@@ -84,9 +91,13 @@ impl Model {
         self.waiters.get(waiter).map_or(Phase::Finished, |waiter| waiter.phase)
     }
 
-    /// The request at the front of the queue.
-    pub fn front(&self) -> Option<Request> {
-        self.queue.front().map(|&waiter| self.waiters[waiter].request)
+    /// What the request at the front of the queue needs.
+    pub fn needed(&self) -> Option<usize> {
+        let &front = self.queue.front()?;
+        Some(match self.waiters[front].request.permits {
+            Permits::Exactly(n) | Permits::UpTo(n, _) => n,
+            Permits::All => self.total().max(0) as usize,
+        })
     }
 
     /// The number of waiters created so far.
@@ -154,8 +165,10 @@ impl Model {
         let (available, waiters) = (self.available.max(0) as usize, self.queue.len());
         let state = Some(State { available, waiters, closed: self.closed });
         let permits = PermitCounts {
+            limit: self.total().max(0) as usize,
+            held: self.taken() as usize,
             owed: (-self.available).max(0) as usize,
-            needed: self.front().map(Request::min),
+            needed: self.needed(),
         };
         Observation { outcome, woken: std::mem::take(&mut self.woken), state, permits: Some(permits) }
     }
@@ -176,9 +189,9 @@ impl Model {
                 return self.poll(waiter);
             }
             Action::Drop(waiter) => self.drop_waiter(waiter),
-            Action::TryAcquire(n) => {
+            Action::TryAcquire(request) => {
                 // A request that may never wait.
-                let waiter = self.push(Request::Bounded(0, n), Phase::Created);
+                let waiter = self.push(request.max_waiters(0), Phase::Created);
                 return self.poll(waiter);
             }
         }
@@ -195,17 +208,15 @@ impl Model {
             SemaphoreAction::ForgetAvailable(n) => {
                 let forgotten = n.min(self.available.max(0) as usize);
                 self.available -= forgotten as isize;
-                return Outcome::Forgotten(forgotten);
+                self.serve_queue();
+                return Outcome::Changed(forgotten);
             }
-            SemaphoreAction::Resize(from, to) => self.available += to as isize - from as isize,
-            SemaphoreAction::TryAcquireUpTo(min, max) => {
-                let before = self.available;
-                let outcome = match self.first_poll(Request::UpTo(min, max)) {
-                    Phase::Holding(n) => Outcome::Acquired(n),
-                    _ => Outcome::Failed,
-                };
-                self.available = before;
-                return outcome;
+            SemaphoreAction::SetLimit(n) => self.available += n as isize - self.total(),
+            SemaphoreAction::AddUpTo(n, most) => {
+                let added = n.min((most as isize - self.available).max(0) as usize);
+                self.available += added as isize;
+                self.serve_queue();
+                return Outcome::Changed(added);
             }
             SemaphoreAction::Close => self.closed = true,
         }
@@ -219,7 +230,7 @@ impl Model {
             return Outcome::Failed;
         }
         self.waiters[waiter].phase = Phase::Holding(all - n);
-        self.push(Request::Exactly(n), Phase::Holding(n));
+        self.push(Request::exactly(n), Phase::Holding(n));
         Outcome::Acquired(n)
     }
 
@@ -231,12 +242,18 @@ impl Model {
 }
 
 impl Model {
-    /// Available, held and granted permits together. Only steps that do not `keep_total` change it.
-    pub fn total(&self) -> isize {
+    /// The permits that are held or granted.
+    fn taken(&self) -> isize {
         let taken = |waiter: &Waiter| match waiter.phase {
             Phase::Granted(n) | Phase::Holding(n) => n as isize,
             _ => 0,
         };
-        self.available + self.waiters.iter().map(taken).sum::<isize>()
+        self.waiters.iter().map(taken).sum()
+    }
+
+    /// The permits that exist: those available, held and granted, less those owed. Only steps that do not `keep_total`
+    /// change it.
+    pub fn total(&self) -> isize {
+        self.available + self.taken()
     }
 }

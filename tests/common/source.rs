@@ -6,12 +6,12 @@ use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex as StdMutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
-use fairgate::{
-    AcquireFrom, AcquireUpTo, BoundedAcquire, Guard, Handle, LockFrom, Mutex, Permit, Semaphore,
-};
+use fairgate::futures::{Acquire, Lock};
+use fairgate::{Guard, Handle, Mutex, Permit, Semaphore};
 
-use super::step::Request;
+use super::step::{Permits, Request};
 
 /// A type that hands out permits.
 pub trait PermitSource: Clone {
@@ -20,7 +20,8 @@ pub trait PermitSource: Clone {
     type Future: Future<Output = Option<Self::Permits>> + Unpin;
 
     fn acquire(&self, request: Request) -> Self::Future;
-    fn try_acquire(&self, n: usize) -> Option<Self::Permits>;
+    /// The try form of the request.
+    fn try_acquire(&self, request: impl Into<Request>) -> Option<Self::Permits>;
     fn count(permits: &Self::Permits) -> usize;
     /// Adds permits that no waiter holds.
     fn add(&self, n: usize);
@@ -33,8 +34,14 @@ pub trait PermitSource: Clone {
     }
 }
 
+/// A source on which threads can block.
+pub trait BlockingSource: PermitSource {
+    /// Blocks the thread for at most `limit`. `None` if the time is up, the source is closed or the queue is full.
+    fn wait_timeout(&self, request: impl Into<Request>, limit: Duration) -> Option<Self::Permits>;
+}
+
 /// A source that a test can create.
-pub trait NewSource: PermitSource + 'static {
+pub trait NewSource: BlockingSource + 'static {
     fn with_permits(available: usize) -> Self;
 }
 
@@ -48,8 +55,7 @@ pub trait SemaphoreSource:
     PermitSource<Permits = Permit<Self::Handle>> + Deref<Target = Semaphore>
 {
     type Handle: Handle<Target = Semaphore> + Clone;
-    /// The number of permits granted to a future that has not completed yet. Unknown, and 0, for a request with a
-    /// minimum and a maximum.
+    /// The number of permits granted to a future that has not completed yet.
     fn granted(future: &Self::Future) -> usize;
 }
 
@@ -64,11 +70,7 @@ impl<H: Handle<Target = Semaphore> + Clone> SemaphoreSource for ViaSemaphore<H> 
     type Handle = H;
 
     fn granted(future: &SemaphoreFuture<H>) -> usize {
-        match future {
-            SemaphoreFuture::Exactly(future) if future.is_granted() => future.num_permits(),
-            SemaphoreFuture::Bounded(future) if future.is_granted() => future.num_permits(),
-            _ => 0,
-        }
+        if future.0.is_granted() { future.0.num_permits() } else { 0 }
     }
 }
 
@@ -84,18 +86,11 @@ impl<H: Handle<Target = Semaphore> + Clone> PermitSource for ViaSemaphore<H> {
     type Future = SemaphoreFuture<H>;
 
     fn acquire(&self, request: Request) -> SemaphoreFuture<H> {
-        let exactly = |n| Semaphore::acquire_from(self.0.clone(), n);
-        match request {
-            Request::Exactly(n) => SemaphoreFuture::Exactly(Box::pin(exactly(n))),
-            Request::UpTo(min, max) => SemaphoreFuture::UpTo(Box::pin(exactly(min).up_to(max))),
-            Request::Bounded(max_waiters, n) => {
-                SemaphoreFuture::Bounded(Box::pin(exactly(n).bounded(max_waiters)))
-            }
-        }
+        SemaphoreFuture(Box::pin(self.request(request)))
     }
 
-    fn try_acquire(&self, n: usize) -> Option<Permit<H>> {
-        Semaphore::try_acquire_from(self.0.clone(), n).ok()
+    fn try_acquire(&self, request: impl Into<Request>) -> Option<Permit<H>> {
+        self.request(request.into()).try_wait().ok()
     }
 
     fn count(permits: &Permit<H>) -> usize {
@@ -111,22 +106,36 @@ impl<H: Handle<Target = Semaphore> + Clone> PermitSource for ViaSemaphore<H> {
     }
 }
 
-/// A pinned future of a semaphore.
-pub enum SemaphoreFuture<H: Handle<Target = Semaphore>> {
-    Exactly(Pin<Box<AcquireFrom<H>>>),
-    UpTo(Pin<Box<AcquireUpTo<H>>>),
-    Bounded(Pin<Box<BoundedAcquire<H>>>),
+impl<H: Handle<Target = Semaphore> + Clone> ViaSemaphore<H> {
+    /// The request, configured and not polled.
+    fn request(&self, request: Request) -> Acquire<H> {
+        let handle = self.0.clone();
+        let acquire = match request.permits {
+            Permits::Exactly(n) => Semaphore::acquire_from(handle, n),
+            Permits::UpTo(min, max) => Semaphore::acquire_from(handle, min).up_to(max),
+            Permits::All => Semaphore::acquire_all_from(handle),
+        };
+        match request.max_waiters {
+            Some(n) => acquire.max_waiters(n),
+            None => acquire,
+        }
+    }
 }
+
+impl<H: Handle<Target = Semaphore> + Clone> BlockingSource for ViaSemaphore<H> {
+    fn wait_timeout(&self, request: impl Into<Request>, limit: Duration) -> Option<Permit<H>> {
+        self.request(request.into()).wait_timeout(limit).ok()
+    }
+}
+
+/// A pinned future of a semaphore.
+pub struct SemaphoreFuture<H: Handle<Target = Semaphore>>(Pin<Box<Acquire<H>>>);
 
 impl<H: Handle<Target = Semaphore>> Future for SemaphoreFuture<H> {
     type Output = Option<Permit<H>>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.get_mut() {
-            Self::Exactly(future) => future.as_mut().poll(cx).map(Result::ok),
-            Self::UpTo(future) => future.as_mut().poll(cx).map(Result::ok),
-            Self::Bounded(future) => future.as_mut().poll(cx).map(Result::ok),
-        }
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx).map(Result::ok)
     }
 }
 
@@ -155,7 +164,7 @@ pub type ArcMutex = ViaMutex<Arc<Mutex<()>>>;
 
 impl<H: Handle<Target = Mutex<()>> + Clone> ViaMutex<H> {
     pub fn new(mutex: H, available: usize) -> Self {
-        let guard = (available == 0).then(|| Mutex::try_lock_from(mutex.clone()).unwrap());
+        let guard = (available == 0).then(|| Mutex::lock_from(mutex.clone()).try_wait().unwrap());
         Self { mutex, initial_guard: Arc::new(StdMutex::new(guard)) }
     }
 }
@@ -165,13 +174,11 @@ impl<H: Handle<Target = Mutex<()>> + Clone> PermitSource for ViaMutex<H> {
     type Future = MutexFuture<H>;
 
     fn acquire(&self, request: Request) -> MutexFuture<H> {
-        assert_eq!(request, Request::Exactly(1), "a mutex has one permit");
-        MutexFuture(Box::pin(Mutex::lock_from(self.mutex.clone())))
+        MutexFuture(Box::pin(self.request(request)))
     }
 
-    fn try_acquire(&self, n: usize) -> Option<Guard<H>> {
-        assert_eq!(n, 1, "a mutex has one permit");
-        Mutex::try_lock_from(self.mutex.clone()).ok()
+    fn try_acquire(&self, request: impl Into<Request>) -> Option<Guard<H>> {
+        self.request(request.into()).try_wait().ok()
     }
 
     fn count(_: &Guard<H>) -> usize {
@@ -189,8 +196,21 @@ impl<H: Handle<Target = Mutex<()>> + Clone> PermitSource for ViaMutex<H> {
     }
 }
 
+impl<H: Handle<Target = Mutex<()>> + Clone> ViaMutex<H> {
+    fn request(&self, request: Request) -> Lock<H> {
+        assert_eq!(request, Request::exactly(1), "a mutex has one permit");
+        Mutex::lock_from(self.mutex.clone())
+    }
+}
+
+impl<H: Handle<Target = Mutex<()>> + Clone> BlockingSource for ViaMutex<H> {
+    fn wait_timeout(&self, request: impl Into<Request>, limit: Duration) -> Option<Guard<H>> {
+        self.request(request.into()).wait_timeout(limit).ok()
+    }
+}
+
 /// A pinned future of a mutex.
-pub struct MutexFuture<H: Handle<Target = Mutex<()>>>(Pin<Box<LockFrom<H>>>);
+pub struct MutexFuture<H: Handle<Target = Mutex<()>>>(Pin<Box<Lock<H>>>);
 
 impl<H: Handle<Target = Mutex<()>>> Future for MutexFuture<H> {
     type Output = Option<Guard<H>>;

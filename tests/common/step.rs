@@ -1,40 +1,42 @@
 //! The steps that test programs are made of.
 
+/// A request, as it is configured before its first poll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    pub permits: Permits,
+    pub max_waiters: Option<usize>,
+}
+
 /// The permits that a future requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Request {
+pub enum Permits {
     /// `acquire_many(n)`
     Exactly(usize),
     /// `acquire_many(min).up_to(max)`
     UpTo(usize, usize),
-    /// `acquire_many(n).bounded(max_waiters)`, as `Bounded(max_waiters, n)`
-    Bounded(usize, usize),
+    /// `acquire_all()`
+    All,
 }
 
 impl Request {
-    pub fn min(self) -> usize {
-        match self {
-            Self::Exactly(n) | Self::UpTo(n, _) | Self::Bounded(_, n) => n,
-        }
+    pub const ALL: Self = Self { permits: Permits::All, max_waiters: None };
+
+    pub const fn exactly(n: usize) -> Self {
+        Self { permits: Permits::Exactly(n), max_waiters: None }
     }
 
-    pub fn max(self) -> usize {
-        match self {
-            Self::Exactly(n) | Self::UpTo(_, n) | Self::Bounded(_, n) => n,
-        }
+    pub const fn up_to(min: usize, max: usize) -> Self {
+        Self { permits: Permits::UpTo(min, max), max_waiters: None }
     }
 
-    pub fn max_waiters(self) -> usize {
-        match self {
-            Self::Bounded(max_waiters, _) => max_waiters,
-            _ => usize::MAX,
-        }
+    pub const fn max_waiters(self, n: usize) -> Self {
+        Self { max_waiters: Some(n), ..self }
     }
 }
 
 impl From<usize> for Request {
     fn from(n: usize) -> Self {
-        Self::Exactly(n)
+        Self::exactly(n)
     }
 }
 
@@ -51,7 +53,8 @@ pub enum Action {
     PollWithNewWaker(usize),
     /// Drops the future or the permits of a waiter.
     Drop(usize),
-    TryAcquire(usize),
+    /// Tries to acquire, with the try form of the request.
+    TryAcquire(Request),
 }
 
 /// An action that only semaphores support.
@@ -66,10 +69,9 @@ pub enum SemaphoreAction {
     Add(usize),
     Reduce(usize),
     ForgetAvailable(usize),
-    /// `Resize(from, to)`
-    Resize(usize, usize),
-    /// `TryAcquireUpTo(min, max)`: releases at once what it acquires.
-    TryAcquireUpTo(usize, usize),
+    SetLimit(usize),
+    /// `AddUpTo(n, most)`
+    AddUpTo(usize, usize),
     Close,
 }
 
@@ -86,8 +88,8 @@ pub enum Outcome {
     Pending,
     Acquired(usize),
     Failed,
-    /// The number of permits that `forget_permits` removed.
-    Forgotten(usize),
+    /// The number of permits that `forget_permits` removed, or `add_permits_up_to` added.
+    Changed(usize),
 }
 
 /// What can be observed after a step.
@@ -104,6 +106,8 @@ pub struct Observation {
 /// What only a semaphore reports about its permits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PermitCounts {
+    pub limit: usize,
+    pub held: usize,
     pub owed: usize,
     pub needed: Option<usize>,
 }
@@ -120,9 +124,9 @@ impl Action {
     /// The same action with a request that a mutex supports.
     pub fn for_mutex(self) -> Self {
         match self {
-            Self::Create(_) => Self::Create(Request::Exactly(1)),
-            Self::Acquire(_) => Self::Acquire(Request::Exactly(1)),
-            Self::TryAcquire(_) => Self::TryAcquire(1),
+            Self::Create(_) => Self::Create(Request::exactly(1)),
+            Self::Acquire(_) => Self::Acquire(Request::exactly(1)),
+            Self::TryAcquire(_) => Self::TryAcquire(Request::exactly(1)),
             other => other,
         }
     }
@@ -138,8 +142,8 @@ impl Step {
 
     /// Whether the step leaves the total number of permits unchanged.
     pub fn keeps_total(self) -> bool {
-        use SemaphoreAction::{Add, Forget, ForgetAvailable, Reduce, Resize};
-        !matches!(self, Self::Semaphore(Add(_) | Forget(_) | ForgetAvailable(_) | Reduce(_) | Resize(..)))
+        use SemaphoreAction::{Close, Merge, Split};
+        matches!(self, Self::Common(_) | Self::Semaphore(Close | Merge(..) | Split(..)))
     }
 
     /// Decodes a step from any three bytes: the action, the waiter, a number. Small bytes decode to simple steps, so
@@ -147,15 +151,19 @@ impl Step {
     pub fn from_bytes([action, waiter, n]: [u8; 3]) -> Self {
         let (waiter, n) = (usize::from(waiter % 12), usize::from(n % 6));
         let other = (waiter + 1 + n) % 12;
-        match action % 20 {
-            0..4 => Self::Common(Action::Acquire(Request::Exactly(n))),
-            4 => Self::Common(Action::Acquire(Request::UpTo(n, n + waiter % 4))),
-            5 => Self::Common(Action::Acquire(Request::Bounded(waiter % 4, n))),
-            6 => Self::Common(Action::Create(Request::Exactly(n))),
+        match action % 24 {
+            0..4 => Self::Common(Action::Acquire(Request::exactly(n))),
+            4 => Self::Common(Action::Acquire(Request::up_to(n, n + waiter % 4))),
+            5 => Self::Common(Action::Acquire(Request::exactly(n).max_waiters(waiter % 4))),
+            6 => Self::Common(Action::Create(Request::exactly(n))),
             7 | 8 => Self::Common(Action::Poll(waiter)),
             9 => Self::Common(Action::PollWithNewWaker(waiter)),
             10..13 => Self::Common(Action::Drop(waiter)),
-            13 => Self::Common(Action::TryAcquire(n)),
+            13 => Self::Common(Action::TryAcquire(match waiter % 4 {
+                0 => Request::ALL,
+                1 => Request::up_to(n, 2 * n),
+                _ => Request::exactly(n),
+            })),
             14 => Self::Semaphore(SemaphoreAction::Split(waiter, n)),
             15 => Self::Semaphore(SemaphoreAction::Merge(waiter, other)),
             16 => Self::Semaphore(SemaphoreAction::Add(n)),
@@ -163,9 +171,15 @@ impl Step {
             18 => Self::Semaphore(match n % 3 {
                 0 => SemaphoreAction::Forget(waiter),
                 1 => SemaphoreAction::ForgetAvailable(n),
-                _ => SemaphoreAction::Resize(waiter % 6, n),
+                _ => SemaphoreAction::SetLimit(waiter),
             }),
-            _ => Self::Semaphore(if n == 5 { SemaphoreAction::Close } else { SemaphoreAction::Add(n) }),
+            19 => Self::Semaphore(if n == 5 { SemaphoreAction::Close } else { SemaphoreAction::Add(n) }),
+            20 => Self::Semaphore(SemaphoreAction::AddUpTo(waiter, n)),
+            21 => Self::Common(Action::Acquire(Request::up_to(n, n + 2).max_waiters(waiter % 4))),
+            22 => Self::Common(Action::Acquire(Request::ALL)),
+            _ if n == 0 => Self::Common(Action::Create(Request::ALL)),
+            _ if n == 1 => Self::Common(Action::Acquire(Request::ALL.max_waiters(waiter % 3))),
+            _ => Self::Semaphore(SemaphoreAction::SetLimit(n)),
         }
     }
 }

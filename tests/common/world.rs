@@ -83,8 +83,8 @@ impl<S: PermitSource> World<S> {
         }
     }
 
-    pub fn try_acquire(&mut self, n: usize) -> Outcome {
-        let permits = self.source.try_acquire(n);
+    pub fn try_acquire(&mut self, request: impl Into<Request>) -> Outcome {
+        let permits = self.source.try_acquire(request);
         let outcome = permits.as_ref().map_or(Outcome::Failed, |held| Outcome::Acquired(S::count(held)));
         self.push(None, permits);
         outcome
@@ -140,7 +140,7 @@ impl<S: PermitSource> World<S> {
                 self.drop_waiter(waiter);
                 Outcome::Done
             }
-            Action::TryAcquire(n) => self.try_acquire(n),
+            Action::TryAcquire(request) => self.try_acquire(request),
         }
     }
 
@@ -177,12 +177,11 @@ impl<S: SemaphoreSource> World<S> {
             SemaphoreAction::Add(n) => self.source.add_permits(n),
             SemaphoreAction::Reduce(n) => self.source.reduce_permits(n),
             SemaphoreAction::ForgetAvailable(n) => {
-                return Outcome::Forgotten(self.source.forget_permits(n));
+                return Outcome::Changed(self.source.forget_permits(n));
             }
-            SemaphoreAction::Resize(from, to) => self.source.resize(from, to),
-            SemaphoreAction::TryAcquireUpTo(min, max) => {
-                let permit = self.source.try_acquire_up_to(min, max);
-                return permit.map_or(Outcome::Failed, |held| Outcome::Acquired(held.num_permits()));
+            SemaphoreAction::SetLimit(n) => self.source.set_limit(n),
+            SemaphoreAction::AddUpTo(n, most) => {
+                return Outcome::Changed(self.source.add_permits_up_to(n, most));
             }
             SemaphoreAction::Close => self.source.close(),
         }
@@ -211,8 +210,12 @@ impl<S: SemaphoreSource> World<S> {
             Step::Common(action) => self.act(action),
             Step::Semaphore(action) => self.act_on_semaphore(action),
         };
-        let permits =
-            PermitCounts { owed: self.source.permits_owed(), needed: self.source.permits_needed() };
+        let permits = PermitCounts {
+            limit: self.source.limit(),
+            held: self.source.held(),
+            owed: self.source.owed(),
+            needed: self.source.needed(),
+        };
         Observation {
             outcome,
             woken: self.wake_log.take(),

@@ -134,7 +134,7 @@ fn adding_past_the_maximum_leaves_the_count_unchanged() {
 fn a_semaphore_shows_more_in_debug() {
     let semaphore = fairgate::Semaphore::new(3);
     let shown = format!("{semaphore:?}");
-    for part in ["Semaphore {", "permits: 3", "waiters: 0", "closed: false"] {
+    for part in ["Semaphore {", "permits: 3", "limit: 3", "waiters: 0", "closed: false"] {
         assert!(shown.contains(part), "{shown}");
     }
     let semaphore = tokio::sync::Semaphore::new(3);
@@ -145,11 +145,20 @@ fn a_semaphore_shows_more_in_debug() {
 fn a_permit_shows_its_count_and_its_semaphore() {
     let semaphore = fairgate::Semaphore::new(3);
     let shown = format!("{:?}", semaphore.try_acquire().unwrap());
-    assert!(shown.starts_with("SemaphorePermit { permits: 1, semaphore: Semaphore {"), "{shown}");
+    assert!(shown.starts_with("Permit { permits: 1, semaphore: Semaphore {"), "{shown}");
     assert!(shown.contains("permits: 2"), "{shown}");
     let semaphore = Arc::new(tokio::sync::Semaphore::new(3));
     let shown = format!("{:?}", semaphore.try_acquire_owned().unwrap());
     assert!(shown.starts_with("OwnedSemaphorePermit { sem: "));
+}
+
+#[test]
+fn an_acquire_error_shows_its_cause_in_debug() {
+    let (theirs, ours) = (tokio::sync::Semaphore::new(0), fairgate::Semaphore::new(0));
+    theirs.close();
+    ours.close();
+    assert_eq!(format!("{:?}", block_on(theirs.acquire()).unwrap_err()), "AcquireError(())");
+    assert_eq!(format!("{:?}", block_on(ours.acquire()).unwrap_err()), "AcquireError(Closed)");
 }
 
 #[test]

@@ -108,11 +108,15 @@ fn a_mutex_is_created_shown_and_consumed() {
 #[test]
 fn the_futures_have_names() {
     let (theirs, ours) = (lock::Mutex::new(1), fairgate::Mutex::new(1));
-    let (their_future, our_future): (lock::futures::Lock<'_, u8>, fairgate::Lock<'_, u8>) =
-        (theirs.lock(), ours.lock());
+    let (their_future, our_future): (
+        lock::futures::Lock<'_, u8>,
+        fairgate::futures::Lock<&fairgate::Mutex<u8>>,
+    ) = (theirs.lock(), ours.lock());
     assert_eq!(*block_on(their_future), *block_on(our_future));
     let (theirs, ours) = (lock::Semaphore::new(1), fairgate::Semaphore::new(1));
-    let (their_future, our_future): (lock::futures::Acquire<'_>, fairgate::Acquire<'_>) =
-        (theirs.acquire(), ours.acquire());
+    let (their_future, our_future): (
+        lock::futures::Acquire<'_>,
+        fairgate::futures::Acquire<&fairgate::Semaphore>,
+    ) = (theirs.acquire(), ours.acquire());
     drop((block_on(their_future), block_on(our_future)));
 }

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Wake, Waker};
 use std::thread;
 
-use fairgate::{Acquire, Semaphore};
+use fairgate::Semaphore;
+use fairgate::futures::Acquire;
 
 #[derive(Default)]
 struct CountingWaker {
@@ -27,7 +28,7 @@ fn panics(run: impl FnOnce()) -> bool {
     catch_unwind(AssertUnwindSafe(run)).is_err()
 }
 
-type Waiter<'a> = (Pin<Box<Acquire<'a>>>, Arc<CountingWaker>);
+type Waiter<'a> = (Pin<Box<Acquire<&'a Semaphore>>>, Arc<CountingWaker>);
 
 /// Queues one request for a permit for each flag, which says whether its waker panics.
 fn queue<'a>(semaphore: &'a Semaphore, panics: &[bool]) -> Vec<Waiter<'a>> {

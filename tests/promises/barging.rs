@@ -33,13 +33,17 @@ impl<'a> PermitSource for TextbookSource<'a> {
     type Future = Pin<Box<dyn future::Future<Output = Option<Self::Permits>> + 'a>>;
 
     fn acquire(&self, request: Request) -> Self::Future {
-        assert_eq!(request, Request::Exactly(1), "the textbook semaphore acquires one permit at a time");
+        assert_eq!(request, Request::exactly(1), "the textbook semaphore acquires one permit at a time");
         let textbook = self.0;
         Box::pin(async { Some(textbook.acquire().await) })
     }
 
-    fn try_acquire(&self, n: usize) -> Option<Self::Permits> {
-        assert_eq!(n, 1, "the textbook semaphore acquires one permit at a time");
+    fn try_acquire(&self, request: impl Into<Request>) -> Option<Self::Permits> {
+        assert_eq!(
+            request.into(),
+            Request::exactly(1),
+            "the textbook semaphore acquires one permit at a time"
+        );
         self.0.try_acquire()
     }
 
@@ -121,8 +125,8 @@ fn parse(program: &str) -> Vec<Action> {
     let action = |word: &str| match (&word[..1], word[1..].parse()) {
         ("p", Ok(waiter)) => Action::Poll(waiter),
         ("x", Ok(waiter)) => Action::Drop(waiter),
-        ("t", _) => Action::TryAcquire(1),
-        _ => Action::Acquire(Request::Exactly(1)),
+        ("t", _) => Action::TryAcquire(Request::exactly(1)),
+        _ => Action::Acquire(Request::exactly(1)),
     };
     program.split_whitespace().map(action).collect()
 }

@@ -4,8 +4,6 @@
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
-use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -14,7 +12,8 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-use fairgate::{Acquire, Mutex, Semaphore, TimeoutExt};
+use fairgate::futures::Acquire;
+use fairgate::{Mutex, Semaphore};
 use futures_lite::future::{block_on, poll_once, yield_now};
 use tokio::runtime;
 
@@ -43,10 +42,8 @@ fn blocked_threads_and_tasks_share_one_queue<S: SemaphoreSource + SyncSource>() 
             let (source, record) = (&source, &record);
             scope.spawn(move || match waiter % 4 {
                 0 => drop((source.blocking_acquire().unwrap(), record(waiter))),
-                1 => drop((block_on(source.acquire(Request::Exactly(1))).unwrap(), record(waiter))),
-                2 => {
-                    drop((source.acquire_many(2).blocking_timeout(Duration::MAX).unwrap(), record(waiter)))
-                }
+                1 => drop((block_on(source.acquire(Request::exactly(1))).unwrap(), record(waiter))),
+                2 => drop((source.acquire_many(2).wait_timeout(Duration::MAX).unwrap(), record(waiter))),
                 _ => drop((block_on(source.acquire_many(2)).unwrap(), record(waiter))),
             });
             wait_until_queued(source, waiter + 1);
@@ -63,7 +60,7 @@ fn blocked_threads_and_tasks_share_one_queue<S: SemaphoreSource + SyncSource>() 
 /// P03: a thread that is about to block took the permit that a queued request waits for.
 fn a_blocking_acquire_does_not_overtake_a_queued_request<S: SemaphoreSource + SyncSource>() {
     let source = S::with_permits(1);
-    let mut large = Box::pin(source.acquire(Request::Exactly(2)));
+    let mut large = Box::pin(source.acquire(Request::exactly(2)));
     assert!(block_on(poll_once(large.as_mut())).is_none());
     let is_acquired = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -80,6 +77,39 @@ fn a_blocking_acquire_does_not_overtake_a_queued_request<S: SemaphoreSource + Sy
     });
     assert!(is_acquired.into_inner());
     assert_eq!(source.counts(), (2, 0));
+}
+
+/// Every form of blocking is queued after one attempt, and then keeps its place: a future that is polled later is behind it.
+/// (A call that tries for a while before it is queued is not among the waiters, and is overtaken.)
+#[test]
+fn a_blocking_call_is_queued_at_once_and_not_overtaken_by_a_later_poll() {
+    let semaphore = Arc::new(Semaphore::new(0));
+    let calls: [fn(&Arc<Semaphore>) -> bool; 8] = [
+        |semaphore| semaphore.blocking_acquire().map(|permit| permit.forget()).is_ok(),
+        |semaphore| semaphore.blocking_acquire_many(1).map(|permit| permit.forget()).is_ok(),
+        |semaphore| semaphore.clone().blocking_acquire_owned().map(|permit| permit.forget()).is_ok(),
+        |semaphore| semaphore.clone().blocking_acquire_many_owned(1).map(|permit| permit.forget()).is_ok(),
+        |semaphore| semaphore.acquire().wait().map(|permit| permit.forget()).is_ok(),
+        |semaphore| semaphore.acquire().up_to(1).wait().map(|permit| permit.forget()).is_ok(),
+        |semaphore| semaphore.acquire().max_waiters(1).wait().map(|permit| permit.forget()).is_ok(),
+        |semaphore| semaphore.acquire().wait_timeout(Duration::MAX).map(|permit| permit.forget()).is_ok(),
+    ];
+    for call in calls {
+        thread::scope(|scope| {
+            let thread = scope.spawn(|| call(&semaphore));
+            wait_until_queued(&semaphore, 1);
+            let later = queued(&semaphore);
+            let bounded = pin!(semaphore.acquire().max_waiters(2));
+            assert!(bounded.poll(&mut Context::from_waker(Waker::noop())).is_ready(), "the thread counts");
+            semaphore.add_permits(1);
+            assert!(!later.is_granted(), "the later request has overtaken the thread");
+            assert!(semaphore.try_acquire().is_err());
+            assert!(thread.join().unwrap());
+            semaphore.add_permits(1);
+            assert!(later.is_granted());
+        });
+        assert_eq!(semaphore.forget_permits(1), 1, "the permit of the later request");
+    }
 }
 
 /// Every increment under the lock counts.
@@ -108,7 +138,7 @@ fn a_blocking_timeout_cancels_the_waiter<S: NewSource>() {
     for limit in [Duration::ZERO, Duration::from_millis(1)] {
         let mut world = World::<S>::new(0);
         let before = world.acquire(1);
-        assert!(world.source.acquire(1.into()).blocking_timeout(limit).is_err());
+        assert!(world.source.wait_timeout(1, limit).is_none());
         let after = world.acquire(1);
         world.source.add(1);
         assert_eq!(world.poll(before), Outcome::Acquired(1));
@@ -119,8 +149,8 @@ fn a_blocking_timeout_cancels_the_waiter<S: NewSource>() {
 
 fn a_blocking_timeout_of_zero_acquires_what_is_available<S: NewSource>() {
     let source = S::with_permits(1);
-    let held = source.acquire(1.into()).blocking_timeout(Duration::ZERO);
-    assert!(matches!(held, Ok(Some(_))));
+    let held = source.wait_timeout(1, Duration::ZERO);
+    assert!(held.is_some());
     assert!(!source.is_available());
 }
 
@@ -131,8 +161,8 @@ fn a_blocking_timeout_that_races_with_a_grant_counts_the_permit_once<S: Semaphor
         thread::scope(|scope| {
             scope.spawn(|| {
                 let limit = Duration::from_micros(round as u64 % 40);
-                let permits = source.acquire(Request::Exactly(1)).blocking_timeout(limit);
-                acquired.fetch_add(usize::from(permits.is_ok()), SeqCst);
+                let permits = source.wait_timeout(1, limit);
+                acquired.fetch_add(usize::from(permits.is_some()), SeqCst);
             });
             source.add(1);
         });
@@ -146,9 +176,7 @@ fn a_spurious_unpark_does_not_end_a_blocking_acquire<S: SemaphoreSource + SyncSo
     let source = S::with_permits(0);
     let wait = |limit| match limit {
         None => source.blocking_acquire().unwrap().forget(),
-        Some(limit) => {
-            source.acquire(Request::Exactly(1)).blocking_timeout(limit).unwrap().unwrap().forget()
-        }
+        Some(limit) => source.wait_timeout(1, limit).unwrap().forget(),
     };
     for limit in [None, Some(Duration::from_secs(1 << 20)), Some(Duration::MAX)] {
         let acquired = AtomicBool::new(false);
@@ -169,59 +197,6 @@ fn a_spurious_unpark_does_not_end_a_blocking_acquire<S: SemaphoreSource + SyncSo
         });
         assert_eq!(source.counts(), (0, 0));
     }
-}
-
-/// P28: a future that parks in its poll consumes the park token of a wake-up. The wake-up counts anyway.
-#[test]
-fn a_blocked_thread_is_woken_even_if_its_future_consumes_the_park_token() {
-    with_watchdog("a wait whose park token was consumed", || {
-        let semaphore = Semaphore::new(0);
-        let (mut acquire, mut consumed) = (Box::pin(semaphore.acquire()), false);
-        let future = poll_fn(|cx| {
-            let polled = acquire.as_mut().poll(cx);
-            if !consumed {
-                consumed = true;
-                semaphore.add_permits(1);
-                thread::park();
-            }
-            polled
-        });
-        assert!(future.blocking_timeout(Duration::MAX).unwrap().is_ok());
-    });
-}
-
-/// A thread that polled again and again would not sleep.
-#[test]
-fn a_blocked_thread_polls_its_future_once_per_wake_up() {
-    const WAKE_UPS: usize = 2;
-    let (mut polls, wake_ups) = (0, Arc::new(AtomicUsize::new(0)));
-    let future = poll_fn(|cx| {
-        assert_eq!(polls, wake_ups.load(SeqCst), "a poll without a wake-up");
-        polls += 1;
-        if polls > WAKE_UPS {
-            return Poll::Ready(());
-        }
-        let (waker, wake_ups) = (cx.waker().clone(), wake_ups.clone());
-        thread::spawn(move || {
-            thread::sleep(Duration::from_millis(20));
-            wake_ups.fetch_add(1, SeqCst);
-            waker.wake();
-        });
-        Poll::Pending
-    });
-    future.blocking_timeout(Duration::MAX).unwrap();
-}
-
-/// P28: a future that wakes itself in every poll, as a yielding one does, kept the deadline from being checked.
-#[test]
-fn a_blocking_timeout_expires_even_if_the_future_wakes_itself_in_every_poll() {
-    with_watchdog("a future that wakes itself", || {
-        let yields = poll_fn(|cx| {
-            cx.waker().wake_by_ref();
-            Poll::<()>::Pending
-        });
-        assert!(yields.blocking_timeout(Duration::from_millis(1)).is_err());
-    });
 }
 
 /// An executor whose waker is the park token of its thread, as in the documentation of `std::task::Wake`.
@@ -278,25 +253,13 @@ fn a_blocking_acquire_keeps_the_park_token_of_an_outer_executor() {
     });
 }
 
-/// P28: the same if the future panics after the thread has parked. The first park consumes the wake-up of the outer
-/// executor, and a later wake-up of the future leads to the poll that panics.
+/// P28: the same for a call that times out.
 #[test]
-fn a_blocking_call_whose_future_panics_keeps_the_park_token_of_an_outer_executor() {
+fn a_call_that_times_out_keeps_the_park_token_of_an_outer_executor() {
     with_watchdog("a thread whose park token was lost", || {
-        let mut is_second = false;
-        let future = poll_fn(|cx| -> Poll<()> {
-            assert!(!mem::replace(&mut is_second, true), "the second poll panics");
-            let waker = cx.waker().clone();
-            thread::spawn(move || {
-                // Until then the thread has probably parked. If it has not, the test checks less, and passes.
-                thread::sleep(Duration::from_millis(20));
-                waker.wake();
-            });
-            thread::current().unpark(); // the wake-up of an outer executor
-            Poll::Pending
-        });
-        let blocking = AssertUnwindSafe(|| future.blocking_timeout(Duration::MAX));
-        assert!(catch_unwind(blocking).is_err());
+        let semaphore = Semaphore::new(0);
+        thread::current().unpark(); // the wake-up of an outer executor
+        assert!(semaphore.acquire().wait_timeout(Duration::from_millis(20)).is_err());
         thread::park();
     });
 }
@@ -407,37 +370,10 @@ fn many_threads_that_edit_one_queue_make_progress() {
 }
 
 /// A future that is queued, in place of a task.
-fn queued<'a>(semaphore: &'a Semaphore) -> Pin<Box<Acquire<'a>>> {
+fn queued(semaphore: &Semaphore) -> Pin<Box<Acquire<&Semaphore>>> {
     let mut future = Box::pin(semaphore.acquire());
     assert!(future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     future
-}
-
-#[test]
-fn blocked_threads_and_futures_are_granted_in_order() {
-    let (semaphore, order) = (Semaphore::new(0), StdMutex::new(Vec::new()));
-    thread::scope(|threads| {
-        let mut tasks = Vec::new();
-        for index in 0..10 {
-            if index % 2 == 0 {
-                let (semaphore, order) = (&semaphore, &order);
-                threads.spawn(move || {
-                    let _permit = semaphore.blocking_acquire().unwrap();
-                    order.lock().unwrap().push(index);
-                });
-            } else {
-                tasks.push((index, queued(&semaphore)));
-            }
-            wait_until_queued(&semaphore, index + 1);
-        }
-        semaphore.add_permits(1);
-        for (index, future) in tasks {
-            let _permit = block_on(future).unwrap();
-            order.lock().unwrap().push(index);
-        }
-    });
-    assert_eq!(order.into_inner().unwrap(), Vec::from_iter(0..10));
-    assert_eq!(semaphore.available_permits(), 1);
 }
 
 #[test]
@@ -446,7 +382,7 @@ fn a_blocked_thread_and_a_task_do_not_overtake_each_other() {
     let held = semaphore.try_acquire().unwrap();
     let mut task = queued(&semaphore);
     drop(held);
-    let timed_out = semaphore.acquire().blocking_timeout(Duration::ZERO);
+    let timed_out = semaphore.acquire().wait_timeout(Duration::ZERO);
     assert!(timed_out.is_err(), "the permit is granted to the task");
     let Poll::Ready(Ok(permit)) = task.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
         panic!("the task is granted")
@@ -496,6 +432,7 @@ fn blocked_threads_and_tokio_tasks_share_permits_and_lose_none() {
 
 /// While the thread blocks, its other tasks do not run.
 #[test]
+#[cfg_attr(miri, ignore = "the threads of smol wait by system calls that Miri does not have")]
 fn a_blocked_executor_thread_is_queued_like_a_task() {
     let semaphore = Arc::new(Semaphore::new(0));
     let (sender, receiver) = mpsc::channel();
@@ -555,53 +492,14 @@ fn a_blocking_timeout_of_a_large_front_grants_the_waiter_behind_it() {
     let semaphore = Semaphore::new(1);
     thread::scope(|threads| {
         let large = threads.spawn(|| {
-            let waited = semaphore.acquire_many(2).blocking_timeout(Duration::from_millis(20));
-            waited.is_err()
+            let waited = semaphore.acquire_many(2).wait_timeout(Duration::from_millis(20));
+            waited.is_err_and(|error| error.is_timed_out())
         });
         wait_until(|| semaphore.waiters() == 1 || large.is_finished());
         drop(block_on(semaphore.acquire()).unwrap());
         assert!(large.join().unwrap());
     });
     assert_eq!((semaphore.available_permits(), semaphore.waiters()), (1, 0));
-}
-
-#[test]
-fn a_foreign_park_token_does_not_end_a_blocking_acquire() {
-    let semaphore = Semaphore::new(0);
-    thread::scope(|threads| {
-        let waiting = threads.spawn(|| {
-            thread::current().unpark();
-            semaphore.blocking_acquire().unwrap().forget();
-        });
-        wait_until_queued(&semaphore, 1);
-        for _ in 0..100 {
-            waiting.thread().unpark();
-            thread::yield_now();
-        }
-        assert!(!waiting.is_finished());
-        assert_eq!(semaphore.waiters(), 1);
-        semaphore.add_permits(1);
-    });
-    assert_eq!(semaphore.available_permits(), 0);
-}
-
-/// A blocking call may be made inside a poll, which a blocking call makes in turn.
-#[test]
-fn blocking_calls_nest() {
-    let (outer, inner) = (Semaphore::new(0), Semaphore::new(0));
-    thread::scope(|threads| {
-        threads.spawn(|| {
-            let both = poll_fn(|_| {
-                drop(inner.blocking_acquire().unwrap());
-                Poll::Ready(outer.blocking_acquire().unwrap().num_permits())
-            });
-            assert_eq!(both.blocking_timeout(Duration::MAX), Ok(1));
-        });
-        wait_until_queued(&inner, 1);
-        inner.add_permits(1);
-        wait_until_queued(&outer, 1);
-        outer.add_permits(1);
-    });
 }
 
 for_each_source! {

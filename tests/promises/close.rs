@@ -1,6 +1,8 @@
 //! Closing fails all pending and all future acquires. Earlier grants stand, and every permit still counts.
 
-use fairgate::{AcquireError, BoundedAcquireError, Semaphore, TryAcquireError};
+use std::time::Duration;
+
+use fairgate::{AcquireError, Semaphore, TryAcquireError};
 use futures_lite::future::block_on;
 
 use crate::common::source::{NewSource, SemaphoreSource, SyncSource, for_each_source};
@@ -50,17 +52,19 @@ fn every_acquire_fails_after_closing<S: SemaphoreSource + NewSource>() {
     world.source.close();
     assert_eq!(world.poll(created_before), Outcome::Failed);
     for request in [
-        Request::Exactly(0),
-        Request::Exactly(1),
-        Request::UpTo(0, 0),
-        Request::UpTo(1, 2),
-        Request::Bounded(0, 1),
+        Request::exactly(0),
+        Request::exactly(1),
+        Request::up_to(0, 0),
+        Request::up_to(1, 2),
+        Request::exactly(1).max_waiters(0),
+        Request::ALL,
     ] {
         let late = world.create(request);
         assert_eq!(world.poll(late), Outcome::Failed, "{request:?}");
     }
     assert_eq!(world.try_acquire(0), Outcome::Failed);
     assert_eq!(world.try_acquire(1), Outcome::Failed);
+    assert_eq!(world.try_acquire(Request::ALL), Outcome::Failed);
     assert_eq!(world.state().available, 5);
 }
 
@@ -70,8 +74,11 @@ fn every_way_to_acquire_returns_its_closed_error() {
     semaphore.close();
     let closed: AcquireError = block_on(semaphore.acquire()).unwrap_err();
     assert_eq!(semaphore.blocking_acquire().unwrap_err(), closed);
-    assert_eq!(block_on(semaphore.acquire().up_to(2)).unwrap_err(), closed);
-    assert_eq!(block_on(semaphore.acquire().bounded(1)).unwrap_err(), BoundedAcquireError::Closed);
+    assert!(closed.is_closed() && !closed.is_full() && !closed.is_timed_out());
+    assert_eq!(block_on(semaphore.acquire().up_to(2).max_waiters(1)).unwrap_err(), closed);
+    assert_eq!(block_on(semaphore.acquire_all()).unwrap_err(), closed);
+    assert_eq!(semaphore.acquire().wait_timeout(Duration::ZERO).unwrap_err(), closed);
+    assert_eq!(semaphore.acquire().up_to(2).try_wait().unwrap_err(), TryAcquireError::Closed);
     assert_eq!(semaphore.try_acquire().unwrap_err(), TryAcquireError::Closed);
     assert_eq!(semaphore.try_acquire_many(0).unwrap_err(), TryAcquireError::Closed);
 }
@@ -87,8 +94,9 @@ fn every_operation_on_a_closed_semaphore_keeps_it_closed<S: SemaphoreSource + Ne
         |world, _| world.source.add_permits(7),
         |world, _| assert!(world.source.forget_permits(2) <= 2),
         |world, _| world.source.reduce_permits(20),
-        |world, _| world.source.resize(2, 30),
-        |world, _| world.source.resize(30, 2),
+        |world, _| world.source.set_limit(30),
+        |world, _| world.source.set_limit(2),
+        |world, _| assert!(world.source.add_permits_up_to(3, 2) <= 3),
         |world, _| world.source.close(),
         |world, waiter| world.drop_waiter(waiter),
     ];

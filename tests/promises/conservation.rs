@@ -7,12 +7,12 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use fairgate::{Mutex, Permit, Semaphore, TimeoutExt};
+use fairgate::{Mutex, Permit, Semaphore};
 use proptest::test_runner::TestCaseError;
 
 use crate::common::model::Model;
 use crate::common::source::{NewSource, SemaphoreSource, SyncSource, for_each_source};
-use crate::common::step::{Action, Outcome, Request, SemaphoreAction, State, Step};
+use crate::common::step::{Outcome, Request, SemaphoreAction, State, Step};
 use crate::common::world::World;
 use crate::common::{HUNG, rounds};
 use crate::specification::{runner, steps};
@@ -35,12 +35,13 @@ impl<S: SemaphoreSource + NewSource> RandomProgram<S> {
         let held_before = self.world.held();
         self.model.step(step);
         let outcome = self.world.step(step).outcome;
-        use SemaphoreAction::{Add, Forget, ForgetAvailable, Reduce, Resize};
+        use SemaphoreAction::{Add, AddUpTo, Forget, ForgetAvailable, Reduce, SetLimit};
         self.total += match (step, outcome) {
             (Step::Semaphore(Add(n)), _) => n as isize,
             (Step::Semaphore(Reduce(n)), _) => -(n as isize),
-            (Step::Semaphore(Resize(from, to)), _) => to as isize - from as isize,
-            (Step::Semaphore(ForgetAvailable(_)), Outcome::Forgotten(n)) => -(n as isize),
+            (Step::Semaphore(SetLimit(n)), _) => n as isize - self.total,
+            (Step::Semaphore(AddUpTo(..)), Outcome::Changed(n)) => n as isize,
+            (Step::Semaphore(ForgetAvailable(_)), Outcome::Changed(n)) => -(n as isize),
             (Step::Semaphore(Forget(_)), _) => self.world.held() as isize - held_before as isize,
             _ => 0,
         };
@@ -56,11 +57,16 @@ impl<S: SemaphoreSource + NewSource> RandomProgram<S> {
         if state.available as isize != available.max(0) {
             return Err(TestCaseError::fail(format!("wrong number of available permits: {report}")));
         }
-        if self.world.source.permits_owed() as isize != (-available).max(0) {
+        if self.world.source.owed() as isize != (-available).max(0) {
             return Err(TestCaseError::fail(format!("wrong number of owed permits: {report}")));
         }
-        match self.model.front() {
-            Some(request) if available >= request.min() as isize => Err(TestCaseError::fail(format!(
+        if (self.world.source.limit() as isize, self.world.source.held())
+            != (self.total.max(0), held + granted)
+        {
+            return Err(TestCaseError::fail(format!("wrong limit or number of held permits: {report}")));
+        }
+        match self.model.needed() {
+            Some(needed) if available >= needed as isize => Err(TestCaseError::fail(format!(
                 "the front waits although enough permits are available: {report}"
             ))),
             _ => Ok(()),
@@ -68,22 +74,11 @@ impl<S: SemaphoreSource + NewSource> RandomProgram<S> {
     }
 }
 
-/// A request with a maximum does not report how many permits it was granted. This program requests its minimum
-/// instead.
-fn with_exact_request(step: Step) -> Step {
-    match step {
-        Step::Common(Action::Acquire(Request::UpTo(min, _))) => {
-            Step::Common(Action::Acquire(Request::Exactly(min)))
-        }
-        other => other,
-    }
-}
-
 /// P04: a flag stayed set after a cancellation, and the semaphore hung with permits available.
 fn every_permit_is_accounted_for_after_every_step_of_a_random_program<S: SemaphoreSource + NewSource>() {
     let outcome = runner().run(&(0..6_usize, steps()), |(available, steps)| {
         let mut program = RandomProgram::<S>::new(available);
-        for step in steps.into_iter().map(with_exact_request) {
+        for step in steps {
             if program.model.allows(step) {
                 program.step(step);
                 program.check()?;
@@ -149,17 +144,21 @@ fn threads_do_not_lose_or_duplicate_permits<S: SemaphoreSource + SyncSource>() {
     };
     run_in_threads(|mut rng| {
         for _ in 0..rounds(3000) {
-            let request = match rng.below(4) {
-                0 => Request::UpTo(1, PERMITS),
-                1 => Request::Bounded(2, 1),
-                _ => Request::Exactly(rng.below(PERMITS) + 1),
+            let request = match rng.below(6) {
+                0 => Request::up_to(1, PERMITS),
+                1 => Request::exactly(1).max_waiters(2),
+                2 => Request::up_to(1, 3).max_waiters(2),
+                3 => Request::ALL,
+                _ => Request::exactly(rng.below(PERMITS) + 1),
             };
-            let future = source.acquire(request);
             let acquired = match rng.below(8) {
-                0 => source.try_acquire(request.min()),
-                1 => future.blocking_timeout(HUNG).expect(SERVED),
-                2 => future.blocking_timeout(Duration::from_micros(30)).ok().flatten(),
-                polls => poll_up_to(future, polls).flatten(),
+                0 => source.try_acquire(request),
+                1 if request.max_waiters.is_none() => {
+                    Some(source.wait_timeout(request, HUNG).expect(SERVED))
+                }
+                1 => source.wait_timeout(request, HUNG),
+                2 => source.wait_timeout(request, Duration::from_micros(30)),
+                polls => poll_up_to(source.acquire(request), polls).flatten(),
             };
             if let Some(held) = acquired {
                 hold(held, &mut rng);
@@ -179,7 +178,7 @@ fn threads_lose_no_lock_of_a_mutex() {
                 0 => mutex.try_lock().map(|mut value| *value += 1).is_ok(),
                 1 => mutex.clone().try_lock_owned().map(|mut value| *value += 1).is_ok(),
                 2 => {
-                    *mutex.lock().blocking_timeout(HUNG).expect(SERVED) += 1;
+                    *mutex.lock().wait_timeout(HUNG).expect(SERVED) += 1;
                     true
                 }
                 3 => poll_up_to(Box::pin(mutex.clone().lock_owned()), 5)
@@ -199,7 +198,7 @@ fn a_limit_that_is_resized_under_threads_holds<S: SemaphoreSource + SyncSource>(
     let (source, holders) = (S::with_permits(PERMITS), AtomicUsize::new(0));
     let work = |mut rng: Rng| {
         for _ in 0..rounds(2000) {
-            let Some(held) = poll_up_to(source.acquire(Request::Exactly(1)), 1 + rng.below(4)).flatten()
+            let Some(held) = poll_up_to(source.acquire(Request::exactly(1)), 1 + rng.below(4)).flatten()
             else {
                 continue;
             };
@@ -211,17 +210,24 @@ fn a_limit_that_is_resized_under_threads_holds<S: SemaphoreSource + SyncSource>(
     };
     thread::scope(|scope| {
         scope.spawn(|| run_in_threads(work));
-        let (mut rng, mut limit) = (Rng(7), PERMITS);
-        for _ in 0..rounds(300) {
-            let next = 1 + rng.below(2 * PERMITS);
-            source.resize(limit, next);
-            limit = next;
-            let all = source.acquire_many(limit).blocking_timeout(HUNG);
-            let all = all.expect(SERVED).unwrap();
-            assert_eq!(holders.load(Relaxed), 0, "a permit beyond the limit of {limit} is held");
+        let mut rng = Rng(7);
+        for round in 0..rounds(300) {
+            let limit = rng.below(2 * PERMITS);
+            source.set_limit(limit);
+            let all = match round % 2 {
+                0 => source.acquire_many(limit),
+                _ => source.acquire_all(),
+            };
+            let all = all.wait_timeout(HUNG).expect(SERVED);
+            let is_exclusive = limit > 0 || round % 2 == 1;
+            assert!(
+                !is_exclusive || holders.load(Relaxed) == 0,
+                "a permit beyond the limit of {limit} is held"
+            );
+            assert_eq!(all.num_permits(), limit);
             drop(all);
         }
-        source.resize(limit, PERMITS);
+        source.set_limit(PERMITS);
     });
     assert_eq!(source.counts(), (PERMITS, 0));
 }
@@ -230,14 +236,14 @@ fn a_limit_that_is_resized_under_threads_holds<S: SemaphoreSource + SyncSource>(
 fn growing_pays_owed_permits_first<S: SemaphoreSource + NewSource>() {
     let mut world = World::<S>::new(4);
     let all = world.acquire(4);
-    world.source.resize(4, 1);
-    assert_eq!(world.source.permits_owed(), 3);
+    world.source.set_limit(1);
+    assert_eq!(world.source.owed(), 3);
     let waiter = world.acquire(1);
-    world.source.resize(1, 3);
-    assert_eq!(world.source.permits_owed(), 1);
+    world.source.set_limit(3);
+    assert_eq!(world.source.owed(), 1);
     assert_eq!(world.woken(), [], "one permit is still owed");
     world.release(all);
-    assert_eq!(world.source.permits_owed(), 0);
+    assert_eq!(world.source.owed(), 0);
     assert_eq!(world.woken(), [waiter]);
     assert_eq!(world.state(), State { available: 2, waiters: 0, closed: false });
 }

@@ -23,8 +23,7 @@ fn assert_contains(text: &str, parts: &[&str]) {
 #[test]
 fn a_semaphore_shows_its_counts() {
     let semaphore = Semaphore::new(3);
-    assert_contains(&debug(&semaphore), &["Semaphore {", "permits: 3", "waiters: 0", "closed: false"]);
-    assert!(!debug(&semaphore).contains("owed"));
+    assert_eq!(debug(&semaphore), "Semaphore { permits: 3, limit: 3, waiters: 0, closed: false }");
     semaphore.close();
     assert_eq!(debug(PollSemaphore::new(semaphore.into())).matches("closed: true").count(), 1);
 }
@@ -33,8 +32,7 @@ fn a_semaphore_shows_its_counts() {
 fn a_semaphore_shows_owed_permits() {
     let semaphore = Semaphore::new(3);
     semaphore.reduce_permits(5);
-    let text = debug(&semaphore);
-    assert!(text.contains("permits: -2") || text.contains("owed: 2"), "{text}");
+    assert_contains(&debug(&semaphore), &["permits: -2", "limit: 0"]);
 }
 
 /// A request that no other number could be mistaken for.
@@ -46,10 +44,10 @@ fn a_semaphore_shows_what_the_front_of_its_queue_requests() {
     let mut front = Box::pin(semaphore.acquire_many(7777));
     let mut second = pin!(semaphore.acquire_many(8888));
     assert!(front.as_mut().poll(&mut cx).is_pending() && second.as_mut().poll(&mut cx).is_pending());
-    assert_contains(&debug(&semaphore), &["permits: 1", "waiters: 2", "front", "7777", "closed: false"]);
+    assert_contains(&debug(&semaphore), &["permits: 1", "waiters: 2", "needed: 7777", "closed: false"]);
     assert!(!debug(&semaphore).contains("8888"));
     drop(front);
-    assert_contains(&debug(&semaphore), &["waiters: 1", "front", "8888"]);
+    assert_contains(&debug(&semaphore), &["waiters: 1", "needed: 8888"]);
 }
 
 #[test]
@@ -57,7 +55,7 @@ fn a_permit_shows_its_count_and_its_semaphore() {
     let semaphore = Semaphore::new(3);
     let shown = debug(semaphore.try_acquire_many(2).unwrap());
     let (permit, of) = shown.split_once(", semaphore: ").expect("a permit shows its semaphore");
-    assert_eq!(permit, "SemaphorePermit { permits: 2");
+    assert_eq!(permit, "Permit { permits: 2");
     assert_contains(of, &["Semaphore {", "permits: 1", "waiters: 0", "closed: false"]);
 }
 
@@ -66,13 +64,13 @@ fn a_future_shows_its_progress() {
     let mutex = Mutex::new(());
     let guard = mutex.try_lock().unwrap();
     let mut lock = pin!(mutex.lock());
-    assert_eq!(debug(&*lock), "LockFrom { progress: New }");
+    assert_eq!(debug(&*lock), "Lock { progress: New }");
     assert!(lock.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-    assert_eq!(debug(&*lock), "LockFrom { progress: Queued }");
+    assert_eq!(debug(&*lock), "Lock { progress: Queued }");
     drop(guard);
-    assert_eq!(debug(&*lock), "LockFrom { progress: Granted }");
+    assert_eq!(debug(&*lock), "Lock { progress: Granted(1) }");
     assert!(lock.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
-    assert_eq!(debug(&*lock), "LockFrom { progress: Completed }");
+    assert_eq!(debug(&*lock), "Lock { progress: Completed }");
     assert_eq!(
         debug(with_timeout(pending::<()>(), pending::<()>())),
         "WithTimeout { is_completed: false, .. }"

@@ -1,4 +1,4 @@
-//! `try_acquire`, `try_lock`, `bounded(0)` and `available_permits` are exact beside threads that edit the queue. A try
+//! `try_acquire`, `try_lock`, `max_waiters(0)` and `available_permits` are exact beside threads that edit the queue. A try
 //! fails only if permits are missing, a waiter is queued or the semaphore is closed; and then it does fail.
 
 use std::pin::pin;
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
-use fairgate::{BoundedAcquireError, Mutex, Semaphore, TryAcquireError};
+use fairgate::{Mutex, Semaphore, TryAcquireError};
 
 use crate::common::waker::{self, WakerEvent};
 use crate::common::{rounds, wait_until};
@@ -63,8 +63,10 @@ fn tries_without_permits_fail_beside_threads_that_enqueue_and_cancel() {
         assert_eq!(semaphore.try_acquire().unwrap_err(), TryAcquireError::NoPermits);
         assert_eq!(semaphore.try_acquire_many(2).unwrap_err(), TryAcquireError::NoPermits);
         assert_eq!(semaphore.try_acquire_many(0).unwrap().num_permits(), 0);
-        let Poll::Ready(Err(error)) = poll(semaphore.acquire().bounded(0)) else { panic!("never queued") };
-        assert_eq!(error, BoundedAcquireError::QueueFull);
+        let Poll::Ready(Err(error)) = poll(semaphore.acquire().max_waiters(0)) else {
+            panic!("never queued")
+        };
+        assert!(error.is_full());
         assert_eq!(semaphore.available_permits(), 0);
     });
 }
@@ -74,9 +76,9 @@ fn tries_without_permits_fail_beside_threads_that_enqueue_and_cancel() {
 fn a_request_that_must_not_be_queued_clones_no_waker() {
     let semaphore = Semaphore::new(0);
     let waker = waker::on(WakerEvent::Clone, || panic!("cloned"));
-    let request = pin!(semaphore.acquire().bounded(0));
+    let request = pin!(semaphore.acquire().max_waiters(0));
     let Poll::Ready(Err(error)) = request.poll(&mut Context::from_waker(&waker)) else { panic!("queued") };
-    assert_eq!(error, BoundedAcquireError::QueueFull);
+    assert!(error.is_full());
 }
 
 #[test]
@@ -98,7 +100,7 @@ fn tries_behind_a_waiter_fail_beside_threads_that_enqueue_and_cancel() {
     let enqueue_and_cancel = || enqueue_and_cancel(&semaphore, 1);
     beside_threads(enqueue_and_cancel, || {
         assert_eq!(semaphore.try_acquire().unwrap_err(), TryAcquireError::NoPermits);
-        assert!(matches!(poll(semaphore.acquire().bounded(0)), Poll::Ready(Err(_))));
+        assert!(matches!(poll(semaphore.acquire().max_waiters(0)), Poll::Ready(Err(_))));
         assert_eq!(semaphore.available_permits(), 1);
     });
     assert_eq!(semaphore.waiters(), 1);
@@ -110,7 +112,7 @@ fn tries_with_permits_left_succeed_beside_threads_that_acquire_and_release() {
     let semaphore = Semaphore::new(THREADS + 1);
     let acquire_and_release = || {
         drop(semaphore.try_acquire().expect("a permit is left for every thread"));
-        assert!(matches!(poll(semaphore.acquire().bounded(0)), Poll::Ready(Ok(_))));
+        assert!(matches!(poll(semaphore.acquire().max_waiters(0)), Poll::Ready(Ok(_))));
     };
     beside_threads(acquire_and_release, || {
         assert!(semaphore.available_permits() >= 1);
@@ -138,7 +140,7 @@ fn tries_succeed_right_after_a_grant_beside_threads_that_read_the_queue() {
         // One permit is granted to the waiter, two are available, and the queue is empty.
         assert_eq!(semaphore.available_permits(), 2);
         semaphore.try_acquire().expect("two permits are available").forget();
-        let Poll::Ready(Ok(permit)) = poll(semaphore.acquire().bounded(0)) else {
+        let Poll::Ready(Ok(permit)) = poll(semaphore.acquire().max_waiters(0)) else {
             panic!("one permit is available")
         };
         permit.forget();
@@ -180,7 +182,7 @@ fn tries_succeed_right_after_a_grant_by_another_thread() {
             });
             let Poll::Ready(Ok(permit)) = granted else { panic!("three permits are added") };
             let second = semaphore.try_acquire().expect("two permits are available");
-            let Poll::Ready(Ok(third)) = poll(semaphore.acquire().bounded(0)) else {
+            let Poll::Ready(Ok(third)) = poll(semaphore.acquire().max_waiters(0)) else {
                 panic!("one permit is available")
             };
             [permit, second, third].into_iter().for_each(|permit| permit.forget());

@@ -28,8 +28,8 @@ macro_rules! for_each_handle {
                     #[allow(clippy::clone_on_copy, reason = "one of them is a reference")]
                     let $handle = || original_handle.clone();
                     let $is_unlocked = || {
-                        let guard = Mutex::try_lock_from($handle());
-                        assert!(Mutex::try_lock_from($handle()).is_err(), "it is locked twice");
+                        let guard = Mutex::lock_from($handle()).try_wait();
+                        assert!(Mutex::lock_from($handle()).try_wait().is_err(), "it is locked twice");
                         guard.is_ok()
                     };
                     $body
@@ -42,17 +42,17 @@ macro_rules! for_each_handle {
 for_each_handle! {
     /// P16: a guard was dropped twice, or not at all, if the closure panicked.
     fn map_unlocks_once_if_its_closure_panics(handle, is_unlocked) {
-        let guard = Mutex::try_lock_from(handle()).unwrap();
+        let guard = Mutex::lock_from(handle()).try_wait().unwrap();
         assert!(panics(|| Guard::map(guard, |_| -> &mut () { panic!("the closure panics") })));
         assert!(is_unlocked());
-        let guard = Mutex::try_lock_from(handle()).unwrap();
+        let guard = Mutex::lock_from(handle()).try_wait().unwrap();
         assert!(panics(|| Guard::try_map(guard, |_| -> Option<&mut ()> { panic!("the closure panics") })));
         assert!(is_unlocked());
     }
 
     /// P16: the same for a mapped guard.
     fn map_of_a_mapped_guard_unlocks_once_if_its_closure_panics(handle, is_unlocked) {
-        let mapped = || Guard::map(Mutex::try_lock_from(handle()).unwrap(), |pair| &mut pair.0);
+        let mapped = || Guard::map(Mutex::lock_from(handle()).try_wait().unwrap(), |pair| &mut pair.0);
         let guard = mapped();
         assert!(panics(|| MappedGuard::map(guard, |_| -> &mut () { panic!("the closure panics") })));
         assert!(is_unlocked());
@@ -63,7 +63,7 @@ for_each_handle! {
 
     /// P16: the guard stays as it was.
     fn try_map_returns_the_same_guard_if_its_closure_returns_none(handle, is_unlocked) {
-        let guard = Mutex::try_lock_from(handle()).unwrap();
+        let guard = Mutex::lock_from(handle()).try_wait().unwrap();
         let mut guard = Guard::try_map(guard, |_| None::<&mut i32>).unwrap_err();
         guard.0 += 1;
         assert!(!is_unlocked());
@@ -73,11 +73,11 @@ for_each_handle! {
         assert!(!is_unlocked());
         drop(mapped);
         assert!(is_unlocked());
-        assert_eq!(*Mutex::try_lock_from(handle()).unwrap(), (2, "one!".to_string()));
+        assert_eq!(*Mutex::lock_from(handle()).try_wait().unwrap(), (2, "one!".to_string()));
     }
 
     fn a_guard_mapped_twice_keeps_the_mutex_locked_and_then_hands_it_off(handle, is_unlocked) {
-        let guard = Mutex::try_lock_from(handle()).unwrap();
+        let guard = Mutex::lock_from(handle()).try_wait().unwrap();
         let mapped = MappedGuard::map(Guard::map(guard, |pair| &mut pair.1), |text| text.as_mut_str());
         let mut next = pin!(Mutex::lock_from(handle()));
         let mut cx = Context::from_waker(Waker::noop());
@@ -92,14 +92,14 @@ for_each_handle! {
     /// P29: a panic in the critical section poisoned the lock. Here the value stays as the panic left it.
     fn a_panic_in_the_critical_section_unlocks_without_poisoning(handle, is_unlocked) {
         let panicking_section = || {
-            let mut guard = Mutex::try_lock_from(handle()).unwrap();
+            let mut guard = Mutex::lock_from(handle()).try_wait().unwrap();
             guard.0 = 7;
             let _part = Guard::map(guard, |pair| &mut pair.1);
             panic!("in the critical section");
         };
         assert!(panics(panicking_section));
         assert!(is_unlocked());
-        assert_eq!(Mutex::try_lock_from(handle()).unwrap().0, 7);
+        assert_eq!(Mutex::lock_from(handle()).try_wait().unwrap().0, 7);
     }
 }
 

@@ -11,10 +11,12 @@ mod common;
 
 mod order;
 mod conservation;
+mod limit;
 mod cancel;
 mod close;
 mod timeout;
 mod reentrancy;
+mod wakers;
 mod panics;
 mod overflow;
 mod exact;

@@ -1,13 +1,12 @@
 //! Overflow panics in every build and leaves the count unchanged.
 
 use std::panic::catch_unwind;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::sync::{Arc, Barrier};
 use std::task::{Context, Waker};
 use std::thread;
 
-use fairgate::{AcquireOwned, OwnedSemaphorePermit, Semaphore};
+use fairgate::Semaphore;
 
 use crate::common::source::{NewSource, SemaphoreSource, for_each_source};
 use crate::common::step::{Outcome, Request, State};
@@ -35,33 +34,30 @@ fn adding_past_the_maximum_panics_and_adds_nothing<S: SemaphoreSource + NewSourc
     assert_eq!(world.state().available, MAX);
 }
 
-/// P13: also beside a waiter, and while permits are owed.
+/// P13: also beside a waiter, and while permits are owed: two are added on top of the maximum to pay them.
 fn adding_past_the_maximum_panics_beside_waiters_and_owed_permits<S: SemaphoreSource + NewSource>() {
     let mut world = World::<S>::new(1);
     world.source.reduce_permits(3);
     let waiter = world.acquire(5);
-    for n in TOO_MANY {
+    for n in [MAX + 3, usize::MAX / 2 + 1, usize::MAX] {
         assert_panics(|| world.source.add_permits(n));
         assert_eq!(world.state(), State { available: 0, waiters: 1, closed: false });
     }
-    assert_panics(|| world.source.add_permits(MAX + 3));
-    world.source.add_permits(MAX);
+    world.source.add_permits(MAX + 2);
     assert_eq!(world.poll(waiter), Outcome::Acquired(5));
-    assert_eq!(world.state().available, MAX - 7);
+    assert_eq!((world.state().available, world.source.limit()), (MAX - 5, MAX));
 }
 
 /// P13: a large request overflowed into the flag bits.
 fn acquiring_more_than_the_maximum_panics<S: SemaphoreSource + NewSource>() {
     let mut world = World::<S>::new(2);
     for n in TOO_MANY {
-        assert_panics(|| drop(world.source.acquire(Request::Exactly(n))));
-        assert_panics(|| drop(world.source.acquire(Request::UpTo(1, n))));
+        assert_panics(|| drop(world.source.acquire(Request::exactly(n))));
+        assert_panics(|| drop(world.source.acquire(Request::up_to(1, n))));
         assert_panics(|| drop(world.source.try_acquire(n)));
-        assert_panics(|| drop(world.source.try_acquire_up_to(1, n)));
-        assert_panics(|| drop(world.source.try_acquire_up_to(n, n)));
     }
-    assert_panics(|| drop(world.source.try_acquire_up_to(3, 2)));
-    assert_panics(|| drop(world.source.acquire(Request::UpTo(3, 2))));
+    assert_panics(|| drop(world.source.acquire(Request::up_to(3, 2))));
+    assert_panics(|| drop(world.source.acquire_all().up_to(2)));
     assert_eq!(world.state(), State { available: 2, waiters: 0, closed: false });
     let max_permits = world.acquire(MAX);
     assert_eq!(world.state().waiters, 1);
@@ -75,17 +71,21 @@ fn creating_a_semaphore_past_the_maximum_panics() {
     assert_eq!(Semaphore::new(MAX).available_permits(), MAX);
 }
 
-/// P13: `merge` wrapped and lost permits. P14, P33: a permit that is released past the maximum panics as it is
-/// dropped, and the count stays valid.
-fn merging_and_releasing_past_the_maximum_panic<S: SemaphoreSource + NewSource>() {
+/// P13: `merge` wrapped and lost permits. P14, P33: a permit that was released past the maximum panicked as it was
+/// dropped. Here at most the maximum exists, held or available, so permits always fit into one, and back.
+fn no_more_than_the_maximum_exist_so_a_release_always_fits<S: SemaphoreSource + NewSource>() {
     let mut world = World::<S>::new(MAX);
-    let mut max_permits = world.source.try_acquire(MAX).unwrap();
-    world.source.add_permits(MAX);
-    let one = world.source.try_acquire(1).unwrap();
-    assert_panics(|| max_permits.merge(one));
-    assert_eq!((max_permits.num_permits(), world.state().available), (MAX, MAX));
-    assert_panics(|| drop(max_permits));
-    assert_eq!(world.state().available, MAX);
+    let (mut most, last) =
+        (world.source.try_acquire(MAX - 1).unwrap(), world.source.try_acquire(1).unwrap());
+    for n in [1, MAX, usize::MAX] {
+        assert_panics(|| world.source.add_permits(n));
+        assert_eq!(world.source.add_permits_up_to(n, 0), 0);
+        assert_panics(|| world.source.add_permits_up_to(n, 1));
+    }
+    assert_eq!((world.source.limit(), world.source.held(), world.state().available), (MAX, MAX, 0));
+    most.merge(last);
+    drop(most);
+    assert_eq!((world.source.limit(), world.source.held(), world.state().available), (MAX, 0, MAX));
     assert_eq!(world.try_acquire(MAX), Outcome::Acquired(MAX));
 }
 
@@ -105,12 +105,34 @@ fn owing_more_than_the_maximum_panics_and_removes_nothing<S: SemaphoreSource + N
     for n in [2, MAX, MAX + 1, usize::MAX / 2 + 1, usize::MAX] {
         assert_panics(|| world.source.reduce_permits(n));
     }
-    assert_eq!(world.source.permits_owed(), MAX - 1);
-    assert_panics(|| world.source.resize(2, 0));
-    assert_panics(|| world.source.resize(usize::MAX, 0));
-    assert_panics(|| world.source.resize(0, usize::MAX));
+    assert_eq!((world.source.owed(), world.source.limit()), (MAX - 1, 0));
     world.source.add_permits(MAX);
     assert_eq!(world.state().available, 1);
+}
+
+/// The largest deficit: as many permits are owed as can be, while as many are held.
+fn the_maximum_may_be_owed_while_the_maximum_is_held<S: SemaphoreSource + NewSource>() {
+    let world = World::<S>::new(MAX);
+    let all = world.source.try_acquire(MAX).unwrap();
+    world.source.reduce_permits(MAX);
+    world.source.reduce_permits(MAX);
+    assert_panics(|| world.source.reduce_permits(1));
+    assert_eq!((world.source.owed(), world.source.limit(), world.source.held()), (2 * MAX, 0, MAX));
+    drop(all);
+    assert_eq!((world.source.owed(), world.source.limit(), world.source.held()), (MAX, 0, 0));
+    world.source.set_limit(MAX);
+    assert_eq!((world.source.limit(), world.state().available), (MAX, MAX));
+}
+
+fn a_limit_past_the_maximum_panics_and_changes_nothing<S: SemaphoreSource + NewSource>() {
+    let world = World::<S>::new(2);
+    for n in TOO_MANY {
+        assert_panics(|| world.source.set_limit(n));
+        assert_panics(|| world.source.add_permits_up_to(1, n));
+        assert_eq!((world.source.limit(), world.state().available), (2, 2));
+    }
+    world.source.set_limit(MAX);
+    assert_eq!((world.source.limit(), world.state().available), (MAX, MAX));
 }
 
 /// P13: several threads reach the maximum at once.
@@ -147,74 +169,13 @@ fn adding_far_too_many_panics_at_once_beside_threads_that_enqueue_and_cancel() {
     });
 }
 
-/// A semaphore with `MAX_PERMITS` available permits, a permit that no longer fits, and a future that `close` has failed.
-fn full_with_a_closed_future() -> (Arc<Semaphore>, OwnedSemaphorePermit, Pin<Box<AcquireOwned>>) {
-    let semaphore = Arc::new(Semaphore::new(MAX));
-    let excess = semaphore.clone().try_acquire_owned().unwrap();
-    let rest = semaphore.clone().try_acquire_many_owned(MAX - 1).unwrap();
-    let mut future = Box::pin(semaphore.clone().acquire_owned());
-    assert!(future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-    semaphore.close();
-    drop(rest);
-    semaphore.add_permits(1);
-    assert_eq!(semaphore.available_permits(), MAX);
-    (semaphore, excess, future)
-}
-
-/// A future that holds nothing releases nothing.
-#[test]
-fn dropping_a_closed_future_at_the_maximum_does_not_panic() {
-    let (semaphore, excess, future) = full_with_a_closed_future();
-    drop(future);
-    assert_panics(|| drop(excess));
-    assert_eq!(semaphore.available_permits(), MAX);
-}
-
-/// The same while another thread releases past the maximum.
-#[test]
-fn dropping_a_closed_future_beside_a_release_past_the_maximum_does_not_panic() {
-    for _ in 0..rounds(1000) {
-        let (semaphore, excess, future) = full_with_a_closed_future();
-        let start = Barrier::new(2);
-        thread::scope(|scope| {
-            let release = scope.spawn(|| {
-                start.wait();
-                panics(|| drop(excess))
-            });
-            start.wait();
-            assert!(!panics(|| drop(future)), "the future holds nothing");
-            assert!(release.join().unwrap(), "the release does not fit");
-        });
-        assert_eq!(semaphore.available_permits(), MAX);
-    }
-}
-
-/// Two releases at the same time, of which one fits: it succeeds in either order.
-#[test]
-fn a_release_that_fits_succeeds_beside_one_that_does_not() {
-    for _ in 0..rounds(1000) {
-        let (semaphore, start) = (Semaphore::new(MAX), Barrier::new(2));
-        let (large, small) = (semaphore.try_acquire_many(2).unwrap(), semaphore.try_acquire().unwrap());
-        semaphore.add_permits(2);
-        assert_eq!(semaphore.available_permits(), MAX - 1);
-        thread::scope(|scope| {
-            let release = scope.spawn(|| {
-                start.wait();
-                panics(|| drop(large))
-            });
-            start.wait();
-            assert!(!panics(|| drop(small)), "the small release fits");
-            assert!(release.join().unwrap(), "the large release does not fit");
-        });
-        assert_eq!(semaphore.available_permits(), MAX);
-    }
-}
-
 for_each_source! {
     semaphores:
         adding_past_the_maximum_panics_and_adds_nothing,
         adding_past_the_maximum_panics_beside_waiters_and_owed_permits,
         acquiring_more_than_the_maximum_panics,
-        merging_and_releasing_past_the_maximum_panic,
+        no_more_than_the_maximum_exist_so_a_release_always_fits,
+        the_maximum_may_be_owed_while_the_maximum_is_held,
+        a_limit_past_the_maximum_panics_and_changes_nothing,
         owing_more_than_the_maximum_panics_and_removes_nothing,
 }

@@ -3,6 +3,7 @@
 //! These programs are meant for Miri and its checks of aliasing (P17). Without Miri they check the results.
 
 use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Barrier, Mutex as StdMutex};
 use std::task::{Context, Poll, Waker};
@@ -10,7 +11,8 @@ use std::thread;
 
 use crate::common::waker::{self, WakerEvent};
 use crate::common::{rounds, wait_until};
-use fairgate::{Acquire, AcquireOwned, Mutex, Semaphore};
+use fairgate::futures::{Acquire, AcquireOwned};
+use fairgate::{Mutex, Semaphore};
 use futures_lite::future::{block_on, or, poll_once, yield_now};
 
 fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
@@ -80,7 +82,7 @@ fn async_blocks_on_the_stack_are_polled_between_releases() {
 fn a_shared_reference_may_read_a_future_between_polls() {
     let semaphore = Semaphore::new(0);
     let mut future = pin!(semaphore.acquire_many(2));
-    let inspect = |future: &Acquire<'_>, progress: &str| {
+    let inspect = |future: &Acquire<&Semaphore>, progress: &str| {
         let text = format!("{future:?}");
         (text.contains(progress) && text.contains('2'), future.is_granted(), future.num_permits())
     };
@@ -102,7 +104,7 @@ fn another_thread_may_read_a_future_while_it_is_granted() {
     let semaphore = Semaphore::new(0);
     let mut future = pin!(semaphore.acquire());
     assert!(poll(future.as_mut()).is_pending());
-    let shared: &Acquire<'_> = &future;
+    let shared: &Acquire<&Semaphore> = &future;
     thread::scope(|scope| {
         scope.spawn(|| {
             wait_until(|| shared.is_granted());
@@ -203,4 +205,55 @@ fn a_future_may_be_granted_by_another_thread_within_its_first_poll() {
         });
         assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, 1));
     }
+}
+
+/// P17: threads that do at random whatever safe code may do with a future, while others grant, cancel and enqueue its
+/// neighbours. Under Miri each seed gives another program.
+#[test]
+fn threads_do_anything_with_their_futures_while_others_grant() {
+    const PERMITS: usize = 2;
+    let semaphore = Arc::new(Semaphore::new(PERMITS));
+    let adversary = || {
+        let mut random = RandomState::new().hash_one(()) | 1;
+        let mut below = |bound: usize| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            (random >> 32) as usize % bound
+        };
+        let mut futures: [Option<Pin<Box<AcquireOwned>>>; 3] = [const { None }; 3];
+        let mut held = Vec::new();
+        for _ in 0..if cfg!(miri) { 100 } else { rounds(5000) } {
+            let (slot, other) = (below(futures.len()), below(futures.len()));
+            match (below(8), &mut futures[slot]) {
+                (0, future) => *future = None,
+                (1, Some(future)) => {
+                    let shared: &AcquireOwned = future;
+                    let is_shown = format!("{shared:?}").contains("Granted");
+                    assert!(!is_shown || shared.is_granted());
+                }
+                (2, _) => futures.swap(slot, other),
+                (3, Some(future)) => {
+                    future.set(semaphore.clone().acquire_many_owned(1 + below(PERMITS)));
+                }
+                (4, _) => drop(held.pop()),
+                (5, _) => held.extend(semaphore.clone().try_acquire_owned().ok()),
+                (_, Some(future)) => {
+                    if let Poll::Ready(permit) = poll(future.as_mut()) {
+                        held.push(permit.unwrap());
+                        futures[slot] = None;
+                    }
+                }
+                (_, none) => {
+                    *none = Some(Box::pin(semaphore.clone().acquire_many_owned(1 + below(PERMITS))));
+                }
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(adversary);
+        }
+    });
+    assert_eq!((semaphore.waiters(), semaphore.available_permits()), (0, PERMITS));
 }

@@ -33,7 +33,7 @@ impl<S: SyncSource> Queue<S> {
     /// `(available, front)`: the initial permits, and how many the front requests.
     fn new((available, front): (usize, usize)) -> Arc<Self> {
         let source = S::with_permits(available);
-        let request = |n| Mutex::new(Some(source.acquire(Request::Exactly(n))));
+        let request = |n| Mutex::new(Some(source.acquire(Request::exactly(n))));
         let (front, middle, back) = (request(front), request(1), request(1));
         let total = AtomicIsize::new(available as isize);
         let queue = Self { front, middle, back, total, called: false.into(), source };
@@ -93,7 +93,7 @@ fn callbacks<S: SyncSource>() -> Callbacks<S> {
         ("drops another future", |queue| Queue::<S>::drop_future(&queue.back)),
         ("drops its middle future", |queue| Queue::<S>::drop_future(&queue.middle)),
         ("polls a new future and drops it", |queue| {
-            let mut late = queue.source.acquire(Request::Exactly(1));
+            let mut late = queue.source.acquire(Request::exactly(1));
             drop(Pin::new(&mut late).poll(&mut Context::from_waker(Waker::noop())));
         }),
     ]
@@ -155,7 +155,7 @@ fn a_waker_may_call_anything_when_it_is_woken<S: SemaphoreSource + SyncSource>()
         ("the limit grows", |queue, waker| {
             queue.enqueue_all(waker);
             queue.total.fetch_add(5, SeqCst);
-            queue.source.resize(1, 6);
+            queue.source.set_limit(6);
         }),
         ("the front is cancelled", |queue, waker| {
             queue.enqueue_all(waker);
@@ -182,7 +182,7 @@ fn a_waker_may_call_anything_when_it_is_dropped<S: SemaphoreSource + SyncSource>
             queue.enqueue_all(waker);
             Queue::<S>::poll(&queue.middle, Waker::noop());
         }),
-        ("its future is on_drop", |queue, waker| {
+        ("its future is dropped", |queue, waker| {
             queue.enqueue_all(waker);
             Queue::<S>::drop_future(&queue.middle);
         }),
@@ -224,7 +224,7 @@ fn a_waker_may_acquire_and_cancel_at_any_event<S: SyncSource>() {
             queue.enqueue_all(waker);
             Queue::<S>::poll(&queue.middle, Waker::noop());
         }),
-        ("its future is on_drop", |queue, waker| {
+        ("its future is dropped", |queue, waker| {
             queue.enqueue_all(waker);
             Queue::<S>::drop_future(&queue.middle);
         }),
@@ -268,7 +268,7 @@ fn nothing_barges_between_two_batches_of_wake_ups<S: SemaphoreSource + SyncSourc
     let (source, log, push_to) = (world.source.clone(), WakeLog::default(), results.clone());
     let late_wakes = log.clone();
     let trying = waker::on(WakerEvent::Wake, move || {
-        let mut late = source.acquire(Request::Exactly(1));
+        let mut late = source.acquire(Request::exactly(1));
         let waker = late_wakes.waker(0, 0);
         let polled = Pin::new(&mut late).poll(&mut Context::from_waker(&waker));
         push_to.lock().unwrap().push((source.try_acquire(1).is_none(), polled.is_pending()));
@@ -306,7 +306,8 @@ fn wakes_during_reads<S: SemaphoreSource>(source: &S, wakes: &AtomicUsize) -> us
     let permit = source.try_acquire(0);
     let future = source.acquire_many(5);
     let before = wakes.load(SeqCst);
-    let _ = (source.waiters(), source.available_permits(), source.is_closed(), future.is_granted());
+    let _ = (source.waiters(), source.needed(), source.available_permits(), source.is_closed());
+    let _ = (source.limit(), source.held(), source.owed(), future.is_granted(), future.num_permits());
     let _ = format!("{:?} {permit:?} {future:?}", **source);
     wakes.load(SeqCst) - before
 }
@@ -381,7 +382,7 @@ fn a_chain_of_500_tasks_owned_by_their_wakers_fits_on_a_thread_stack<S: Semaphor
     for operation in [|source: &S| source.add(1), |source: &S| source.close()] {
         let source = S::with_permits(0);
         for _ in 0..500 {
-            OrphanedTask::start(source.acquire(Request::Exactly(1)));
+            OrphanedTask::start(source.acquire(Request::exactly(1)));
         }
         assert_eq!(source.waiters(), 500);
         let releasing = source.clone();

@@ -57,7 +57,7 @@ fn extend_program(
 
 /// The core steps: acquire, drop, poll, add, reduce, close.
 fn core_steps(model: &Model, steps: &mut Vec<Step>) {
-    steps.extend([1, 2].map(|n| Step::Common(Action::Acquire(Request::Exactly(n)))));
+    steps.extend([1, 2].map(|n| Step::Common(Action::Acquire(Request::exactly(n)))));
     steps.extend((0..model.created()).map(|waiter| Step::Common(Action::Drop(waiter))));
     steps.extend((0..model.created()).map(|waiter| Step::Common(Action::Poll(waiter))));
     use SemaphoreAction::{Add, Close, Reduce};
@@ -67,21 +67,13 @@ fn core_steps(model: &Model, steps: &mut Vec<Step>) {
 /// All steps of a semaphore.
 fn all_steps(model: &Model, steps: &mut Vec<Step>) {
     core_steps(model, steps);
-    steps.extend(
-        [Request::UpTo(1, 3), Request::Bounded(1, 1)].map(|request| Step::Common(Action::Acquire(request))),
-    );
-    steps.extend(
-        [Action::Create(Request::Exactly(1)), Action::TryAcquire(1), Action::TryAcquire(0)]
-            .map(Step::Common),
-    );
-    steps.extend(
-        [
-            SemaphoreAction::ForgetAvailable(1),
-            SemaphoreAction::Resize(3, 1),
-            SemaphoreAction::TryAcquireUpTo(1, 2),
-        ]
-        .map(Step::Semaphore),
-    );
+    let acquired = [Request::up_to(1, 3).max_waiters(1), Request::exactly(1).max_waiters(1), Request::ALL];
+    steps.extend(acquired.map(|request| Step::Common(Action::Acquire(request))));
+    let tried = [Request::exactly(1), Request::exactly(0), Request::up_to(1, 2), Request::ALL];
+    steps.extend(tried.map(|request| Step::Common(Action::TryAcquire(request))));
+    steps.push(Step::Common(Action::Create(Request::exactly(1))));
+    use SemaphoreAction::{AddUpTo, ForgetAvailable, SetLimit};
+    steps.extend([ForgetAvailable(1), SetLimit(0), SetLimit(2), AddUpTo(2, 1)].map(Step::Semaphore));
     for waiter in 0..model.created() {
         steps.push(Step::Common(Action::PollWithNewWaker(waiter)));
         steps.extend(
@@ -96,8 +88,8 @@ fn all_steps(model: &Model, steps: &mut Vec<Step>) {
 /// All steps of a mutex.
 pub(crate) fn mutex_steps(model: &Model, steps: &mut Vec<Step>) {
     steps.extend(
-        [Action::Acquire(Request::Exactly(1)), Action::Create(Request::Exactly(1)), Action::TryAcquire(1)]
-            .map(Step::Common),
+        [Action::Acquire, Action::Create, Action::TryAcquire]
+            .map(|action| Step::Common(action(Request::exactly(1)))),
     );
     for waiter in 0..model.created() {
         steps.extend(
@@ -110,6 +102,20 @@ pub(crate) fn mutex_steps(model: &Model, steps: &mut Vec<Step>) {
 fn assert_matches<E: std::fmt::Debug>(outcome: Result<(), E>, program: &[Step]) {
     if let Err(mismatch) = outcome {
         panic!("{program:#?} differs from the specification: {mismatch:#?}");
+    }
+}
+
+/// What the limit depends on, and the requests that depend on it.
+fn limit_steps(model: &Model, steps: &mut Vec<Step>) {
+    let acquired = [Request::exactly(1), Request::ALL, Request::up_to(1, 3)];
+    steps.extend(acquired.map(|request| Step::Common(Action::Acquire(request))));
+    steps.push(Step::Common(Action::TryAcquire(Request::ALL)));
+    use SemaphoreAction::{AddUpTo, Forget, ForgetAvailable, Reduce, SetLimit};
+    steps.extend([SetLimit(0), SetLimit(1), SetLimit(3), AddUpTo(2, 1)].map(Step::Semaphore));
+    steps.extend([Reduce(2), ForgetAvailable(1)].map(Step::Semaphore));
+    for waiter in 0..model.created() {
+        steps.extend([Action::Drop(waiter), Action::Poll(waiter)].map(Step::Common));
+        steps.push(Step::Semaphore(Forget(waiter)));
     }
 }
 
@@ -131,6 +137,11 @@ fn every_short_program_of_core_steps_matches_the_specification() {
 #[test]
 fn every_short_program_of_all_steps_matches_the_specification() {
     (0..=2).for_each(|available| check_each(available, program_length(4), all_steps));
+}
+
+#[test]
+fn every_short_program_that_changes_the_limit_matches_the_specification() {
+    (0..=2).for_each(|available| check_each(available, program_length(5), limit_steps));
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use fairgate::{Elapsed, Mutex, Semaphore, TimeoutExt, WithTimeout, with_timeout};
+use fairgate::futures::WithTimeout;
+use fairgate::{Elapsed, Mutex, Semaphore, TimeoutExt, with_timeout};
 
 use crate::common::panics;
 use crate::common::source::{NewSource, PermitSource, SemaphoreSource, SyncSource, for_each_source};
@@ -153,7 +154,7 @@ fn a_deadline_that_never_expires_does_not_change_the_order<S: NewSource>() {
 fn dropping_a_pending_adapter_cancels_or_passes_the_grant_on<S: NewSource>() {
     for granted in [false, true] {
         let mut world = World::<S>::new(0);
-        let (adapter, _bell) = pending_adapter(&world.source, 1);
+        let (adapter, _deadline) = pending_adapter(&world.source, 1);
         let next = world.acquire(1);
         if granted {
             world.source.add(1);
@@ -292,7 +293,7 @@ fn expired_adapters_on_the_stack_are_not_queued() {
     let guard = mutex.try_lock().unwrap();
     let mut acquire = pin!(semaphore.acquire_many(2).with_timeout(deadline.clone()));
     let mut lock = pin!(with_timeout(mutex.lock(), deadline.clone()));
-    let mut either = pin!(with_timeout(semaphore.acquire().bounded(5), deadline.clone()));
+    let mut either = pin!(with_timeout(semaphore.acquire().max_waiters(5).up_to(2), deadline.clone()));
     assert!(poll(&mut acquire).is_pending() && poll(&mut lock).is_pending());
     assert!(poll(&mut either).is_pending());
     assert_eq!(semaphore.waiters(), 2);

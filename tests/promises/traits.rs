@@ -5,13 +5,13 @@ use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::rc::Rc;
-use std::sync::{Arc, MutexGuard as StdGuard};
+use std::sync::MutexGuard as StdGuard;
 
+use fairgate::futures::{Acquire, AcquireOwned, Lock, LockOwned, WithTimeout};
 use fairgate::{
-    Acquire, AcquireError, AcquireFrom, AcquireOwned, AcquireUpTo, BoundedAcquire, BoundedAcquireError,
-    Elapsed, Guard, Lock, LockFrom, LockOwned, MappedGuard, MappedMutexGuard, Mutex, MutexGuard,
-    OwnedMappedMutexGuard, OwnedMutexGuard, OwnedSemaphorePermit, Permit, PollSemaphore, Semaphore,
-    SemaphorePermit, TryAcquireError, TryLockError, WithTimeout,
+    AcquireError, Elapsed, Guard, MappedGuard, MappedMutexGuard, Mutex, MutexGuard, OwnedMappedMutexGuard,
+    OwnedMutexGuard, OwnedSemaphorePermit, Permit, PollSemaphore, Semaphore, SemaphorePermit,
+    TryAcquireError, TryLockError,
 };
 
 /// Whether a type implements a trait, as a constant: if the bound holds, the inherent constant shadows the one
@@ -61,8 +61,8 @@ type SyncOnly = StdGuard<'static, u8>;
 type NotSendNotSync = Rc<u8>;
 
 type RefHandle = &'static Semaphore;
-type ArcHandle = Arc<Semaphore>;
 type RcHandle = Rc<Semaphore>;
+type LockRef<T> = Lock<&'static Mutex<T>>;
 
 table! {
     // The semaphore, its permits and its futures. The futures must not move once they are pinned.
@@ -70,15 +70,9 @@ table! {
     SemaphorePermit<'static>:                        Send Sync Unpin UnwindSafe;
     OwnedSemaphorePermit:                            Send Sync Unpin UnwindSafe;
     Permit<RcHandle>:                                -    -    Unpin UnwindSafe;
-    Acquire<'static>:                                Send Sync -     -;
+    Acquire<RefHandle>:                              Send Sync -     -;
     AcquireOwned:                                    Send Sync -     -;
-    AcquireFrom<RcHandle>:                           -    -    -     -;
-    BoundedAcquire<RefHandle>:                       Send Sync -     -;
-    BoundedAcquire<ArcHandle>:                       Send Sync -     -;
-    BoundedAcquire<RcHandle>:                        -    -    -     -;
-    AcquireUpTo<RefHandle>:                          Send Sync -     -;
-    AcquireUpTo<ArcHandle>:                          Send Sync -     -;
-    AcquireUpTo<RcHandle>:                           -    -    -     -;
+    Acquire<RcHandle>:                               -    -    -     -;
     PollSemaphore:                                   Send Sync Unpin -;
 
     // A mutex moves its value from thread to thread, so it is `Sync` if the value is `Send`.
@@ -86,15 +80,15 @@ table! {
     Mutex<SendOnly>:                                 Send Sync Unpin UnwindSafe;
     Mutex<SyncOnly>:                                 -    -    Unpin UnwindSafe;
     Mutex<NotSendNotSync>:                           -    -    Unpin UnwindSafe;
-    Lock<'static, SendSync>:                         Send Sync -     -;
-    Lock<'static, SendOnly>:                         Send Sync -     -;
-    Lock<'static, SyncOnly>:                         -    -    -     -;
-    Lock<'static, NotSendNotSync>:                   -    -    -     -;
+    LockRef<SendSync>:                               Send Sync -     -;
+    LockRef<SendOnly>:                               Send Sync -     -;
+    LockRef<SyncOnly>:                               -    -    -     -;
+    LockRef<NotSendNotSync>:                         -    -    -     -;
     LockOwned<SendSync>:                             Send Sync -     -;
     LockOwned<SendOnly>:                             Send Sync -     -;
     LockOwned<SyncOnly>:                             -    -    -     -;
     LockOwned<NotSendNotSync>:                       -    -    -     -;
-    LockFrom<Rc<Mutex<SendSync>>>:         -    -    -     -;
+    Lock<Rc<Mutex<SendSync>>>:                       -    -    -     -;
 
     // A guard is `Send` and `Sync` as its value is. It returns its mutex, so `Sync` requires a value that is
     // also `Send`.
@@ -106,7 +100,7 @@ table! {
     OwnedMutexGuard<SendOnly>:                       Send -    Unpin -;
     OwnedMutexGuard<SyncOnly>:                       -    -    Unpin -;
     OwnedMutexGuard<NotSendNotSync>:                 -    -    Unpin -;
-    Guard<Rc<Mutex<SendSync>>>:            -    -    Unpin -;
+    Guard<Rc<Mutex<SendSync>>>:                      -    -    Unpin -;
 
     // A borrowed mapped guard does not know the whole value.
     MappedMutexGuard<'static, SendSync>:             Send Sync Unpin UnwindSafe;
@@ -126,12 +120,11 @@ table! {
 
     // The adapter has the traits of its parts.
     WithTimeout<SendSync, SendSync>:                 Send Sync Unpin UnwindSafe;
-    WithTimeout<Acquire<'static>, SendSync>:         Send Sync -     -;
+    WithTimeout<Acquire<RefHandle>, SendSync>:       Send Sync -     -;
     WithTimeout<SendSync, NotSendNotSync>:           -    -    Unpin UnwindSafe;
 
     AcquireError:                                    Send Sync Unpin UnwindSafe;
     TryAcquireError:                                 Send Sync Unpin UnwindSafe;
-    BoundedAcquireError:                             Send Sync Unpin UnwindSafe;
     TryLockError:                                    Send Sync Unpin UnwindSafe;
     Elapsed:                                         Send Sync Unpin UnwindSafe;
 }
@@ -147,35 +140,41 @@ fn the_table_detects_both_answers() {
     assert!(!has!(&'static mut u8: UnwindSafe) && !has!(RefCell<u8>: RefUnwindSafe));
 }
 
-/// The maximum size in bytes on 64-bit targets.
+/// The size in bytes on 64-bit targets.
 macro_rules! sizes {
     ($($type:ty: $bytes:literal;)*) => { $(
         #[cfg(target_pointer_width = "64")]
-        const _: () = assert!(size_of::<$type>() <= $bytes, stringify!($type));
+        const _: () = assert!(size_of::<$type>() == $bytes, stringify!($type));
     )* };
 }
 
 sizes! {
-    Semaphore:                        16;
-    Mutex<()>:                        16;
-    Acquire<'static>:                 56;
-    AcquireOwned:                     56;
-    BoundedAcquire<RefHandle>:        64;
-    AcquireUpTo<RefHandle>:           64;
-    Lock<'static, ()>:                56;
-    LockOwned<()>:                    56;
-    SemaphorePermit<'static>:         16;
-    OwnedSemaphorePermit:             16;
-    Option<SemaphorePermit<'static>>: 16;
-    MutexGuard<'static, ()>:          8;
-    OwnedMutexGuard<()>:              8;
-    Option<MutexGuard<'static, ()>>:  8;
-    MappedMutexGuard<'static, ()>:    16;
-    OwnedMappedMutexGuard<(), ()>:    24;
-    PollSemaphore:                    16;
-    AcquireError:                     0;
-    TryAcquireError:                  1;
-    Elapsed:                          0;
+    Semaphore:                         32;
+    Mutex<()>:                         32;
+    Mutex<u64>:                        40;
+    Acquire<RefHandle>:                56;
+    AcquireOwned:                      56;
+    Acquire<RcHandle>:                 56;
+    LockRef<()>:                       56;
+    LockOwned<()>:                     56;
+    Lock<Rc<Mutex<()>>>:               56;
+    WithTimeout<Acquire<RefHandle>, ()>: 64;
+    SemaphorePermit<'static>:          16;
+    OwnedSemaphorePermit:              16;
+    Permit<RcHandle>:                  16;
+    Option<SemaphorePermit<'static>>:  16;
+    MutexGuard<'static, ()>:           8;
+    OwnedMutexGuard<()>:               8;
+    Guard<Rc<Mutex<()>>>:              8;
+    Option<MutexGuard<'static, ()>>:   8;
+    MappedMutexGuard<'static, ()>:     16;
+    OwnedMappedMutexGuard<(), ()>:     24;
+    MappedGuard<Rc<Mutex<()>>, ()>:    24;
+    PollSemaphore:                     16;
+    AcquireError:                      1;
+    TryAcquireError:                   1;
+    TryLockError:                      0;
+    Elapsed:                           0;
 }
 
 /// A future that holds a guard of a value with a trait object in it. (With the value's type as a second parameter of the

@@ -40,8 +40,8 @@ fn one_permit_guards_an_unsynchronized_counter<S: SyncSource>() {
                 for round in 0..rounds(3000) {
                     let permits = match round % 3 {
                         0 => source.try_acquire(1),
-                        1 => block_on(source.acquire(Request::Exactly(1))),
-                        _ => block_on(poll_once(source.acquire(Request::Exactly(1)))).flatten(),
+                        1 => block_on(source.acquire(Request::exactly(1))),
+                        _ => block_on(poll_once(source.acquire(Request::exactly(1)))).flatten(),
                     };
                     if permits.is_some() {
                         counter.add(1);
@@ -67,6 +67,35 @@ fn an_acquire_sees_the_writes_of_every_release_it_takes_permits_from<S: Semaphor
                 });
             }
             let _all = source.blocking_acquire_many(THREADS).unwrap();
+            counters.iter().for_each(|counter| assert_eq!(counter.add(0), 7));
+        });
+    }
+}
+
+/// A request for all permits sees what the last holder wrote, even if that holder forgot its permit, or the limit was lowered.
+fn a_request_for_all_sees_the_writes_of_holders_that_forgot_their_permits<
+    S: SemaphoreSource + SyncSource,
+>() {
+    for round in 0..rounds(300) {
+        let (source, counters) =
+            (S::with_permits(THREADS), [(); THREADS].map(|()| Unsynchronized::default()));
+        let permits = [(); THREADS].map(|()| source.try_acquire(1).unwrap());
+        thread::scope(|scope| {
+            for (index, (permit, counter)) in permits.into_iter().zip(&counters).enumerate() {
+                let source = &source;
+                scope.spawn(move || {
+                    counter.add(7);
+                    match (index + round) % 3 {
+                        0 => permit.forget(),
+                        1 => drop(permit),
+                        _ => {
+                            source.reduce_permits(1);
+                            drop(permit);
+                        }
+                    }
+                });
+            }
+            let _all = source.acquire_all().wait().unwrap();
             counters.iter().for_each(|counter| assert_eq!(counter.add(0), 7));
         });
     }
@@ -133,8 +162,8 @@ fn removing_and_adding_permits_keeps_the_writes_of_a_holder_visible<S: Semaphore
                             source.add_permits(1);
                         }
                         1 => {
-                            source.resize(3, 0);
-                            source.resize(0, 3);
+                            source.set_limit(0);
+                            source.set_limit(1);
                         }
                         _ => {
                             let _permit = source.blocking_acquire().unwrap();
@@ -154,6 +183,7 @@ for_each_source! {
     all: one_permit_guards_an_unsynchronized_counter;
     semaphores:
         an_acquire_sees_the_writes_of_every_release_it_takes_permits_from,
+        a_request_for_all_sees_the_writes_of_holders_that_forgot_their_permits,
         a_failed_acquire_sees_the_writes_before_the_close,
         forgetting_the_only_permit_sees_the_writes_of_its_last_holder,
         removing_and_adding_permits_keeps_the_writes_of_a_holder_visible,

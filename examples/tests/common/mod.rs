@@ -67,6 +67,14 @@ pub fn fixed_server(answer: impl Into<String>) -> String {
     url
 }
 
+/// The base URL of a server that accepts every connection and never answers.
+pub fn silent_server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || listener.incoming().collect::<Vec<_>>());
+    url
+}
+
 /// The base URL of a port on which no server listens.
 pub fn no_server() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,8 +1,9 @@
 //! Clocks that differ: only the server's clock and durations may count.
 
-use crate::counter::Counter;
-use crate::server::{Server, installed};
+use crate::Server;
 use crate::worker::{Runtime, Worker};
+use fairgate_fleet_kit::Counter;
+use fairgate_fleet_kit::installed;
 
 /// Each process has its own date; the monotonic clock, which measures durations, is the machine's.
 const ENVIRONMENT: &str = "FAKETIME_DONT_FAKE_MONOTONIC=1";
@@ -17,7 +18,7 @@ fn processes_with_different_dates_share_one_limit() {
         return;
     }
     let Some(server) = Server::start() else { return };
-    let mut counter = Counter::new();
+    let mut counter = Counter::start();
     let mut id = 0..;
     let mut workers = [(Runtime::Smol, "-3h"), (Runtime::Tokio, "+3h"), (Runtime::Smol, "+7d")].map(
         |(runtime, offset)| {

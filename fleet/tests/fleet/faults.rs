@@ -1,11 +1,13 @@
 //! Processes that die or pause, servers that restart or fall silent.
 
+use std::time::Duration;
+
 use rustix::process::Signal;
 
-use crate::counter::Counter;
-use crate::relay::Relay;
-use crate::server::Server;
+use crate::Server;
 use crate::worker::{Runtime, Worker};
+use fairgate_fleet_kit::Counter;
+use fairgate_fleet_kit::Relay;
 
 /// Workers with a limit of one permit.
 fn workers<const N: usize>(server: &Server, counter: &Counter, runtimes: [Runtime; N]) -> [Worker; N] {
@@ -16,7 +18,7 @@ fn workers<const N: usize>(server: &Server, counter: &Counter, runtimes: [Runtim
 #[test]
 fn the_permit_of_a_killed_process_returns_after_its_lease() {
     let Some(server) = Server::start() else { return };
-    let mut counter = Counter::new();
+    let mut counter = Counter::start();
     let mut workers = [(0, Runtime::Smol), (1, Runtime::Tokio), (2, Runtime::Smol)]
         .map(|(id, runtime)| Worker::start(id, runtime, &server.url(), &counter, 2));
     let [a, b, c] = &mut workers;
@@ -39,7 +41,7 @@ fn the_permit_of_a_killed_process_returns_after_its_lease() {
 #[test]
 fn a_killed_process_at_the_front_of_the_queue_is_passed_over() {
     let Some(server) = Server::start() else { return };
-    let mut counter = Counter::new();
+    let mut counter = Counter::start();
     let [mut a, mut b, mut c] = workers(&server, &counter, [Runtime::Smol, Runtime::Smol, Runtime::Tokio]);
     a.tell("hold 0");
     counter.wait_for_task(0, "enter", 0);
@@ -57,7 +59,7 @@ fn a_killed_process_at_the_front_of_the_queue_is_passed_over() {
 fn crowd_survives_a_restart(mut server: Server) {
     const TASKS: usize = 50;
     const PERMITS: usize = 3;
-    let mut counter = Counter::new();
+    let mut counter = Counter::start();
     let runtimes = [Runtime::Smol, Runtime::Tokio, Runtime::Smol, Runtime::Tokio];
     let mut workers: Vec<_> = (0..)
         .zip(runtimes)
@@ -98,7 +100,7 @@ fn all_tasks_are_served_below_the_limit_while_a_server_with_a_disk_restarts() {
 #[test]
 fn a_holder_keeps_its_permit_and_the_queue_its_order_when_the_server_forgets_both() {
     let Some(mut server) = Server::start() else { return };
-    let mut counter = Counter::new();
+    let mut counter = Counter::start();
     let [mut a, mut b, mut c] = workers(&server, &counter, [Runtime::Tokio, Runtime::Smol, Runtime::Smol]);
     a.tell("hold 0");
     let first = counter.wait_for_task(0, "enter", 0);
@@ -124,7 +126,7 @@ fn a_holder_keeps_its_permit_and_the_queue_its_order_when_the_server_forgets_bot
 #[test]
 fn a_process_that_was_paused_for_longer_than_its_lease_knows_and_is_fenced() {
     let Some(server) = Server::start() else { return };
-    let mut counter = Counter::new();
+    let mut counter = Counter::start();
     let [mut a, mut b] = workers(&server, &counter, [Runtime::Smol, Runtime::Tokio]);
     a.tell("blind 0");
     let first = counter.wait_for_task(0, "enter", 0);
@@ -150,15 +152,15 @@ fn a_process_that_was_paused_for_longer_than_its_lease_knows_and_is_fenced() {
 #[test]
 fn a_lost_connection_ends_the_lease_before_another_process_is_granted_the_permit() {
     let Some(server) = Server::start() else { return };
-    let mut counter = Counter::new();
-    let relay = Relay::start(&server);
+    let mut counter = Counter::start();
+    let relay = Relay::start(server.address(), Duration::ZERO);
     let mut a = Worker::start(0, Runtime::Smol, &relay.url(), &counter, 1);
     let mut b = Worker::start(1, Runtime::Tokio, &server.url(), &counter, 1);
     a.tell("hold 0");
     counter.wait_for_task(0, "enter", 0);
     b.tell("hold 0");
     server.wait_until_queued("test", 1);
-    relay.cut();
+    relay.set_silent(true);
     let next = counter.wait_for(|_| true);
     assert_eq!((next.worker, next.what.as_str()), (0, "lost"));
     counter.wait_for_task(1, "enter", 0);

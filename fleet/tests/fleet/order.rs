@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use crate::counter::Counter;
-use crate::server::Server;
+use crate::Server;
 use crate::worker::{Runtime, Worker};
+use fairgate_fleet_kit::Counter;
 
 #[test]
 fn four_processes_stay_below_the_limit_and_keep_their_order() {
     const TASKS: usize = 50;
     const PERMITS: usize = 3;
     let Some(server) = Server::start() else { return };
-    let mut counter = Counter::new();
+    let mut counter = Counter::start();
     let runtimes = [Runtime::Smol, Runtime::Tokio, Runtime::Smol, Runtime::Tokio];
     let mut workers: Vec<_> = (0..)
         .zip(runtimes)
@@ -43,7 +43,7 @@ fn four_processes_stay_below_the_limit_and_keep_their_order() {
 #[test]
 fn the_server_grants_in_the_order_in_which_the_processes_queued() {
     let Some(server) = Server::start() else { return };
-    let mut counter = Counter::new();
+    let mut counter = Counter::start();
     let mut workers: Vec<_> =
         (0..5).map(|id| Worker::start(id, Runtime::Smol, &server.url(), &counter, 1)).collect();
     workers[4].tell("hold 0");

@@ -17,7 +17,8 @@ use smol::future::{or, pending};
 use smol::{LocalExecutor, Timer};
 
 use crate::LEASE;
-use crate::counter::Counter;
+use crate::fleet_server;
+use fairgate_fleet_kit::Counter;
 
 /// The environment variable with a worker's settings.
 const SPEC: &str = "FAIRGATE_FLEET_WORKER";
@@ -161,7 +162,7 @@ fn run() {
     let lease = Duration::from_millis(lease.parse().expect("milliseconds"));
     let process = Process {
         id: id.to_owned(),
-        fleet: Fleet::new(client, "test", permits.parse().expect("permits"), lease),
+        fleet: Fleet::new(&fleet_server(client), "test", permits.parse().expect("permits"), lease),
         counter: RefCell::new(BufReader::new(UnixStream::connect(counter).expect("the counter"))),
         holding: RefCell::default(),
     };

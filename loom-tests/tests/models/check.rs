@@ -12,13 +12,38 @@ use fairgate_loom::Semaphore;
 use crate::bridge;
 use crate::request::run_and_check_wakers;
 
-/// The default bound that is explored completely. A preemption interrupts a thread that could have continued; a
+/// The bound that is explored completely, except in a quick run. A preemption interrupts a thread that could have continued; a
 /// thread that blocks or ends is not preempted.
-pub const PREEMPTIONS: usize = 2;
+const PREEMPTIONS: usize = 2;
 
-/// How many executions a model may spend on higher bounds.
-const QUICK: usize = 2_000;
+/// How far models are explored.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Speed {
+    /// For each `cargo test`: at most [`QUICK`] executions of a model.
+    Quick,
+    /// With `FAIRGATE_LOOM_FULL`: the first bound completely, and then [`FULL`] more executions.
+    Full,
+    /// With `FAIRGATE_LOOM_DEEP`: the same with [`DEEP`] more executions.
+    Deep,
+}
+
+const QUICK: usize = 600;
+const FULL: usize = 2_000;
 const DEEP: usize = 100_000;
+
+fn speed() -> Speed {
+    let is_set = |name| env::var_os(name).is_some();
+    match (is_set("FAIRGATE_LOOM_DEEP"), is_set("FAIRGATE_LOOM_FULL")) {
+        (true, _) => Speed::Deep,
+        (false, true) => Speed::Full,
+        (false, false) => Speed::Quick,
+    }
+}
+
+/// Whether this is the deep run.
+pub fn is_deep() -> bool {
+    speed() == Speed::Deep
+}
 
 /// Explores `model` and prints how many executions that took.
 #[track_caller]
@@ -26,21 +51,39 @@ pub fn check(model: impl Fn() + Send + Sync + 'static) {
     check_from(PREEMPTIONS, model);
 }
 
-/// Like [`check`], for a model with a first bound of its own. The first bound is explored completely. After that
-/// the bound rises until [`QUICK`] more executions have run, or [`DEEP`] if `FAIRGATE_LOOM_DEEP` is set.
+/// Like [`check`], for a model with a first bound of its own. A quick run starts with one preemption, and stops after [`QUICK`]
+/// executions. Otherwise the first bound is explored completely, and then the bound rises until the budget is spent.
 #[track_caller]
 pub fn check_from(first_bound: usize, model: impl Fn() + Send + Sync + 'static) {
     let start = Instant::now();
     let name = thread::current().name().unwrap_or("a model").to_owned();
-    let model = Arc::new(model);
-    let mut left = if env::var_os("FAIRGATE_LOOM_DEEP").is_some() { DEEP } else { QUICK };
-    let (mut bound, mut complete) = (first_bound, explore(Some(first_bound), None, &model));
-    let explored = loop {
+    let explored = match speed() {
+        Speed::Quick => explore_within(1, QUICK, QUICK, &Arc::new(model)),
+        Speed::Full => explore_within(first_bound, usize::MAX, FULL, &Arc::new(model)),
+        Speed::Deep => explore_within(first_bound, usize::MAX, DEEP, &Arc::new(model)),
+    };
+    println!("{name}: {explored}, {:.2?}", start.elapsed());
+}
+
+/// Explores a model with a bound that rises: at most `first` executions with the first bound, and `more` with higher ones.
+fn explore_within(
+    first_bound: usize,
+    first: usize,
+    more: usize,
+    model: &Arc<impl Fn() + Send + Sync + 'static>,
+) -> String {
+    let limit = (first < usize::MAX).then_some(first);
+    let (mut bound, mut complete) = (first_bound, explore(Some(first_bound), limit, model));
+    if complete >= first {
+        return format!("{complete} with at most {bound} preemptions");
+    }
+    let mut left = if limit.is_some() { more - complete } else { more };
+    loop {
         let next = bound + bound.div_ceil(3);
-        let executions = explore(Some(next), Some(left), &model);
+        let executions = explore(Some(next), Some(left), model);
         left = left.saturating_sub(executions);
         if left == 0 {
-            break format!(
+            return format!(
                 "all {} with at most {bound} preemptions, {executions} with at most {next}",
                 plural(complete)
             );
@@ -48,16 +91,23 @@ pub fn check_from(first_bound: usize, model: impl Fn() + Send + Sync + 'static) 
         if executions == complete {
             // A higher bound adds no execution, so no bound is needed. Without one there may even be fewer
             // executions, since loom adds some to replace the ones that a bound rules out.
-            let unbounded = explore(None, Some(left), &model);
-            break if unbounded < left {
+            let unbounded = explore(None, Some(left), model);
+            return if unbounded < left {
                 format!("all {}", plural(unbounded))
             } else {
                 format!("all {} with at most {next} preemptions", plural(complete))
             };
         }
         (bound, complete) = (next, executions);
-    };
-    println!("{name}: {explored}, {:.2?}", start.elapsed());
+    }
+}
+
+/// Explores a combination of some operations, and returns the number of executions. Two are explored with at most two preemptions,
+/// three with one.
+#[track_caller]
+pub fn explore_combination(operations: usize, model: impl Fn() + Send + Sync + 'static) -> usize {
+    let bound = if operations == 2 { PREEMPTIONS } else { 1 };
+    explore(Some(bound), None, &Arc::new(model))
 }
 
 fn plural(executions: usize) -> String {

@@ -147,7 +147,7 @@ fn a_resize_against_a_release() {
         let permit = semaphore.clone().try_acquire_owned().unwrap();
         let [first, second] = [(); 2].map(|()| Request::pending(semaphore.acquire()));
         let releaser = thread::spawn(move || drop(permit));
-        semaphore.resize(1, 2);
+        semaphore.set_limit(2);
         join([releaser]);
         drop([first, second].map(Request::expect_ready));
         assert_idle(&semaphore, 2);
@@ -162,12 +162,12 @@ fn permits_owed_against_the_release_that_pays() {
         let permit = semaphore.clone().try_acquire_owned().unwrap();
         semaphore.reduce_permits(1);
         let releaser = thread::spawn(move || drop(permit));
-        let owed = semaphore.permits_owed();
+        let owed = semaphore.owed();
         assert!(owed <= 1);
         assert_eq!(semaphore.available_permits(), 0);
-        assert!(semaphore.permits_owed() <= owed);
+        assert!(semaphore.owed() <= owed);
         join([releaser]);
-        assert_eq!(semaphore.permits_owed(), 0);
+        assert_eq!(semaphore.owed(), 0);
         assert_idle(&semaphore, 0);
     });
 }
@@ -181,7 +181,7 @@ fn no_permit_is_owed_after_a_grant() {
         let request = Request::pending(semaphore.acquire());
         let releasers = [(); 2].map(|()| spawn_with(&semaphore, |semaphore| semaphore.add_permits(1)));
         if request.future().is_granted() {
-            assert_eq!((semaphore.permits_owed(), semaphore.available_permits()), (0, 0));
+            assert_eq!((semaphore.owed(), semaphore.available_permits()), (0, 0));
         }
         join(releasers);
         drop(request.expect_ready());

@@ -72,7 +72,7 @@ fn a_bounded_request_against_a_release() {
         let semaphore = Arc::new(Semaphore::new(0));
         let first = Request::pending(semaphore.acquire());
         let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
-        let bounded = Request::poll_once(semaphore.acquire().bounded(1));
+        let bounded = Request::poll_once(semaphore.acquire().max_waiters(1));
         join([releaser]);
         drop(first.expect_ready());
         drop(bounded.expect_ready());
@@ -84,9 +84,10 @@ fn a_bounded_request_against_a_release() {
 fn a_bounded_queue_is_never_longer_than_its_bound() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
-        let other =
-            spawn_with(&semaphore, |semaphore| drop(Request::poll_once(semaphore.acquire().bounded(1))));
-        let bounded = Request::poll_once(semaphore.acquire().bounded(1));
+        let other = spawn_with(&semaphore, |semaphore| {
+            drop(Request::poll_once(semaphore.acquire().max_waiters(1)))
+        });
+        let bounded = Request::poll_once(semaphore.acquire().max_waiters(1));
         assert!(semaphore.waiters() <= 1);
         join([other]);
         drop(bounded);
@@ -107,5 +108,32 @@ fn a_try_fails_while_a_cancelled_grant_is_passed_on() {
         join([releaser, canceller]);
         drop(second.expect_ready());
         assert_eq!(semaphore.available_permits(), 1);
+    });
+}
+
+/// A permit is added while the lock holder has claimed a full batch and is about to unlock: the third request is served, too.
+#[test]
+fn an_addition_after_a_full_batch_was_claimed() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let queue = [(); 3].map(|()| Request::pending(semaphore.acquire()));
+        let adders = [2, 1].map(|n| spawn_with(&semaphore, move |semaphore| semaphore.add_permits(n)));
+        join(adders);
+        drop(queue.map(Request::expect_ready));
+        assert_idle(&semaphore, 3);
+    });
+}
+
+/// The owner of a claimed node holds the lock to replace its waker, while a permit is added for the next request.
+#[test]
+fn an_addition_while_the_waker_of_a_claimed_request_is_replaced() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let [first, second] = [(); 2].map(|()| Request::pending(semaphore.acquire()));
+        let adders = [(); 2].map(|()| spawn_with(&semaphore, |semaphore| semaphore.add_permits(1)));
+        let first = first.poll_from_new_task();
+        join(adders);
+        drop((first.expect_ready(), second.expect_ready()));
+        assert_idle(&semaphore, 2);
     });
 }

@@ -8,7 +8,8 @@
 use std::mem;
 use std::sync::Arc;
 
-use fairgate_loom::{AcquireFrom, Handle, Permit, Semaphore};
+use fairgate_loom::futures::Acquire;
+use fairgate_loom::{Handle, Permit, Semaphore};
 use loom::thread::{self, JoinHandle};
 
 use crate::check::check;
@@ -35,7 +36,7 @@ pub enum Step {
     Forget(usize),
     Close,
     /// Polls a new request.
-    Acquire(usize),
+    Enqueue(usize),
     Try(usize),
     /// Polls a request again, although it may not have been woken.
     Poll(usize),
@@ -79,7 +80,7 @@ impl Position {
 struct Worker<O: Handle<Target = Semaphore>> {
     index: usize,
     handle: O,
-    pending: Vec<(Position, Request<AcquireFrom<O>>)>,
+    pending: Vec<(Position, Request<Acquire<O>>)>,
     held: Option<Permit<O>>,
     next: usize,
     log: Log,
@@ -96,7 +97,7 @@ struct Log {
 
 impl<O: Handle<Target = Semaphore> + Clone> Worker<O> {
     fn new(index: usize, handle: O, held: usize, next: usize) -> Self {
-        let held = Some(Semaphore::try_acquire_from(handle.clone(), held).unwrap());
+        let held = Some(Semaphore::acquire_from(handle.clone(), held).try_wait().unwrap());
         Self { index, handle, pending: Vec::new(), held, next, log: Log::default() }
     }
 
@@ -123,14 +124,14 @@ impl<O: Handle<Target = Semaphore> + Clone> Worker<O> {
             }
             Forget(n) => self.log.added -= self.handle.forget_permits(n) as isize,
             Close => self.handle.close(),
-            Acquire(n) => {
+            Enqueue(n) => {
                 let position = self.next_position();
                 let polled = Request::poll_once(Semaphore::acquire_from(self.handle.clone(), n));
                 self.record(position, polled);
             }
             Try(n) => {
                 let position = self.next_position();
-                if let Ok(permit) = Semaphore::try_acquire_from(self.handle.clone(), n) {
+                if let Ok(permit) = Semaphore::acquire_from(self.handle.clone(), n).try_wait() {
                     self.record(position, Polled::Ready(Ok(permit)));
                 }
             }
@@ -156,18 +157,18 @@ impl<O: Handle<Target = Semaphore> + Clone> Worker<O> {
     }
 
     /// Takes a request out, unless it has completed.
-    fn take(&mut self, index: usize) -> Option<(Position, Request<AcquireFrom<O>>)> {
+    fn take(&mut self, index: usize) -> Option<(Position, Request<Acquire<O>>)> {
         let at = self.pending.iter().position(|(position, _)| position.index == index)?;
         Some(self.pending.remove(at))
     }
 
-    fn poll(&mut self, index: usize, poll: impl Fn(Request<AcquireFrom<O>>) -> Polled<AcquireFrom<O>>) {
+    fn poll(&mut self, index: usize, poll: impl Fn(Request<Acquire<O>>) -> Polled<Acquire<O>>) {
         if let Some((position, request)) = self.take(index) {
             self.record(position, poll(request));
         }
     }
 
-    fn record(&mut self, position: Position, polled: Polled<AcquireFrom<O>>) {
+    fn record(&mut self, position: Position, polled: Polled<Acquire<O>>) {
         match polled {
             Polled::Pending(request) => self.pending.push((position, request)),
             Polled::Ready(Err(_)) => self.log.refused.push(position),

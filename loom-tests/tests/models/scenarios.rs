@@ -19,7 +19,7 @@ fn a_request_is_cancelled_while_its_permits_are_released_in_parts() {
         available: 0,
         held: [0, 2, 0],
         queue: &[],
-        steps: [&[Acquire(2), Cancel(0)], &[ReleasePart(1), Release], &[]],
+        steps: [&[Enqueue(2), Cancel(0)], &[ReleasePart(1), Release], &[]],
     }
     .check();
 }
@@ -168,7 +168,7 @@ fn two_threads_enqueue_while_the_front_is_cancelled() {
         available: 1,
         held: [0, 0, 0],
         queue: &[2],
-        steps: [&[Cancel(0)], &[Acquire(1)], &[Acquire(1)]],
+        steps: [&[Cancel(0)], &[Enqueue(1)], &[Enqueue(1)]],
     }
     .check();
 }
@@ -179,7 +179,7 @@ fn a_request_a_try_and_a_cancel_against_two_releases() {
         available: 0,
         held: [0, 0, 0],
         queue: &[],
-        steps: [&[Acquire(2), Try(1), Cancel(0)], &[Add(1), Add(1)], &[]],
+        steps: [&[Enqueue(2), Try(1), Cancel(0)], &[Add(1), Add(1)], &[]],
     }
     .check();
 }

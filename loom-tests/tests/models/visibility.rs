@@ -3,12 +3,11 @@
 
 use std::sync::Arc;
 
-use fairgate_loom::{BoundedAcquireError, OwnedSemaphorePermit, Permit, Semaphore, TryAcquireError};
+use fairgate_loom::{OwnedSemaphorePermit, Permit, Semaphore, TryAcquireError};
 use loom::thread::{self, JoinHandle};
 
 use crate::check::{assert_idle, check};
 use crate::data::Data;
-use crate::limits::accepted;
 use crate::request::{Polled, Request};
 use crate::threads::join;
 
@@ -274,7 +273,7 @@ fn to_a_try_that_read_the_word_before() {
 
 #[test]
 fn to_a_try_of_a_range_that_read_the_word_before() {
-    visible_to(|semaphore| semaphore.try_acquire_up_to(1, 2).map(Permit::forget).is_ok());
+    visible_to(|semaphore| semaphore.acquire().up_to(2).try_wait().map(Permit::forget).is_ok());
 }
 
 #[test]
@@ -288,7 +287,7 @@ fn to_a_first_poll_that_read_the_word_before() {
 #[test]
 fn to_a_bounded_request_that_read_the_word_before() {
     visible_to(|semaphore| {
-        let bounded = Request::poll_once(semaphore.acquire().bounded(0)).expect_ready();
+        let bounded = Request::poll_once(semaphore.acquire().max_waiters(0)).expect_ready();
         bounded.map(Permit::forget).is_ok()
     });
 }
@@ -312,7 +311,7 @@ fn to_forget_permits() {
 fn to_reduce_permits() {
     visible_to(|semaphore| {
         semaphore.reduce_permits(1);
-        let removed = semaphore.permits_owed() == 0;
+        let removed = semaphore.owed() == 0;
         if !removed {
             semaphore.add_permits(1);
         }
@@ -320,38 +319,14 @@ fn to_reduce_permits() {
     });
 }
 
-/// A reduction that would owe too many permits fails, so a success says that another thread has added some. In
-/// `to_reduce_permits` the observation of the deficit has an ordering of its own; here there is none.
-#[test]
-fn to_reduce_permits_up_to_the_limit() {
-    check(|| {
-        let (semaphore, data) = (Arc::new(Semaphore::new(0)), Data::new());
-        semaphore.reduce_permits(Semaphore::MAX_PERMITS - 1);
-        let write_if_reduced = |semaphore: &Semaphore, data: &Data| {
-            if accepted(|| semaphore.reduce_permits(1)) {
-                data.write();
-                semaphore.add_permits(1);
-            }
-        };
-        let other = thread::spawn({
-            let (semaphore, data) = (semaphore.clone(), data.clone());
-            move || write_if_reduced(&semaphore, &data)
-        });
-        write_if_reduced(&semaphore, &data);
-        join([other]);
-        data.read();
-        assert_eq!(semaphore.permits_owed(), Semaphore::MAX_PERMITS - 1);
-    });
-}
-
 /// Nothing is owed any more, so the last holder has released its permit.
 #[test]
-fn to_permits_owed() {
+fn to_owed() {
     check(|| {
         let (semaphore, permit, data) = held(1);
         semaphore.reduce_permits(1);
         let releaser = write_then(&data, || drop(permit));
-        if semaphore.permits_owed() == 0 {
+        if semaphore.owed() == 0 {
             data.write();
         }
         join([releaser]);
@@ -448,8 +423,8 @@ fn from_a_close_to_a_bounded_request() {
         check(move || {
             let (semaphore, _permit, data) = held(1);
             let closer = write_then_close(&data, &semaphore);
-            let bounded = Request::poll_once(semaphore.acquire_many(permits).bounded(0)).expect_ready();
-            if bounded.err() == Some(BoundedAcquireError::Closed) {
+            let bounded = Request::poll_once(semaphore.acquire_many(permits).max_waiters(0)).expect_ready();
+            if bounded.is_err_and(|error| error.is_closed()) {
                 data.write();
             }
             join([closer]);
@@ -481,7 +456,7 @@ fn from_two_releases_to_a_try_of_a_range() {
         let (semaphore, permit, data) = held(1);
         let more = Data::new();
         let releasers = [write_then(&data, || drop(permit)), write_then_add(&more, &semaphore)];
-        if semaphore.try_acquire_up_to(1, 2).is_ok_and(|permit| permit.num_permits() == 2) {
+        if semaphore.acquire().up_to(2).try_wait().is_ok_and(|permit| permit.num_permits() == 2) {
             data.write();
             more.write();
         }

@@ -5,7 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
 
-use fairgate_loom::{AcquireOwned, Semaphore};
+use fairgate_loom::Semaphore;
+use fairgate_loom::futures::AcquireOwned;
 use loom::thread;
 
 use crate::bridge;

@@ -1,22 +1,21 @@
 //! `asyncio.Semaphore` until 2015, with the mistake of asyncio#270: a waiter that is woken and then cancelled wakes
 //! no other waiter.
 
-use std::cell::Cell;
-
 use super::promise::{Promise, Waiters, finally};
+use super::trace::Field;
 use super::{Closed, Plain};
 use crate::source::{Source, source};
 
 pub(crate) const SOURCE: Source = source!("asyncio_2014.rs");
 
 pub(crate) struct Asyncio2014 {
-    value: Cell<usize>,
+    value: Field<usize>,
     waiters: Waiters,
 }
 
 impl Asyncio2014 {
     pub(crate) fn new(permits: usize) -> Self {
-        Self { value: Cell::new(permits), waiters: Waiters::default() }
+        Self { value: Field::new("value", permits), waiters: Waiters::default() }
     }
 
     async fn acquire(&self, promise: Promise) {
@@ -26,7 +25,7 @@ impl Asyncio2014 {
         }
         self.waiters.push(&promise);
         let _leave = finally(|| self.waiters.remove(&promise));
-        promise.wait().await; // cancelled here, it only leaves the queue
+        promise.wait().await;
         self.value.set(self.value.get() - 1);
     }
 
@@ -55,10 +54,10 @@ impl Plain for Asyncio2014 {
     }
 
     fn available(&self) -> usize {
-        self.value.get()
+        self.value.peek()
     }
 
     fn inside(&self) -> String {
-        format!("value = {}, waiters = {}", self.value.get(), self.waiters.describe())
+        format!("value = {}, waiters = {}", self.value.peek(), self.waiters.describe())
     }
 }

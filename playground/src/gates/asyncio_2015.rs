@@ -1,22 +1,21 @@
 //! `asyncio.Semaphore` from 2015 to 2022, with the mistake of bpo-45997: a permit that is released belongs to the task
 //! that runs first, and a waiter that comes too late goes to the back.
 
-use std::cell::Cell;
-
 use super::promise::{Promise, Waiters, on_cancel};
+use super::trace::Field;
 use super::{Closed, Plain};
 use crate::source::{Source, source};
 
 pub(crate) const SOURCE: Source = source!("asyncio_2015.rs");
 
 pub(crate) struct Asyncio2015 {
-    value: Cell<usize>,
+    value: Field<usize>,
     waiters: Waiters,
 }
 
 impl Asyncio2015 {
     pub(crate) fn new(permits: usize) -> Self {
-        Self { value: Cell::new(permits), waiters: Waiters::default() }
+        Self { value: Field::new("value", permits), waiters: Waiters::default() }
     }
 
     async fn acquire(&self) {
@@ -26,7 +25,7 @@ impl Asyncio2015 {
             let cancelled = on_cancel(|| {
                 promise.cancel();
                 if self.value.get() > 0 && !promise.is_cancelled() {
-                    self.wake_next(); // the cure of asyncio#270
+                    self.wake_next();
                 }
             });
             promise.wait().await;
@@ -64,10 +63,10 @@ impl Plain for Asyncio2015 {
     }
 
     fn available(&self) -> usize {
-        self.value.get()
+        self.value.peek()
     }
 
     fn inside(&self) -> String {
-        format!("value = {}, waiters = {}", self.value.get(), self.waiters.describe())
+        format!("value = {}, waiters = {}", self.value.peek(), self.waiters.describe())
     }
 }

@@ -1,23 +1,26 @@
 //! `asyncio.Semaphore` from March to September 2022, with the mistake of gh-90155: the flag that was added against
 //! barging stays set when the waiter that should reset it is cancelled.
 
-use std::cell::Cell;
-
 use super::promise::{Promise, Waiters, on_cancel};
+use super::trace::Field;
 use super::{Closed, Plain};
 use crate::source::{Source, source};
 
 pub(crate) const SOURCE: Source = source!("asyncio_2022_march.rs");
 
 pub(crate) struct Asyncio2022March {
-    value: Cell<usize>,
+    value: Field<usize>,
     waiters: Waiters,
-    wakeup_scheduled: Cell<bool>,
+    wakeup_scheduled: Field<bool>,
 }
 
 impl Asyncio2022March {
     pub(crate) fn new(permits: usize) -> Self {
-        Self { value: Cell::new(permits), waiters: Waiters::default(), wakeup_scheduled: Cell::new(false) }
+        Self {
+            value: Field::new("value", permits),
+            waiters: Waiters::default(),
+            wakeup_scheduled: Field::new("wakeup_scheduled", false),
+        }
     }
 
     async fn acquire(&self) {
@@ -30,7 +33,7 @@ impl Asyncio2022March {
             });
             promise.wait().await;
             cancelled.completed();
-            self.wakeup_scheduled.set(false); // not reached after a cancellation
+            self.wakeup_scheduled.set(false);
         }
         self.value.set(self.value.get() - 1);
     }
@@ -65,11 +68,11 @@ impl Plain for Asyncio2022March {
     }
 
     fn available(&self) -> usize {
-        self.value.get()
+        self.value.peek()
     }
 
     fn inside(&self) -> String {
-        let (value, waiters) = (self.value.get(), self.waiters.describe());
-        format!("value = {value}, waiters = {waiters}, wakeup_scheduled = {}", self.wakeup_scheduled.get())
+        let (value, waiters) = (self.value.peek(), self.waiters.describe());
+        format!("value = {value}, waiters = {waiters}, wakeup_scheduled = {}", self.wakeup_scheduled.peek())
     }
 }

@@ -1,22 +1,21 @@
 //! `asyncio.Semaphore` from September 2022 to November 2023: hand-off in order, with the mistake of gh-111693: a
 //! task that gets its permit wakes one more waiter, however many permits are free.
 
-use std::cell::Cell;
-
 use super::promise::{Promise, Waiters, finally, on_cancel};
+use super::trace::Field;
 use super::{Closed, Plain};
 use crate::source::{Source, source};
 
 pub(crate) const SOURCE: Source = source!("asyncio_2022_september.rs");
 
 pub(crate) struct Asyncio2022September {
-    value: Cell<usize>,
+    value: Field<usize>,
     waiters: Waiters,
 }
 
 impl Asyncio2022September {
     pub(crate) fn new(permits: usize) -> Self {
-        Self { value: Cell::new(permits), waiters: Waiters::default() }
+        Self { value: Field::new("value", permits), waiters: Waiters::default() }
     }
 
     async fn acquire(&self, promise: Promise) {
@@ -36,7 +35,7 @@ impl Asyncio2022September {
         drop(leave);
         cancelled.completed();
         if self.value.get() > 0 {
-            self.wake_next(); // once, also if three permits are free
+            self.wake_next();
         }
     }
 
@@ -70,14 +69,18 @@ impl Plain for Asyncio2022September {
     }
 
     fn is_granted(promise: &Promise) -> bool {
-        promise.is_resolved()
+        promise.peek_resolved()
     }
 
     fn available(&self) -> usize {
-        self.value.get()
+        self.value.peek()
+    }
+
+    fn woken_wakes_next(&self) -> bool {
+        true
     }
 
     fn inside(&self) -> String {
-        format!("value = {}, waiters = {}", self.value.get(), self.waiters.describe())
+        format!("value = {}, waiters = {}", self.value.peek(), self.waiters.describe())
     }
 }

@@ -1,21 +1,20 @@
 //! `asyncio.Semaphore` since November 2023: a task that gets its permit wakes waiters while permits are free.
 
-use std::cell::Cell;
-
 use super::promise::{Promise, Waiters, finally, on_cancel};
+use super::trace::Field;
 use super::{Closed, Plain};
 use crate::source::{Source, source};
 
 pub(crate) const SOURCE: Source = source!("asyncio_2023.rs");
 
 pub(crate) struct Asyncio2023 {
-    value: Cell<usize>,
+    value: Field<usize>,
     waiters: Waiters,
 }
 
 impl Asyncio2023 {
     pub(crate) fn new(permits: usize) -> Self {
-        Self { value: Cell::new(permits), waiters: Waiters::default() }
+        Self { value: Field::new("value", permits), waiters: Waiters::default() }
     }
 
     async fn acquire(&self, promise: Promise) {
@@ -66,14 +65,18 @@ impl Plain for Asyncio2023 {
     }
 
     fn is_granted(promise: &Promise) -> bool {
-        promise.is_resolved()
+        promise.peek_resolved()
     }
 
     fn available(&self) -> usize {
-        self.value.get()
+        self.value.peek()
+    }
+
+    fn woken_wakes_next(&self) -> bool {
+        true
     }
 
     fn inside(&self) -> String {
-        format!("value = {}, waiters = {}", self.value.get(), self.waiters.describe())
+        format!("value = {}, waiters = {}", self.value.peek(), self.waiters.describe())
     }
 }

@@ -1,18 +1,22 @@
 //! `asyncio.Lock` of 2017, with the mistake of bpo-32734: a waiter that is cancelled while the lock is free wakes
 //! another one, although the first waiter is already woken.
 
-use std::cell::Cell;
-
 use super::promise::{Promise, Waiters, finally, on_cancel};
+use super::trace::Field;
 use super::{Closed, Plain};
 use crate::source::{Source, source};
 
 pub(crate) const SOURCE: Source = source!("asyncio_lock_2017.rs");
 
-#[derive(Default)]
 pub(crate) struct AsyncioLock2017 {
-    locked: Cell<bool>,
+    locked: Field<bool>,
     waiters: Waiters,
+}
+
+impl Default for AsyncioLock2017 {
+    fn default() -> Self {
+        Self { locked: Field::new("locked", false), waiters: Waiters::default() }
+    }
 }
 
 impl AsyncioLock2017 {
@@ -26,7 +30,7 @@ impl AsyncioLock2017 {
         let cancelled = on_cancel(|| {
             promise.cancel();
             if !self.locked.get() {
-                self.wake_first(); // also if another waiter is woken and has not run yet
+                self.wake_first();
             }
         });
         promise.wait().await;
@@ -63,10 +67,10 @@ impl Plain for AsyncioLock2017 {
     }
 
     fn available(&self) -> usize {
-        (!self.locked.get()).into()
+        (!self.locked.peek()).into()
     }
 
     fn inside(&self) -> String {
-        format!("locked = {}, waiters = {}", self.locked.get(), self.waiters.describe())
+        format!("locked = {}, waiters = {}", self.locked.peek(), self.waiters.describe())
     }
 }

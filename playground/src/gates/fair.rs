@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use fairgate::{AcquireFrom, LockFrom, Mutex, Semaphore};
+use fairgate::futures::{Acquire as Request, Lock};
+use fairgate::{Mutex, Semaphore};
 
 use super::{Acquire, Acquired, Closed, Gate, Permit, Waiting};
 
@@ -23,7 +24,7 @@ impl Gate for Semaphore {
     }
 
     fn owed(&self) -> usize {
-        self.permits_owed()
+        self.owed()
     }
 
     fn inside(&self) -> String {
@@ -31,7 +32,7 @@ impl Gate for Semaphore {
     }
 }
 
-struct FairAcquire(Pin<Box<AcquireFrom<Rc<Semaphore>>>>);
+struct FairAcquire(Pin<Box<Request<Rc<Semaphore>>>>);
 
 impl Future for FairAcquire {
     type Output = Acquired;
@@ -81,7 +82,7 @@ impl<T: 'static> Gate for Mutex<T> {
     }
 }
 
-struct FairLock<T>(Pin<Box<LockFrom<Rc<Mutex<T>>>>>);
+struct FairLock<T>(Pin<Box<Lock<Rc<Mutex<T>>>>>);
 
 impl<T: 'static> Future for FairLock<T> {
     type Output = Acquired;

@@ -10,7 +10,9 @@ pub(crate) mod asyncio_2022_september;
 pub(crate) mod asyncio_2023;
 pub(crate) mod asyncio_lock_2017;
 mod fair;
+pub(crate) mod own;
 mod promise;
+pub(crate) mod trace;
 pub(crate) mod textbook;
 pub(crate) mod tokio_word;
 
@@ -34,6 +36,12 @@ pub(crate) trait Gate {
     /// Permits that were taken away while they were held.
     fn owed(&self) -> usize {
         0
+    }
+
+    /// Whether a waiter that is granted its permit wakes the next one when it runs, so that the permits that are left need
+    /// not be granted at once.
+    fn woken_wakes_next(&self) -> bool {
+        false
     }
 
     /// What the semaphore itself remembers, in its own terms.
@@ -81,6 +89,11 @@ pub(crate) trait Plain: 'static {
 
     fn available(&self) -> usize;
 
+    /// See [`Gate::woken_wakes_next`].
+    fn woken_wakes_next(&self) -> bool {
+        false
+    }
+
     fn inside(&self) -> String;
 }
 
@@ -101,6 +114,10 @@ impl<S: Plain> Gate for S {
 
     fn available(&self) -> usize {
         Plain::available(self)
+    }
+
+    fn woken_wakes_next(&self) -> bool {
+        Plain::woken_wakes_next(self)
     }
 
     fn inside(&self) -> String {

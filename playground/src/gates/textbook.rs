@@ -1,17 +1,15 @@
 //! The semaphore that most people write first, on the crate `event-listener`: a number, and an event.
 
-use std::cell::Cell;
-
-use event_listener::{Event, IntoNotification};
-
+use super::promise::Signal;
+use super::trace::Field;
 use super::{Closed, Plain};
 use crate::source::{Source, source};
 
 pub(crate) const SOURCE: Source = source!("textbook.rs");
 
 pub(crate) struct Textbook {
-    free: Cell<usize>,
-    released: Event,
+    free: Field<usize>,
+    released: Signal,
     /// Whether requests may differ in size. A release then wakes all waiters, because only they know what they need.
     sizes: bool,
 }
@@ -19,7 +17,7 @@ pub(crate) struct Textbook {
 impl Textbook {
     /// For requests of one permit.
     pub(crate) fn new(permits: usize) -> Self {
-        Self { free: Cell::new(permits), released: Event::new(), sizes: false }
+        Self { free: Field::new("free", permits), released: Signal::default(), sizes: false }
     }
 
     /// For requests of any size.
@@ -53,7 +51,7 @@ impl Textbook {
         if self.sizes {
             self.released.notify(usize::MAX);
         } else {
-            self.released.notify(n.additional());
+            self.released.notify_additional(n);
         }
     }
 }
@@ -73,10 +71,10 @@ impl Plain for Textbook {
     }
 
     fn available(&self) -> usize {
-        self.free.get()
+        self.free.peek()
     }
 
     fn inside(&self) -> String {
-        format!("free = {}, listeners = {}", self.free.get(), self.released.total_listeners())
+        format!("free = {}, listeners = {}", self.free.peek(), self.released.total_listeners())
     }
 }

@@ -1,9 +1,8 @@
 //! The word of tokio's semaphore, with the mistake of tokio#8020: the lowest bit says that the semaphore is closed,
 //! and `forget_permits` writes the new number of permits over it.
 
-use std::cell::Cell;
-
 use super::promise::{Promise, Waiters, finally, on_cancel};
+use super::trace::Field;
 use super::{Closed, Plain};
 use crate::source::{Source, source};
 
@@ -13,13 +12,13 @@ const CLOSED: usize = 1;
 
 /// The permits above the flag, in one word. The queue is simplified: it hands permits off one at a time.
 pub(crate) struct TokioWord {
-    word: Cell<usize>,
+    word: Field<usize>,
     waiters: Waiters,
 }
 
 impl TokioWord {
     pub(crate) fn new(permits: usize) -> Self {
-        Self { word: Cell::new(permits << 1), waiters: Waiters::default() }
+        Self { word: Field::new("word", permits << 1), waiters: Waiters::default() }
     }
 
     async fn acquire(&self, promise: Promise) -> Result<(), Closed> {
@@ -59,7 +58,7 @@ impl TokioWord {
 
     pub(crate) fn forget_permits(&self, n: usize) {
         let permits = self.word.get() >> 1;
-        self.word.set(permits.saturating_sub(n) << 1); // the flag is gone
+        self.word.set(permits.saturating_sub(n) << 1);
     }
 }
 
@@ -79,15 +78,15 @@ impl Plain for TokioWord {
     }
 
     fn is_granted(promise: &Promise) -> bool {
-        promise.is_resolved()
+        promise.peek_resolved()
     }
 
     fn available(&self) -> usize {
-        self.word.get() >> 1
+        self.word.peek() >> 1
     }
 
     fn inside(&self) -> String {
-        let word = self.word.get();
+        let word = self.word.peek();
         format!("word = {word:#06b}: {} permits, closed = {}", word >> 1, word & CLOSED != 0)
     }
 }

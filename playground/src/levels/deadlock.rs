@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{CANCEL, Level, Question, Variant, Win};
+use super::{CANCEL, Level, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::kit::{Lock, Outcome, Slots, Work};
 use crate::source::source;
@@ -10,30 +10,37 @@ pub(super) const LEVEL: Level = Level {
     id: "deadlock",
     title: "After you",
     chapter: "Lock or semaphore?",
-    story: "Each task needs two things at the same time: two locks, or two permits. It gets the first, works for a \
+    story: prose(
+        "Each task needs two things at the same time: two locks, or two permits. It gets the first, works for a \
             moment, and then asks for the second.",
+    ),
     goal: "Bring both tasks to a standstill: each waits for what the other holds.",
     wins: Win { kind: Kind::Deadlock, times: 1 },
-    hint: "Let each task get its first lock before either of them asks for its second.",
+    hint: prose("Let each task get its first lock before either of them asks for its second."),
     question: Question {
-        ask: "Which change makes the deadlock impossible?",
+        ask: prose("Which change makes the deadlock impossible?"),
         answers: &["All tasks lock in the same order", "Fair locks", "More tasks"],
         right: 0,
     },
-    lesson: "Fairness does not help against a deadlock: both queues are in order, and the two tasks at their \
+    lesson: prose(
+        "Fairness does not help against a deadlock: both queues are in order, and the two tasks at their \
              fronts block each other. Take locks in one order everywhere. And take several permits in one \
              request: `acquire_many(2)` waits until there are two, and holds none while it waits.",
+    ),
+    guilty: None,
+    links: &[],
     rules: CANCEL,
     source: source!("deadlock.rs"),
     variants: &[
         Variant {
             id: "crossed",
             name: "two locks, crossed",
-            about: "A locks left, then right. B locks right, then left.",
+            about: prose("A locks left, then right. B locks right, then left."),
             fairgate: true,
             solution: Some("ABAB"),
             functions: &["left_then_right", "right_then_left"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let (left, right) = (world.lock("left", ()), world.lock("right", ()));
                 let other = right_then_left(left.clone(), right.clone(), world.work());
@@ -47,12 +54,13 @@ pub(super) const LEVEL: Level = Level {
         },
         Variant {
             id: "ordered",
-            name: "fairgate, two locks in one order",
-            about: "Both tasks lock left first.",
+            name: "two locks, one order",
+            about: prose("Both tasks lock left first."),
             fairgate: true,
             solution: None,
             functions: &["left_then_right"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let (left, right) = (world.lock("left", ()), world.lock("right", ()));
                 for _ in 0..2 {
@@ -64,11 +72,14 @@ pub(super) const LEVEL: Level = Level {
         Variant {
             id: "one-by-one",
             name: "two permits, one by one",
-            about: "A semaphore of 2. Each task needs both permits and acquires them one after the other.",
+            about: prose(
+                "A semaphore of 2. Each task needs both permits and acquires them one after the other.",
+            ),
             fairgate: true,
             solution: Some("ABAB"),
             functions: &["one_by_one"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let slots = world.semaphore("slots", Rc::new(fairgate::Semaphore::new(2)));
                 for _ in 0..2 {
@@ -78,12 +89,13 @@ pub(super) const LEVEL: Level = Level {
         },
         Variant {
             id: "fairgate",
-            name: "fairgate, two permits at once",
-            about: "A semaphore of 2. Each task acquires both permits in one request.",
+            name: "two permits at once",
+            about: prose("A semaphore of 2. Each task acquires both permits in one request."),
             fairgate: true,
             solution: None,
             functions: &["at_once"],
             semaphore: None,
+            program: None,
             build: |world: &mut World| {
                 let slots = world.semaphore("slots", Rc::new(fairgate::Semaphore::new(2)));
                 for _ in 0..2 {

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{CANCEL, Level, Question, Variant, Win};
+use super::{CANCEL, Level, Question, Variant, Win, prose};
 use crate::board::{Kind, Limit};
 use crate::kit::{Outcome, Server, Slots};
 use crate::source::source;
@@ -10,14 +10,18 @@ pub(super) const LEVEL: Level = Level {
     id: "limit",
     title: "A limit that does not limit",
     chapter: "A limit",
-    story: "The same server, which takes two requests at a time. Every variant has a semaphore. In two of them it does \
-            not help: the permit is released too early, or there are too many permits. From here on you can also cancel \
+    story: prose(
+        "The same server, which takes two requests at a time. Every variant has a semaphore. In two of them it does \
+            not help: the permit is released too early, or there are too many permits. Here you can also cancel \
             a task: its future is dropped, and with it all that it holds.",
+    ),
     goal: "Make the server refuse a request.",
     wins: Win { kind: Kind::Refused, times: 1 },
-    hint: "Watch the picture of the permits. Is the permit still held while the request is in flight?",
+    hint: prose(
+        "Watch the picture of the permits. Is the permit still held while the request is in flight?",
+    ),
     question: Question {
-        ask: "How long does a task hold the permit of `let _ = slots.acquire().await?;`?",
+        ask: prose("How long does a task hold the permit of `let _ = slots.acquire().await?;`?"),
         answers: &[
             "Until the end of the function",
             "Until the request is answered",
@@ -25,19 +29,24 @@ pub(super) const LEVEL: Level = Level {
         ],
         right: 2,
     },
-    lesson: "A permit is a value: dropping it releases it. `let _ = ...` drops the value at once, `let _slot = ...` keeps \
+    lesson: prose(
+        "A permit is a value: dropping it releases it. `let _ = ...` drops the value at once, `let _slot = ...` keeps \
              it until the end of the block. And the number of permits has to be what the server takes, not more.",
+    ),
+    guilty: None,
+    links: &[],
     rules: CANCEL,
     source: source!("limit.rs"),
     variants: &[
         Variant {
             id: "underscore",
-            name: "let _ = …",
-            about: "Two permits, but the permit is assigned to `_`.",
+            name: "2 permits, let _ = …",
+            about: prose("Two permits, but the permit is assigned to `_`."),
             fairgate: true,
             solution: Some("ABC"),
             functions: &["underscore"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let (slots, server) = shared(world, 2);
                 for title in TITLES {
@@ -48,11 +57,12 @@ pub(super) const LEVEL: Level = Level {
         Variant {
             id: "three",
             name: "3 permits",
-            about: "The permit is held, but there are three, and the server takes two requests.",
+            about: prose("The permit is held, but there are three, and the server takes two requests."),
             fairgate: true,
             solution: Some("ABC"),
             functions: &["held"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let (slots, server) = shared(world, 3);
                 for title in TITLES {
@@ -62,12 +72,13 @@ pub(super) const LEVEL: Level = Level {
         },
         Variant {
             id: "fairgate",
-            name: "fairgate, 2 permits",
-            about: "Two permits, each held during the request.",
+            name: "2 permits, held",
+            about: prose("Two permits, each held during the request."),
             fairgate: true,
             solution: None,
             functions: &["held"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let (slots, server) = shared(world, 2);
                 for title in TITLES {

@@ -1,23 +1,32 @@
 //! The levels. Each is a file with the code that the page shows, which is the code that runs.
 
+mod barrier;
 mod cancelled_wakeup;
 mod closed;
 mod deadlock;
 mod flood;
+mod forgotten_timeout;
 mod futurelock;
 mod large_request;
 mod limit;
 mod lost_update;
 mod one_wakeup;
 mod overtaking;
+mod own;
+mod philosophers;
 mod pool;
 mod rate;
+mod readers;
 mod resize;
+mod retries;
 mod sticky_flag;
 mod time_limit;
 mod two_holders;
 
+use serde::Serialize;
+
 use crate::board::Kind;
+use crate::gates::own::Program;
 use crate::source::Source;
 use crate::world::{Move, Rules, World};
 
@@ -41,6 +50,10 @@ pub struct Level {
     pub question: Question,
     /// The explanation.
     pub lesson: &'static str,
+    /// The line of the first variant's semaphore that is wrong. Shown after the win.
+    pub guilty: Option<Guilty>,
+    /// Where to read on: the report of the mistake, and its repair.
+    pub links: &'static [Link],
     /// What the player may do.
     pub rules: Rules,
     /// The source file.
@@ -58,6 +71,24 @@ pub struct Win {
     pub times: usize,
 }
 
+/// A line that is wrong.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Guilty {
+    /// The line.
+    pub line: &'static str,
+    /// What is wrong with it.
+    pub why: &'static str,
+}
+
+/// A page elsewhere.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Link {
+    /// What the link says.
+    pub name: &'static str,
+    /// Where it goes.
+    pub url: &'static str,
+}
+
 /// A question with one right answer.
 pub struct Question {
     /// The question.
@@ -69,10 +100,11 @@ pub struct Question {
 }
 
 /// One form of a level.
+#[derive(Clone)]
 pub struct Variant {
     /// Its name in links.
     pub id: &'static str,
-    /// Its name on the page.
+    /// Its name on the page: what differs from the other variants.
     pub name: &'static str,
     /// What is special about it.
     pub about: &'static str,
@@ -84,8 +116,15 @@ pub struct Variant {
     pub functions: &'static [&'static str],
     /// The semaphore's own code, if it is one of the historic ones: the source and the functions to show.
     pub semaphore: Option<(Source, &'static [&'static str])>,
-    /// Builds the world.
+    /// The learner's own semaphore, in the level that is about it.
+    pub program: Option<Program>,
+    /// Builds the world, unless there is a program.
     pub build: fn(&mut World),
+}
+
+/// The texts of a level. The page that runs the engine as WebAssembly has them already, from `--levels`.
+const fn prose(text: &'static str) -> &'static str {
+    if cfg!(target_family = "wasm") { "" } else { text }
 }
 
 /// All levels in the order in which to play them.
@@ -93,42 +132,53 @@ pub fn all() -> &'static [Level] {
     &LEVELS
 }
 
-/// The order of `docs/lesson.md`.
-static LEVELS: [Level; 16] = [
+/// The chapters of `docs/lesson.md`; in each, the levels that random moves win more often come first.
+static LEVELS: [Level; 21] = [
     flood::LEVEL,
     limit::LEVEL,
+    forgotten_timeout::LEVEL,
     time_limit::LEVEL,
+    readers::LEVEL,
+    philosophers::LEVEL,
+    barrier::LEVEL,
     lost_update::LEVEL,
     deadlock::LEVEL,
+    retries::LEVEL,
     rate::LEVEL,
     pool::LEVEL,
     resize::LEVEL,
-    overtaking::LEVEL,
     large_request::LEVEL,
-    cancelled_wakeup::LEVEL,
-    two_holders::LEVEL,
-    sticky_flag::LEVEL,
-    one_wakeup::LEVEL,
+    overtaking::LEVEL,
     closed::LEVEL,
     futurelock::LEVEL,
+    cancelled_wakeup::LEVEL,
+    sticky_flag::LEVEL,
+    two_holders::LEVEL,
+    one_wakeup::LEVEL,
 ];
 
 /// The level and the variant with these names.
 ///
 /// # Errors
 /// A sentence that says which name is unknown.
-pub fn find(level: &str, variant: &str) -> Result<(&'static Level, &'static Variant), String> {
+pub fn find(level: &str, variant: &str) -> Result<(&'static Level, Variant), String> {
+    if level == own::LEVEL.id {
+        return Ok((&own::LEVEL, own::variant(Program::parse(variant)?)));
+    }
     let known = all().iter().find(|known| known.id == level);
     let level = known.ok_or_else(|| format!("there is no level \"{level}\""))?;
     let known = level.variants.iter().find(|known| known.id == variant);
     let variant = known.ok_or_else(|| format!("level \"{}\" has no variant \"{variant}\"", level.id))?;
-    Ok((level, variant))
+    Ok((level, variant.clone()))
 }
 
 impl Level {
     /// A new world of this level.
     pub fn start(&self, variant: &Variant) -> World {
-        World::new(self.rules, variant.build)
+        World::new(self.rules, |world| match &variant.program {
+            Some(program) => own::build(world, program),
+            None => (variant.build)(world),
+        })
     }
 
     /// The world after these moves.

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{CANCEL, Level, Question, Variant, Win};
+use super::{CANCEL, Level, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::kit::{Idle, Outcome, Slots, Work};
 use crate::source::source;
@@ -10,14 +10,18 @@ pub(super) const LEVEL: Level = Level {
     id: "pool",
     title: "A permit and no connection",
     chapter: "A pool",
-    story: "A pool with one connection. The permit says that one is free, and a plain list says which. So the list is never \
+    story: prose(
+        "A pool with one connection. The permit says that one is free, and a plain list says which. So the list is never \
             empty when a permit is granted, if the connection always comes back before its permit.",
+    ),
     goal: "Let a task get a permit and find no connection.",
     wins: Win { kind: Kind::NoConnection, times: 1 },
-    hint: "Look for the moment when the permit is released and the connection is not back in the list. In the second \
+    hint: prose(
+        "Look for the moment when the permit is released and the connection is not back in the list. In the second \
            variant, think of what happens to local variables when a task is cancelled.",
+    ),
     question: Question {
-        ask: "A task that has popped the connection is cancelled. What brings the connection back?",
+        ask: prose("A task that has popped the connection is cancelled. What brings the connection back?"),
         answers: &[
             "The statement that pushes it",
             "Only a guard that pushes it in its `drop`",
@@ -25,20 +29,25 @@ pub(super) const LEVEL: Level = Level {
         ],
         right: 1,
     },
-    lesson: "Put the connection back first, then release the permit. And do both in `drop`, because a cancelled task runs no \
+    lesson: prose(
+        "Put the connection back first, then release the permit. And do both in `drop`, because a cancelled task runs no \
              further code: it only drops what it holds. Local variables are dropped in reverse order, so here `_connection` \
              goes back before `_permit` is released.",
+    ),
+    guilty: None,
+    links: &[],
     rules: CANCEL,
     source: source!("pool.rs"),
     variants: &[
         Variant {
             id: "permit-first",
-            name: "permit first",
-            about: "The permit is released before the connection is reset and put back.",
+            name: "permit released first",
+            about: prose("The permit is released before the connection is reset and put back."),
             fairgate: true,
             solution: Some("AAB"),
             functions: &["permit_first"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let (slots, idle) = shared(world);
                 for title in TITLES {
@@ -53,11 +62,14 @@ pub(super) const LEVEL: Level = Level {
         Variant {
             id: "by-hand",
             name: "put back by hand",
-            about: "The connection is put back before the permit is released, by the last line of the task.",
+            about: prose(
+                "The connection is put back before the permit is released, by the last line of the task.",
+            ),
             fairgate: true,
             solution: Some("AxAB"),
             functions: &["by_hand"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let (slots, idle) = shared(world);
                 for title in TITLES {
@@ -67,12 +79,13 @@ pub(super) const LEVEL: Level = Level {
         },
         Variant {
             id: "fairgate",
-            name: "fairgate, with a guard",
-            about: "A guard puts the connection back when it is dropped.",
+            name: "put back by a guard",
+            about: prose("A guard puts the connection back when it is dropped."),
             fairgate: true,
             solution: None,
             functions: &["with_guard", "drop"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let (slots, idle) = shared(world);
                 for title in TITLES {

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{Level, PLAIN, Question, Variant, Win};
+use super::{Level, PLAIN, Question, Variant, Win, prose};
 use crate::board::{Kind, Limit};
 use crate::kit::{Clock, Outcome, Server, Slots};
 use crate::source::source;
@@ -10,60 +10,77 @@ pub(super) const LEVEL: Level = Level {
     id: "rate",
     title: "Two a second",
     chapter: "Requests a second",
-    story: "This server counts requests per second, not requests in flight: it answers two within any second and refuses \
+    story: prose(
+        "This server counts requests per second, not requests in flight: it answers two within any second and refuses \
             the next. Its answers come at once. A, B and C each send one request. Time passes only when no \
             task that has started can run.",
+    ),
     goal: "Make the server refuse a request.",
     wins: Win { kind: Kind::Refused, times: 1 },
-    hint: "A permit that is released when a request is done says nothing about time. In the second variant a permit is a \
-           token: spend the full bucket just before the next token arrives.",
+    hint: prose("A permit is a token here: spend the full bucket just before the next token arrives."),
     question: Question {
-        ask: "The bucket holds 2 tokens and gets one more every second. What is the most that can be sent within a second?",
+        ask: prose(
+            "The bucket holds 2 tokens and gets one more every second. What is the most that can be sent within a second?",
+        ),
         answers: &["1", "2", "3"],
         right: 2,
     },
-    lesson: "A semaphore limits how many are in flight. A rate needs permits that return with time: a request uses its \
+    lesson: prose(
+        "A semaphore limits how many are in flight. A rate needs permits that return with time: a request uses its \
              permit up (`forget`), and a timer adds one every second, up to the size of the bucket. The most that can be \
              sent within a second is the bucket plus what arrives in that second, so both together must stay within the \
              quota: here, a bucket of 1 and one token a second.",
+    ),
+    guilty: None,
+    links: &[],
     rules: PLAIN,
     source: source!("rate.rs"),
     variants: &[
         Variant {
-            id: "slots",
-            name: "2 permits",
-            about: "At most two requests in flight. Each answer comes at once and releases the permit.",
-            fairgate: true,
-            solution: Some("ABAC"),
-            functions: &["with_slots"],
-            semaphore: None,
-            build: |world| {
-                let server = world.server(Limit::PerSecond(2), None);
-                let slots = world.semaphore("slots", Rc::new(fairgate::Semaphore::new(2)));
-                for title in TITLES {
-                    world.task(title, "with_slots", with_slots(slots.clone(), server.clone()));
-                }
-            },
-        },
-        Variant {
             id: "bucket-2",
             name: "bucket of 2",
-            about: "A token bucket with two tokens. D adds one every second if the bucket is not full.",
+            about: prose(
+                "A token bucket with two tokens. D adds one every second if the bucket is not full.",
+            ),
             fairgate: true,
             solution: Some("DtABDC"),
             functions: &["with_tokens", "refill"],
             semaphore: None,
+            program: None,
             build: |world| bucket(world, 2),
         },
         Variant {
             id: "fairgate",
-            name: "fairgate, bucket of 1",
-            about: "A token bucket with one token. D adds one every second if the bucket is not full.",
+            name: "bucket of 1",
+            about: prose(
+                "A token bucket with one token. D adds one every second if the bucket is not full.",
+            ),
             fairgate: true,
             solution: None,
             functions: &["with_tokens", "refill"],
             semaphore: None,
+            program: None,
             build: |world| bucket(world, 1),
+        },
+        Variant {
+            id: "second",
+            name: "2 permits, held for a second",
+            about: prose(
+                "No bucket: each request keeps its permit for a second, however soon the answer comes.",
+            ),
+            fairgate: true,
+            solution: None,
+            functions: &["for_a_second"],
+            semaphore: None,
+            program: None,
+            build: |world| {
+                let server = world.server(Limit::PerSecond(2), None);
+                let slots = world.semaphore("slots", Rc::new(fairgate::Semaphore::new(2)));
+                for title in TITLES {
+                    let code = for_a_second(slots.clone(), server.clone(), world.clock());
+                    world.task(title, "for_a_second", code);
+                }
+            },
         },
     ],
 };
@@ -79,9 +96,10 @@ fn bucket(world: &mut World, size: usize) {
     world.task("refills the bucket", "refill", refill(tokens, size, world.clock()));
 }
 
-async fn with_slots(slots: Slots, server: Server) -> Outcome {
+async fn for_a_second(slots: Slots, server: Server, clock: Clock) -> Outcome {
     let _slot = slots.acquire().await?;
     server.get().await;
+    clock.sleep(1).await;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{CANCEL, Level, Question, Variant, Win};
+use super::{CANCEL, Level, Question, Variant, Win, prose};
 use crate::board::{Kind, Limit};
 use crate::kit::{Clock, Outcome, Server, Slots, with_timeout};
 use crate::source::source;
@@ -10,32 +10,41 @@ pub(super) const LEVEL: Level = Level {
     id: "time-limit",
     title: "When does the time limit start?",
     chapter: "A time limit",
-    story: "Two tasks share one permit. The server takes 2 seconds for every answer, never longer. Each task has a time \
+    story: prose(
+        "Two tasks share one permit. The server takes 2 seconds for every answer, never longer. Each task has a time \
             limit of 3 seconds. Time passes only when no task that has started can run: \
             then the clock goes to the next timer.",
+    ),
     goal: "Make a request time out, although the server is never slow.",
     wins: Win { kind: Kind::TimedOut, times: 1 },
-    hint: "Start both tasks, then let time pass. When does the limit of B start to run?",
+    hint: prose("Start both tasks, then let time pass. When does the limit of B start to run?"),
     question: Question {
-        ask: "The limit is around the wait and the request. B waits 2 seconds for its permit. How much time is left for \
+        ask: prose(
+            "The limit is around the wait and the request. B waits 2 seconds for its permit. How much time is left for \
               its request?",
+        ),
         answers: &["3 seconds", "1 second", "None"],
         right: 1,
     },
-    lesson: "A limit around the wait and the work throws work away under load: the longer the queue, the less of the \
+    lesson: prose(
+        "A limit around the wait and the work throws work away under load: the longer the queue, the less of the \
              limit is left for the request, and a request that is cut off has cost the server as much as one that is \
              answered. Limit the work alone, once there is a permit, as the second variant does; or limit the wait alone.",
+    ),
+    guilty: None,
+    links: &[],
     rules: CANCEL,
     source: source!("time_limit.rs"),
     variants: &[
         Variant {
             id: "around",
             name: "limit around wait and work",
-            about: "The limit of 3 seconds starts before the task has a permit.",
+            about: prose("The limit of 3 seconds starts before the task has a permit."),
             fairgate: true,
             solution: Some("ABtABtB"),
             functions: &["around"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let (slots, server, clock) = shared(world);
                 for title in TITLES {
@@ -45,12 +54,13 @@ pub(super) const LEVEL: Level = Level {
         },
         Variant {
             id: "inside",
-            name: "fairgate, limit inside the permit",
-            about: "The limit of 3 seconds starts when the task has its permit.",
+            name: "limit inside the permit",
+            about: prose("The limit of 3 seconds starts when the task has its permit."),
             fairgate: true,
             solution: None,
             functions: &["inside"],
             semaphore: None,
+            program: None,
             build: |world| {
                 let (slots, server, clock) = shared(world);
                 for title in TITLES {
@@ -92,5 +102,5 @@ async fn inside(slots: Slots, server: Server, clock: Clock) -> Outcome {
 }
 
 fn report(server: &Server) {
-    server.timed_out(|actor| format!("{actor} times out, although the server answers within 2 s."));
+    server.timed_out(|actor| format!("{actor} timed out, although the server answered within 2 s."));
 }

@@ -1,7 +1,7 @@
 //! The bridge from the sources to the transition relation: each step of each execution is checked against it.
 //!
 //! The sources report what they do as [`Event`]s. This file finds the transition that an event stands for, applies it to
-//! the [`State`] of that semaphore, and compares the word and the links with it. It decides nothing about the protocol: a
+//! the [`State`] of that semaphore, and compares the word and the limit with it. It decides nothing about the protocol: a
 //! transition that is not permitted in that state is rejected by the relation.
 //!
 //! All of this is plain memory of the one real thread that runs a model. Loom does not know it, so it adds no execution.
@@ -15,7 +15,10 @@ use std::mem;
 use fairgate_loom::{Event, Step, observe};
 use loom::thread::{self, ThreadId};
 
-use self::relation::{Broken, Change, State, Thread, Transition, Waiter, Word};
+use self::relation::{Broken, Change, Edit, Needs, State, Thread, Transition, Waiter, Word};
+
+/// The minimum of a request for all permits.
+const ALL: usize = usize::MAX >> 3;
 
 thread_local! {
     static BRIDGE: RefCell<Bridge> = const { RefCell::new(Bridge::new()) };
@@ -88,7 +91,7 @@ struct Bridge {
     reports: Vec<Reports>,
     semaphores: Vec<Semaphore>,
     created: usize,
-    /// The semaphore, the thread and the transition of each step, without accesses to nodes.
+    /// The semaphore, the thread and the transition of each step.
     steps: Vec<(usize, Thread, Transition)>,
     is_checking: bool,
     is_rejected: bool,
@@ -99,8 +102,8 @@ struct Bridge {
 struct Reports {
     /// What the next compare-and-swap is.
     next: Option<Step>,
-    /// Whether the next permits that it adds are new.
-    adds: bool,
+    /// What the next change of the word is that is no compare-and-swap of its own.
+    change: Option<Step>,
     looks: bool,
     /// Whether the model has said that its operation never waits.
     never_waits: bool,
@@ -111,22 +114,8 @@ struct Semaphore {
     number: usize,
     word: usize,
     state: State,
-    nodes: Vec<Node>,
-    front: Option<Link>,
-}
-
-/// The address of a link, and what it holds.
-#[derive(Clone, Copy)]
-struct Link {
-    address: usize,
-    value: usize,
-}
-
-struct Node {
-    waiter: Waiter,
-    address: usize,
-    prev: Link,
-    next: Link,
+    /// The address of each enqueued node, and its waiter.
+    nodes: Vec<(usize, Waiter)>,
 }
 
 impl Bridge {
@@ -167,7 +156,7 @@ impl Bridge {
                 let state = State::new(decode(value).permits);
                 let number = self.created;
                 self.created += 1;
-                self.semaphores.push(Semaphore { number, word, state, nodes: Vec::new(), front: None });
+                self.semaphores.push(Semaphore { number, word, state, nodes: Vec::new() });
                 Ok(())
             }
             Event::Dropped { word } => {
@@ -185,7 +174,9 @@ impl Bridge {
                 self.reports[thread].next = None;
                 let at = self.find(word);
                 if self.semaphores[at].state.holds(thread) {
-                    self.leave_edit_out(thread, at)?;
+                    if self.semaphores[at].state.edits(thread) != Edit::TakeAll {
+                        self.leave_edit_out(thread, at)?;
+                    }
                     self.step(thread, at, Transition::UnlockFails)?;
                     return self.check_word(at, actual);
                 }
@@ -196,38 +187,30 @@ impl Bridge {
             }
             Event::Changed { word, old, new, by_addition } => {
                 let at = self.find(word);
-                let transition = self.transition(thread, decode(old), decode(new), by_addition);
+                let transition = self.transition(thread, at, decode(old), decode(new), by_addition);
                 if transition == Transition::Unlock {
                     self.leave_edit_out(thread, at)?;
                 }
                 self.step(thread, at, transition)?;
-                self.check_word(at, new)?;
-                match transition {
-                    Transition::Unlock => self.check_links(at),
-                    _ => Ok(()),
-                }
+                self.check_word(at, new)
             }
-            Event::LinkRead { link } => self.access(thread, link, None),
-            Event::LinkWritten { link, value } => self.access(thread, link, Some(value)),
-            Event::LinkPeeked { link } => match self.find_link(link) {
-                Some((at, node)) => {
-                    let waiter = self.semaphores[at].nodes[node].waiter;
-                    self.step(thread, at, Transition::AccessPeeking { waiter })
+            Event::LimitChanged { old, new, .. } if old == new => Ok(()),
+            Event::LimitChanged { word, old, new } => {
+                let at = self.find(word);
+                self.step(thread, at, Transition::ChangeLimit { by: new - old })?;
+                match self.semaphores[at].state.limit == new {
+                    true => Ok(()),
+                    false => Err(Rejection {
+                        semaphore: Some(at),
+                        broken: "the limit is not what this step makes of it",
+                    }),
                 }
-                None => match self.semaphores.iter().position(|semaphore| semaphore.state.peeks(thread)) {
-                    Some(at) => self.check_front(at, link),
-                    None => rejected("Q2: a link is read without the queue lock and without PEEKED"),
-                },
-            },
-            Event::Freed { link } => {
-                let Some((at, node)) = self.find_link(link) else { return Ok(()) };
-                let waiter = self.semaphores[at].nodes[node].waiter;
-                self.step(thread, at, Transition::Free { waiter })?;
-                self.semaphores[at].nodes.remove(node);
-                Ok(())
             }
             Event::Waiting => self.wait(thread),
-            Event::Unparked => self.wake(thread),
+            Event::Unparked => {
+                self.semaphores.iter_mut().for_each(|semaphore| semaphore.state.unpark());
+                self.wake(thread)
+            }
             Event::Reported(step) => self.report(thread, step),
         }
     }
@@ -235,42 +218,51 @@ impl Bridge {
     /// A report: of what the next accesses are, or of a step that no access shows.
     fn report(&mut self, thread: Thread, step: Step) -> Result<(), Rejection> {
         match step {
-            Step::Forget | Step::Reduce | Step::LockToEnqueue | Step::LockForOwner => {
+            Step::Forget | Step::Reduce | Step::LockToEnqueue | Step::LockForAll | Step::LockForOwner => {
                 self.reports[thread].next = Some(step);
                 Ok(())
             }
-            Step::Release | Step::Add => {
-                self.reports[thread].adds = matches!(step, Step::Add);
+            Step::Release | Step::Add | Step::Recheck => {
+                self.reports[thread].change = Some(step);
                 Ok(())
             }
             Step::Look => {
                 self.reports[thread].looks = true;
                 Ok(())
             }
-            Step::Push { node, prev, next, min, max } => {
+            Step::Push { node, min, max } => {
                 let at = self.find_locked(thread)?;
                 let waiter = self.semaphores[at].state.waiters.len();
-                let (min, max) = (signed(min), signed(max));
-                self.step(thread, at, Transition::Push { waiter, min, max })?;
-                if self.find_link(prev.0).is_some() {
+                let needs = match min {
+                    ALL => Needs::All,
+                    _ => Needs::Range { min: signed(min), max: signed(max) },
+                };
+                self.step(thread, at, Transition::Push { waiter, needs })?;
+                if self.find_waiter(node).is_ok() {
                     return rejected("a node is enqueued twice");
                 }
-                let link = |(address, value)| Link { address, value };
-                let node = Node { waiter, address: node, prev: link(prev), next: link(next) };
-                self.semaphores[at].nodes.push(node);
+                self.semaphores[at].nodes.push((node, waiter));
                 Ok(())
             }
-            Step::Remove { prev } => {
-                let (at, waiter) = self.find_waiter(prev)?;
+            Step::Remove { node } => {
+                let (at, waiter) = self.find_waiter(node)?;
                 self.step(thread, at, Transition::Remove { waiter })
             }
-            Step::Claim { prev, n } => {
-                let (at, waiter) = self.find_waiter(prev)?;
+            Step::Claim { node, n } => {
+                let (at, waiter) = self.find_waiter(node)?;
                 self.leave_edit_out(thread, at)?;
                 self.step(thread, at, Transition::Claim { waiter, n: signed(n) })
             }
-            Step::Take { prev, granted } => {
-                let (at, waiter) = self.find_waiter(prev)?;
+            Step::PutBack { node, count } => {
+                let (at, waiter) = self.find_waiter(node)?;
+                self.step(thread, at, Transition::PutBack { waiter, count })
+            }
+            Step::Publish { node, granted } => {
+                let (at, waiter) = self.find_waiter(node)?;
+                self.step(thread, at, Transition::Publish { waiter, granted: granted.map(signed) })
+            }
+            Step::Take { node, granted } => {
+                let (at, waiter) = self.find_waiter(node)?;
                 self.step(
                     thread,
                     at,
@@ -280,35 +272,56 @@ impl Bridge {
                     },
                 )
             }
+            Step::Free { node } => {
+                let (at, waiter) = self.find_waiter(node)?;
+                self.step(thread, at, Transition::Free { waiter })?;
+                self.semaphores[at].nodes.retain(|&(address, _)| address != node);
+                Ok(())
+            }
         }
     }
 
     /// The transition that a change of the word stands for. Whether it is permitted, and whether it has this effect, is for
     /// the relation to say.
-    fn transition(&mut self, thread: Thread, old: Word, new: Word, by_addition: bool) -> Transition {
+    fn transition(
+        &mut self,
+        thread: Thread,
+        at: usize,
+        old: Word,
+        new: Word,
+        by_addition: bool,
+    ) -> Transition {
+        let state = &self.semaphores[at].state;
         let reports = &mut self.reports[thread];
         let next = reports.next.take();
         let n = new.permits - old.permits;
-        let change = match reports.adds {
+        let change = match reports.change {
+            Some(Step::Recheck) if n == 0 && old.closed == new.closed => Change::Recheck,
             _ if n == 0 => Change::Close,
-            true => Change::Add(n),
-            false => Change::Release(n),
+            Some(Step::Add) => Change::Add(n),
+            _ => Change::Release(n),
         };
-        match (old.locked, new.locked) {
-            (true, false) => return Transition::Unlock,
-            (false, true) if matches!(next, Some(Step::LockToEnqueue)) => return Transition::LockToEnqueue,
-            (false, true) if matches!(next, Some(Step::LockForOwner)) => return Transition::LockForOwner,
-            (false, true) if mem::take(&mut reports.looks) => return Transition::LookAndLock,
-            (false, true) => return Transition::UpdateAndLock { change },
-            _ => {}
+        if change == Change::Recheck {
+            reports.change = None;
         }
-        match next {
-            _ if old.peeked != new.peeked && new.peeked => Transition::Peek,
-            _ if old.peeked != new.peeked => Transition::EndPeek,
+        match (old.locked, new.locked, next) {
+            (true, false, _) if state.edits(thread) == Edit::TakeAll && n != 0 => {
+                Transition::TakeAll { n: -n }
+            }
+            (true, false, _) => Transition::Unlock,
+            (true, true, _) if state.holds(thread) => Transition::BeginRecheck,
+            (false, true, Some(Step::LockToEnqueue)) => Transition::LockToEnqueue,
+            (false, true, Some(Step::LockForOwner)) => Transition::LockForOwner,
+            (false, true, Some(Step::LockForAll)) => Transition::LockForAll,
+            (false, true, _) if mem::take(&mut reports.looks) => Transition::LookAndLock,
+            (false, true, _) => Transition::UpdateAndLock { change },
             _ if by_addition => Transition::ReleaseFast { n },
-            Some(Step::Forget) => Transition::Forget { n: -n },
-            Some(Step::Reduce) => Transition::Reduce { n: -n },
-            _ if n < 0 || (n == 0 && !new.closed) => Transition::Acquire { n: -n },
+            (_, _, Some(Step::Forget)) => Transition::Forget { n: -n },
+            (_, _, Some(Step::Reduce)) => Transition::Reduce { n: -n },
+            // A request for no permits takes none. No request takes permits of a closed semaphore, which may be closed again.
+            _ if n < 0 || (old == new && !old.closed && change != Change::Recheck) => {
+                Transition::Acquire { n: -n }
+            }
             _ => Transition::Update { change },
         }
     }
@@ -324,45 +337,17 @@ impl Bridge {
 
     /// A thread that claims or unlocks makes no edit any more.
     fn leave_edit_out(&mut self, thread: Thread, at: usize) -> Result<(), Rejection> {
-        match self.semaphores[at].state.may_edit(thread) {
-            true => self.step(thread, at, Transition::NoEdit),
-            false => Ok(()),
+        match self.semaphores[at].state.edits(thread) {
+            Edit::None => Ok(()),
+            _ => self.step(thread, at, Transition::NoEdit),
         }
-    }
-
-    /// An access to a link under the queue lock, or by the thread that has claimed the node.
-    fn access(&mut self, thread: Thread, link: usize, value: Option<usize>) -> Result<(), Rejection> {
-        let Some((at, node)) = self.find_link(link) else {
-            let at = self.find_locked(thread)?;
-            self.check_front(at, link)?;
-            if let (Some(front), Some(value)) = (&mut self.semaphores[at].front, value) {
-                front.value = value;
-            }
-            return Ok(());
-        };
-        let node = &mut self.semaphores[at].nodes[node];
-        let (waiter, is_prev) = (node.waiter, node.prev.address == link);
-        if let Some(value) = value {
-            let link = if is_prev { &mut node.prev } else { &mut node.next };
-            link.value = value;
-        }
-        self.step(
-            thread,
-            at,
-            match value {
-                Some(value) if is_prev && is_outcome(value) => {
-                    Transition::Publish { waiter, failed: value & CLOSED != 0, peeked: value & PEEKED != 0 }
-                }
-                _ => Transition::Access { waiter },
-            },
-        )
     }
 
     /// A thread waits for another thread.
     fn wait(&self, thread: Thread) -> Result<(), Rejection> {
         let mut states = self.semaphores.iter().map(|semaphore| &semaphore.state);
-        if states.any(|state| state.holds(thread) || state.peeks(thread)) {
-            return rejected("a thread waits while it holds the queue lock or peeks");
+        if states.any(|state| state.holds(thread) || state.publishes(thread)) {
+            return rejected("a thread waits while it holds the queue lock, or has outcomes to store");
         }
         match self.reports[thread].never_waits {
             true => rejected("an operation waits that never waits"),
@@ -377,10 +362,8 @@ impl Bridge {
 
     fn step(&mut self, thread: Thread, at: usize, transition: Transition) -> Result<(), Rejection> {
         let semaphore = &mut self.semaphores[at];
+        self.steps.push((semaphore.number, thread, transition));
         let done = semaphore.state.step(thread, transition);
-        if done.is_err() || !matches!(transition, Transition::Access { .. }) {
-            self.steps.push((semaphore.number, thread, transition));
-        }
         done.map_err(|broken| Rejection { semaphore: Some(at), broken })
     }
 
@@ -390,41 +373,6 @@ impl Bridge {
             false => {
                 Err(Rejection { semaphore: Some(at), broken: "the word is not what this step makes of it" })
             }
-        }
-    }
-
-    /// Compares the links with the queue (Q3).
-    fn check_links(&self, at: usize) -> Result<(), Rejection> {
-        let Semaphore { state, nodes, front, .. } = &self.semaphores[at];
-        let queue = || {
-            state.queue.iter().map(|request| {
-                let node = nodes.iter().find(|node| node.waiter == request.waiter);
-                node.expect("a queued waiter has a node")
-            })
-        };
-        let first = queue().next().map_or(0, |node| node.address);
-        let mut is_linked = front.is_none_or(|front| front.value == first);
-        let mut prev = queue().next_back().map_or(0, |node| node.address);
-        for (i, node) in queue().enumerate() {
-            let next = queue().nth(i + 1).map_or(state.queue.len(), |node| node.address);
-            is_linked &= (node.prev.value, node.next.value) == (prev, next);
-            prev = node.address;
-        }
-        match is_linked {
-            true => Ok(()),
-            false => Err(Rejection { semaphore: Some(at), broken: "Q3: the links do not form the queue" }),
-        }
-    }
-
-    /// An unknown link is the front of the queue, which is always at the same address.
-    fn check_front(&mut self, at: usize, link: usize) -> Result<(), Rejection> {
-        let front = self.semaphores[at].front.get_or_insert(Link { address: link, value: 0 });
-        match front.address == link {
-            true => Ok(()),
-            false => Err(Rejection {
-                semaphore: Some(at),
-                broken: "Q1: the links of an unknown node are accessed",
-            }),
         }
     }
 
@@ -438,20 +386,13 @@ impl Bridge {
         locked.ok_or(Rejection { semaphore: None, broken: "Q2: the queue is accessed without its lock" })
     }
 
-    /// The semaphore and the node to which a link belongs.
-    fn find_link(&self, link: usize) -> Option<(usize, usize)> {
-        self.semaphores.iter().enumerate().find_map(|(at, semaphore)| {
-            let mut nodes = semaphore.nodes.iter();
-            let node = nodes.position(|node| node.prev.address == link || node.next.address == link)?;
-            Some((at, node))
-        })
-    }
-
-    fn find_waiter(&self, prev: usize) -> Result<(usize, Waiter), Rejection> {
-        match self.find_link(prev) {
-            Some((at, node)) => Ok((at, self.semaphores[at].nodes[node].waiter)),
-            None => Err(Rejection { semaphore: None, broken: "Q1: an unknown node is used" }),
-        }
+    /// The semaphore and the waiter of an enqueued node.
+    fn find_waiter(&self, node: usize) -> Result<(usize, Waiter), Rejection> {
+        let found = self.semaphores.iter().enumerate().find_map(|(at, semaphore)| {
+            let (_, waiter) = semaphore.nodes.iter().find(|&&(address, _)| address == node)?;
+            Some((at, *waiter))
+        });
+        found.ok_or(Rejection { semaphore: None, broken: "Q1: an unknown node is used" })
     }
 
     /// What was rejected, and all steps up to it.
@@ -472,26 +413,18 @@ impl Bridge {
 // The layout of the word, as in `state.rs`.
 const QUEUED: usize = 0b0001;
 const LOCKED: usize = 0b0010;
-const PEEKED: usize = 0b0100;
+const RECHECK: usize = 0b0100;
 const CLOSED: usize = 0b1000;
 const SHIFT: u32 = 4;
-
-/// What `prev` holds of a claimed node, as in `node.rs`.
-const CLAIMED: usize = 1;
 
 fn decode(word: usize) -> Word {
     Word {
         permits: word as isize >> SHIFT,
         queued: word & QUEUED != 0,
         locked: word & LOCKED != 0,
-        peeked: word & PEEKED != 0,
+        recheck: word & RECHECK != 0,
         closed: word & CLOSED != 0,
     }
-}
-
-/// Whether `prev` holds an outcome.
-fn is_outcome(prev: usize) -> bool {
-    prev != CLAIMED && prev <= PEEKED | CLOSED
 }
 
 fn signed(n: usize) -> isize {

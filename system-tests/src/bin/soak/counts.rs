@@ -27,7 +27,7 @@ counts! {
     queued,
     /// Requests granted to a thread in a blocking call, which does not show whether it was queued.
     blocking,
-    /// Requests refused at once: a try without enough permits, or a bounded request with a full queue.
+    /// Requests refused at once: a try without enough permits, or a request with `max_waiters` and a full queue.
     refused,
     /// Requests that were queued until their deadline.
     timed_out,
@@ -36,6 +36,7 @@ counts! {
     /// Requests that found the semaphore closed, or were queued when it was closed.
     closed,
 
+    /// Calls of `set_limit`.
     resizes,
     forgets,
     splits,
@@ -43,10 +44,8 @@ counts! {
     observations,
     closes,
 
-    /// Permits added after the start.
-    added,
-    /// Permits removed by a resize, or forgotten.
-    removed,
+    /// Permits that were forgotten.
+    forgotten,
     /// How often the mutex was locked.
     locked,
 }

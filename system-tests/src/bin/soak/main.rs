@@ -1,5 +1,5 @@
 //! A stress test of unlimited length: threads that block and tasks of two executors on one semaphore and one mutex,
-//! with requests of all kinds, timeouts, cancellations, resizes, and a close at the end of each round. Prints counts
+//! with requests of all kinds, timeouts, cancellations, changes of the limit, and a close at the end of each round. Prints counts
 //! of what was done and where each permit is. The first broken promise ends the program.
 #![forbid(unsafe_code)]
 
@@ -28,7 +28,7 @@ struct Options {
     /// Stop after N seconds [default: 60, unless --operations is given]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     seconds: Option<u64>,
-    /// Stop after N operations: requests with any outcome, resizes, forgets, splits, merges, observations, closes
+    /// Stop after N operations: requests with any outcome, changes of the limit, forgets, splits, merges, observations, closes
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     operations: Option<u64>,
     /// Seed of all random numbers; the threads still interleave as they happen to [default: random]
@@ -144,24 +144,26 @@ impl Total {
             ("    timed out", counts.timed_out),
             ("    cancelled", counts.cancelled),
             ("    refused by a close", counts.closed),
-            ("  resizes", counts.resizes),
-            ("  forgets, followed by an addition", counts.forgets),
+            ("  changes of the limit", counts.resizes),
+            ("  forgets", counts.forgets),
             ("  splits", counts.splits),
             ("  merges", counts.merges),
             ("  observations of the counts", counts.observations),
             ("  closes", counts.closes),
             ("increments under the mutex", counts.locked),
-            ("permits created", permits.created),
-            ("  available at the end", permits.available),
-            ("  held", permits.held),
-            ("  forgotten or removed by a resize", permits.removed),
+            ("permits forgotten", counts.forgotten),
+            ("permits that exist after the rounds", permits.limit),
+            ("  available", permits.available),
         ];
         for (what, count) in rows {
             writeln!(out, "{what:38}{:>15}", grouped(count))?;
         }
-        writeln!(out, "In every round, available + held + forgotten or removed = created.")?;
+        writeln!(out, "After every round, available + held = limit, and a fixed limit is as it was.")?;
         writeln!(out, "In every round, the value of the mutex equals the number of increments.")?;
-        writeln!(out, "At no time were more permits held than the limit, or the largest limit of a resize.")
+        writeln!(
+            out,
+            "At no time were more permits held than the limit, or the largest limit of the round."
+        )
     }
 }
 

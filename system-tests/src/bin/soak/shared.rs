@@ -1,8 +1,8 @@
 //! The state that the workers of a round share, and the checks on it.
 
 use std::ops::AddAssign;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex as StdMutex};
 use std::time::Instant;
 
 use fairgate::{Mutex, OwnedSemaphorePermit, Semaphore};
@@ -20,7 +20,7 @@ pub struct Plan {
     pub max_request: usize,
     /// The number of permits that the workers share at the start.
     pub limit: usize,
-    /// The largest limit that a resize may set. If it equals `limit`, the workers never hold more than `limit`.
+    /// The largest limit that a worker may set. If it equals `limit`, the workers never hold more than `limit`.
     pub max_limit: usize,
     pub threads: usize,
     /// On each of the two executors.
@@ -41,7 +41,6 @@ pub struct Shared {
     pub plan: Plan,
     pub semaphore: Arc<Semaphore>,
     pub mutex: Arc<Mutex<u64>>,
-    limit: StdMutex<usize>,
     held: AtomicUsize,
     operations: AtomicU64,
 }
@@ -52,7 +51,6 @@ impl Shared {
             plan,
             semaphore: Arc::new(Semaphore::new(plan.limit + RESERVED)),
             mutex: Arc::new(Mutex::new(0)),
-            limit: StdMutex::new(plan.limit),
             held: AtomicUsize::new(0),
             operations: AtomicU64::new(0),
         }
@@ -76,21 +74,22 @@ impl Shared {
         self.held.fetch_sub(n, Ordering::Relaxed);
     }
 
-    /// Changes the limit. Returns how many permits were added, and how many removed.
-    pub fn resize(&self, to: usize) -> (u64, u64) {
-        let mut limit = self.limit.lock().expect("no panic while it is locked");
-        self.semaphore.resize(*limit, to);
-        let changed = (to.saturating_sub(*limit) as u64, limit.saturating_sub(to) as u64);
-        *limit = to;
-        changed
+    /// Sets the number of permits that the workers share.
+    pub fn set_limit(&self, to: usize) {
+        self.semaphore.set_limit(to + RESERVED);
     }
 
     /// Checks that the observable counts are possible ones.
     pub fn observe(&self) {
         let (available, limit) = (self.semaphore.available_permits(), self.plan.max_limit);
         assert!(available <= limit, "{available} permits are available, but the limit is {limit}");
-        let owed = self.semaphore.permits_owed();
+        let owed = self.semaphore.owed();
         assert!(owed <= limit, "{owed} permits are owed, but the limit was never higher than {limit}");
+        let exist = self.semaphore.limit();
+        assert!(
+            exist <= limit + RESERVED,
+            "{exist} permits exist, but the limit was never higher than {limit}"
+        );
         let text = format!("{:?}", self.semaphore);
         assert!(text.starts_with("Semaphore"), "{text}");
         let waiters = self.semaphore.waiters();
@@ -118,12 +117,17 @@ impl Shared {
         assert_eq!(increments, counts.locked, "each holder of the mutex incremented its value once");
         assert_eq!(self.held.load(Ordering::Relaxed), 0, "all workers have released their permits");
         assert_eq!(self.semaphore.waiters(), 0, "no waiter is queued");
-        let created = (self.plan.limit + RESERVED) as u64 + counts.added;
+        assert_eq!(self.semaphore.owed(), 0, "no permit is held that could be owed");
+        if self.plan.is_fixed() {
+            let limit = self.plan.limit + RESERVED;
+            assert_eq!(self.semaphore.limit(), limit, "forgotten permits were replaced");
+        }
         let count = |held| {
-            let available = self.semaphore.available_permits() as u64;
-            let permits = Permits { created, available, held, removed: counts.removed };
-            assert_eq!(available + held + permits.removed, created, "{permits:?}");
-            permits
+            let (limit, available) =
+                (self.semaphore.limit() as u64, self.semaphore.available_permits() as u64);
+            assert_eq!(self.semaphore.held() as u64, held);
+            assert_eq!(available + held, limit, "{:?}", self.semaphore);
+            Permits { limit, available }
         };
         count(reserved.num_permits() as u64);
         drop(reserved);
@@ -131,20 +135,16 @@ impl Shared {
     }
 }
 
-/// Where all permits are.
+/// The permits after a round.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Permits {
-    pub created: u64,
+    pub limit: u64,
     pub available: u64,
-    pub held: u64,
-    pub removed: u64,
 }
 
 impl AddAssign for Permits {
     fn add_assign(&mut self, other: Self) {
-        self.created += other.created;
+        self.limit += other.limit;
         self.available += other.available;
-        self.held += other.held;
-        self.removed += other.removed;
     }
 }

@@ -4,10 +4,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fairgate::{
-    AcquireError, BoundedAcquireError, Elapsed, Guard, Handle, Mutex, Permit, Semaphore, TimeoutExt,
-    TryAcquireError,
-};
+use fairgate::futures::Acquire;
+use fairgate::{AcquireError, Guard, Handle, Mutex, Permit, Semaphore, TryAcquireError};
 use smol::future::{block_on, yield_now};
 
 use crate::counts::Counts;
@@ -49,27 +47,6 @@ pub fn run_as_thread(shared: &Shared, seed: u64) -> Counts {
     worker.counts
 }
 
-/// Why a request was refused.
-enum Refused {
-    Closed,
-    QueueFull,
-}
-
-impl From<AcquireError> for Refused {
-    fn from(_: AcquireError) -> Self {
-        Self::Closed
-    }
-}
-
-impl From<BoundedAcquireError> for Refused {
-    fn from(error: BoundedAcquireError) -> Self {
-        match error {
-            BoundedAcquireError::Closed => Self::Closed,
-            BoundedAcquireError::QueueFull => Self::QueueFull,
-        }
-    }
-}
-
 impl Worker {
     fn new(seed: u64) -> Self {
         Self { rng: fastrand::Rng::with_seed(seed), counts: Counts::default(), reported: 0 }
@@ -90,38 +67,42 @@ impl Worker {
     }
 
     async fn request(&mut self, shared: &Shared, sleep: Sleep) {
-        let n = self.random_size(shared);
-        let (max, bound) = (n + self.rng.usize(0..4), self.rng.usize(0..=shared.plan.tasks));
-        let borrowed = || shared.semaphore.acquire_many(n);
-        let owned = || shared.semaphore.clone().acquire_many_owned(n);
-        match self.rng.u8(0..8) {
-            0..2 => self.wait_and_hold(shared, borrowed(), sleep).await,
-            2..4 => self.wait_and_hold(shared, owned(), sleep).await,
-            4 => self.wait_and_hold(shared, borrowed().up_to(max), sleep).await,
-            5 => self.wait_and_hold(shared, owned().up_to(max), sleep).await,
-            6 => self.wait_and_hold(shared, borrowed().bounded(bound), sleep).await,
-            _ => self.wait_and_hold(shared, owned().bounded(bound), sleep).await,
+        if self.rng.bool() {
+            self.request_from(shared, &*shared.semaphore, sleep).await;
+        } else {
+            self.request_from(shared, shared.semaphore.clone(), sleep).await;
         }
     }
 
-    async fn wait_and_hold<O, E>(
+    async fn request_from<H: Handle<Target = Semaphore> + Clone>(
         &mut self,
         shared: &Shared,
-        request: impl Future<Output = Result<Permit<O>, E>>,
+        handle: H,
         sleep: Sleep,
-    ) where
-        O: Handle<Target = Semaphore> + Clone,
-        E: Into<Refused>,
-    {
+    ) {
+        let request = self.random_request(shared, handle.clone());
         if let Some(permit) = self.wait(request, sleep).await {
-            self.hold(shared, permit).await;
+            self.hold(shared, handle, permit).await;
         }
+    }
+
+    /// A request of any form.
+    fn random_request<H: Handle<Target = Semaphore>>(&mut self, shared: &Shared, handle: H) -> Acquire<H> {
+        let n = self.random_size(shared);
+        let mut request = Semaphore::acquire_from(handle, n);
+        if self.rng.u8(0..4) == 0 {
+            request = request.up_to(n + self.rng.usize(0..4));
+        }
+        if self.rng.u8(0..4) == 0 {
+            request = request.max_waiters(self.rng.usize(0..=shared.plan.tasks));
+        }
+        request
     }
 
     /// Awaits a request in a random way, and counts its outcome.
-    async fn wait<T, E: Into<Refused>>(
+    async fn wait<T>(
         &mut self,
-        request: impl Future<Output = Result<T, E>>,
+        request: impl Future<Output = Result<T, AcquireError>>,
         sleep: Sleep,
     ) -> Option<T> {
         self.counts.requests += 1;
@@ -146,33 +127,39 @@ impl Worker {
         None
     }
 
-    fn refused<T>(&mut self, error: impl Into<Refused>) -> Option<T> {
-        match error.into() {
-            Refused::Closed => self.failed(|counts| &mut counts.closed),
-            Refused::QueueFull => self.failed(|counts| &mut counts.refused),
-        }
+    fn refused<T>(&mut self, error: AcquireError) -> Option<T> {
+        self.failed(|counts| {
+            if error.is_closed() {
+                &mut counts.closed
+            } else if error.is_full() {
+                &mut counts.refused
+            } else {
+                &mut counts.timed_out
+            }
+        })
     }
 
     /// Holds permits for a few turns. May also split them, merge one more, or forget them.
-    async fn hold<O: Handle<Target = Semaphore> + Clone>(
+    async fn hold<H: Handle<Target = Semaphore> + Clone>(
         &mut self,
         shared: &Shared,
-        mut permit: Permit<O>,
+        handle: H,
+        mut permit: Permit<H>,
     ) {
         shared.acquired(permit.num_permits());
         yield_times(self.rng.u8(0..4)).await;
         match self.rng.u8(..) {
             0..32 => self.split(shared, &mut permit).await,
-            32..64 => self.merge(shared, &mut permit),
+            32..64 => self.merge(shared, handle, &mut permit),
             64..72 => return self.forget(shared, permit).await,
             _ => {}
         }
         release(shared, permit);
     }
 
-    async fn split<O>(&mut self, shared: &Shared, permit: &mut Permit<O>)
+    async fn split<H>(&mut self, shared: &Shared, permit: &mut Permit<H>)
     where
-        O: Handle<Target = Semaphore> + Clone,
+        H: Handle<Target = Semaphore> + Clone,
     {
         self.counts.splits += 1;
         let n = self.rng.usize(0..=permit.num_permits());
@@ -180,61 +167,59 @@ impl Worker {
         yield_now().await;
     }
 
-    fn merge<O: Handle<Target = Semaphore> + Clone>(&mut self, shared: &Shared, permit: &mut Permit<O>) {
-        if let Some(more) = self.try_acquire(permit.handle().clone(), 1) {
+    fn merge<H: Handle<Target = Semaphore>>(&mut self, shared: &Shared, handle: H, permit: &mut Permit<H>) {
+        if let Some(more) = self.tried(Semaphore::acquire_from(handle, 1).try_wait()) {
             shared.acquired(1);
             self.counts.merges += 1;
             permit.merge(more);
         }
     }
 
-    async fn forget<O: Handle<Target = Semaphore>>(&mut self, shared: &Shared, permit: Permit<O>) {
+    async fn forget<H: Handle<Target = Semaphore>>(&mut self, shared: &Shared, permit: Permit<H>) {
         let n = permit.num_permits();
         shared.releasing(n);
         permit.forget();
         self.replace_forgotten(shared, n).await;
     }
 
-    /// Adds as many permits as were forgotten.
+    /// Adds as many permits as were forgotten. If the limit changes in this round, sets a new one instead: another worker
+    /// may have set it since, and then as many more would be too many.
     async fn replace_forgotten(&mut self, shared: &Shared, n: usize) {
         self.counts.forgets += 1;
-        self.counts.removed += n as u64;
+        self.counts.forgotten += n as u64;
         yield_now().await;
-        shared.semaphore.add_permits(n);
-        self.counts.added += n as u64;
-    }
-
-    async fn try_once(&mut self, shared: &Shared) {
-        let n = self.random_size(shared);
-        match self.rng.u8(0..3) {
-            0 => {
-                let permit = shared.semaphore.try_acquire_up_to(n, n + self.rng.usize(0..4));
-                if let Some(permit) = self.tried(permit) {
-                    self.hold(shared, permit).await;
-                }
-            }
-            1 => {
-                if let Some(permit) = self.try_acquire(&*shared.semaphore, n) {
-                    self.hold(shared, permit).await;
-                }
-            }
-            _ => {
-                if let Some(permit) = self.try_acquire(shared.semaphore.clone(), n) {
-                    self.hold(shared, permit).await;
-                }
-            }
+        if shared.plan.is_fixed() {
+            shared.semaphore.add_permits(n);
+        } else {
+            self.set_limit(shared);
         }
     }
 
-    fn try_acquire<O: Handle<Target = Semaphore>>(&mut self, handle: O, n: usize) -> Option<Permit<O>> {
-        self.tried(Semaphore::try_acquire_from(handle, n))
+    fn set_limit(&mut self, shared: &Shared) {
+        self.counts.resizes += 1;
+        shared.set_limit(self.rng.usize(shared.plan.max_request..=shared.plan.max_limit));
+    }
+
+    async fn try_once(&mut self, shared: &Shared) {
+        if self.rng.bool() {
+            self.try_from(shared, &*shared.semaphore).await;
+        } else {
+            self.try_from(shared, shared.semaphore.clone()).await;
+        }
+    }
+
+    async fn try_from<H: Handle<Target = Semaphore> + Clone>(&mut self, shared: &Shared, handle: H) {
+        let request = self.random_request(shared, handle.clone());
+        if let Some(permit) = self.tried(request.try_wait()) {
+            self.hold(shared, handle, permit).await;
+        }
     }
 
     /// Counts a try and its outcome.
-    fn tried<O: Handle<Target = Semaphore>>(
+    fn tried<H: Handle<Target = Semaphore>>(
         &mut self,
-        result: Result<Permit<O>, TryAcquireError>,
-    ) -> Option<Permit<O>> {
+        result: Result<Permit<H>, TryAcquireError>,
+    ) -> Option<Permit<H>> {
         self.counts.requests += 1;
         match result {
             Ok(permit) => {
@@ -248,12 +233,12 @@ impl Worker {
     async fn lock(&mut self, shared: &Shared, sleep: Sleep) {
         if self.rng.bool() {
             let lock = shared.mutex.lock();
-            if let Some(guard) = self.wait(async { Ok::<_, Refused>(lock.await) }, sleep).await {
+            if let Some(guard) = self.wait(async { Ok::<_, AcquireError>(lock.await) }, sleep).await {
                 self.increment(guard).await;
             }
         } else {
             let lock = shared.mutex.clone().lock_owned();
-            if let Some(guard) = self.wait(async { Ok::<_, Refused>(lock.await) }, sleep).await {
+            if let Some(guard) = self.wait(async { Ok::<_, AcquireError>(lock.await) }, sleep).await {
                 self.increment(guard).await;
             }
         }
@@ -270,11 +255,7 @@ impl Worker {
     async fn administer(&mut self, shared: &Shared) {
         match self.rng.u8(0..16) {
             0 if !shared.plan.is_fixed() => {
-                let to = self.rng.usize(shared.plan.max_request..=shared.plan.max_limit);
-                let (added, removed) = shared.resize(to);
-                self.counts.resizes += 1;
-                self.counts.added += added;
-                self.counts.removed += removed;
+                self.set_limit(shared);
             }
             1 => {
                 self.counts.observations += 1;
@@ -289,35 +270,26 @@ impl Worker {
     }
 
     fn blocking_request(&mut self, shared: &Shared) {
-        let n = self.random_size(shared);
-        self.counts.requests += 1;
-        let timeout = Duration::from_micros(self.rng.u64(0..2_000));
-        match self.rng.u8(0..4) {
-            0 => self.blocking_done(shared, Ok(shared.semaphore.blocking_acquire_many(n))),
-            1 => self.blocking_done(shared, Ok(shared.semaphore.clone().blocking_acquire_many_owned(n))),
-            2 => self.blocking_done(shared, shared.semaphore.acquire_many(n).blocking_timeout(timeout)),
-            _ => {
-                let owned = shared.semaphore.clone().acquire_many_owned(n);
-                self.blocking_done(shared, owned.blocking_timeout(timeout));
-            }
+        if self.rng.bool() {
+            self.blocking_request_from(shared, &*shared.semaphore);
+        } else {
+            self.blocking_request_from(shared, shared.semaphore.clone());
         }
     }
 
-    fn blocking_done<O>(
-        &mut self,
-        shared: &Shared,
-        result: Result<Result<Permit<O>, AcquireError>, Elapsed>,
-    ) where
-        O: Handle<Target = Semaphore> + Clone,
-    {
-        let permit = match result {
-            Ok(Ok(permit)) => Some(permit),
-            Ok(Err(error)) => self.refused(error),
-            Err(_) => self.failed(|counts| &mut counts.timed_out),
+    fn blocking_request_from<H: Handle<Target = Semaphore> + Clone>(&mut self, shared: &Shared, handle: H) {
+        let request = self.random_request(shared, handle.clone());
+        self.counts.requests += 1;
+        let result = match self.rng.bool() {
+            true => request.wait(),
+            false => request.wait_timeout(Duration::from_micros(self.rng.u64(0..2_000))),
         };
-        if let Some(permit) = permit {
-            self.counts.blocking += 1;
-            block_on(self.hold(shared, permit));
+        match result {
+            Ok(permit) => {
+                self.counts.blocking += 1;
+                block_on(self.hold(shared, handle, permit));
+            }
+            Err(error) => self.refused(error).unwrap_or_default(),
         }
     }
 
@@ -332,7 +304,7 @@ impl Worker {
     }
 }
 
-fn release<O: Handle<Target = Semaphore>>(shared: &Shared, permit: Permit<O>) {
+fn release<H: Handle<Target = Semaphore>>(shared: &Shared, permit: Permit<H>) {
     shared.releasing(permit.num_permits());
     drop(permit);
 }

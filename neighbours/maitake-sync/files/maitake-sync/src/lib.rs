@@ -23,16 +23,15 @@ mod models {
 }
 
 mod mutex {
-    pub(crate) use fairgate_loom::Lock;
+    pub(crate) use fairgate_loom::futures::Lock;
     mod tests;
 }
 use fairgate_loom::Mutex;
 
 mod semaphore {
     use core::sync::atomic::Ordering::Relaxed;
-    use fairgate::{
-        Acquire, AcquireOwned, OwnedSemaphorePermit as OwnedPermit, Semaphore, SemaphorePermit as Permit,
-    };
+    use fairgate::futures::{Acquire, AcquireOwned};
+    use fairgate::{OwnedSemaphorePermit as OwnedPermit, Semaphore, SemaphorePermit as Permit};
     mod tests;
 }
 

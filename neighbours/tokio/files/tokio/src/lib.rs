@@ -6,7 +6,10 @@
 mod sync {
     pub(crate) mod batch_semaphore;
     pub(crate) use fairgate::Semaphore;
-    pub(crate) use fairgate as semaphore;
+    /// Not the crate itself: a glob import of it would bring its module `futures` into conflict with the crate.
+    pub(crate) mod semaphore {
+        pub(crate) use fairgate::{OwnedSemaphorePermit, Semaphore};
+    }
 
     /// Pins a local variable, like the macro of that name in tokio.
     #[cfg(feature = "models")]

@@ -1,0 +1,129 @@
+// Bring your own: a semaphore of a few lines, which the search checks in every state.
+
+import { ask } from "./host.js";
+import { h, say, show } from "./dom.js";
+import { figure } from "./figure.js";
+
+// The lines of each function, with their letters in links. `src/gates/own.rs` runs them.
+const FUNCTIONS = [
+  ["acquire", "runs when a task asks for a permit", {
+    a: "while free == 0 { join the queue and wait }",
+    b: "if free == 0 { join the queue and wait }",
+    c: "if free == 0 or others wait { join the queue and wait }",
+    d: "free -= 1",
+    e: "free -= 1, unless a permit was handed over",
+    f: "if free > 0 { wake the first }",
+  }],
+  ["release", "runs when a permit is dropped or added", {
+    g: "free += 1",
+    h: "wake the first",
+    i: "wake all",
+    j: "hand a permit to the first; if none waits, free += 1",
+  }],
+  ["cancel", "runs when a task that waits is cancelled; its request has left the queue", {
+    k: "if it was woken { wake the first }",
+    l: "if a permit was handed to it { release() }",
+    h: "wake the first",
+  }],
+];
+
+const EXAMPLES = [
+  ["The textbook", "ad-gh-"],
+  ["asyncio until 2015", "cd-gh-"],
+  ["Too eager", "cd-gh-h"],
+  ["Hands permits over", "ce-j-"],
+];
+const MOST = 6;
+
+export function own(content, address) {
+  document.title = "Bring your own · fairgate playground";
+  const [, code = ""] = address.split(".");
+  const read = (text) => {
+    const parts = text.split("-");
+    const known = parts.length === 3 && parts.every((part, index) => part.length <= MOST && [...part].every((letter) => letter in FUNCTIONS[index][2]));
+    return known ? parts.map((part) => [...part]) : null;
+  };
+  const linked = read(code);
+  const state = { lines: linked ?? read(EXAMPLES[0][1]), result: null, trouble: code && !linked ? `"${code}" is no semaphore of this language.` : null };
+  let stop = () => {};
+  let era = 0;
+
+  const text = () => state.lines.map((part) => part.join("")).join("-");
+  const editor = h("div", { class: "area editor" });
+  const result = h("div", { class: "area result" });
+  content.replaceChildren(h("div", { class: "home own" },
+    h("h1", {}, "Bring your own"),
+    h("p", { class: "lead" }, "Write a semaphore: a number ", h("code", {}, "free"), ", a queue, and three functions of a few lines. Then let every sequence of moves be tried: three tasks ask, two permits arrive one by one, and each task may be cancelled at any moment. You get the shortest sequence that breaks it, or the number of states in which it holds."),
+    h("p", {}, "Begin with: ", EXAMPLES.map(([name, example]) => [h("a", { href: `#own.${example}` }, name), " · "]), h("a", { href: "#lesson.cancellation" }, "the lesson about it")),
+    h("div", { class: "own-grid" }, editor, result)));
+  draw();
+
+  function change(apply, said) {
+    apply();
+    era += 1;
+    stop();
+    Object.assign(state, { result: null, trouble: null });
+    history.replaceState(null, "", `#own.${text()}`);
+    draw();
+    say(said);
+  }
+
+  async function search() {
+    const now = ++era;
+    Object.assign(state, { result: "running", trouble: null });
+    draw();
+    try {
+      const found = await ask({ search: { level: "own", variant: text() } });
+      const moves = found.solution?.join("");
+      const world = moves && (await ask({ play: { game: `own.${text()}.${moves}` } }));
+      if (now !== era) return;
+      state.result = { found, moves, broken: world?.violations.at(-1)?.text };
+    } catch (error) {
+      if (now !== era) return;
+      Object.assign(state, { result: null, trouble: error.message });
+    }
+    draw();
+    say(sentence());
+  }
+
+  function sentence() {
+    const { found, broken } = state.result ?? {};
+    if (!found) return state.trouble ?? "";
+    if (found.solution) return `It breaks after ${found.solution.length} moves. ${broken} No shorter sequence breaks it.`.replaceAll("`", "");
+    if (!found.complete) return `It holds in the first ${found.states} states; there are more.`;
+    return `It holds in all ${found.states} states, with ${found.moves} moves between them.`;
+  }
+
+  function draw() {
+    show(editor, h("h2", {}, "Your code"), FUNCTIONS.map((entry, index) => functionOf(entry, index)),
+      h("div", { class: "actions" }, h("button", { type: "button", class: "strong", id: "try", "data-focus": "try", onclick: search }, "Try every sequence")));
+    const { result: it, trouble } = state;
+    show(result,
+      h("h2", {}, "Does it hold?"),
+      trouble ? h("p", { class: "trouble", role: "alert" }, trouble) : null,
+      it === "running" ? h("p", {}, "Searching …") : it ? h("p", { class: `verdict ${it.moves ? "broken" : "won"}` }, sentence()) : h("p", { class: "about" }, "“Try every sequence” tells you."),
+      it?.moves ? h("p", {}, "The moves: ", h("code", {}, it.moves), " (a letter polls a task, x cancels it, 1 adds a permit)") : null);
+    if (it?.moves) result.append(figure(`own.${text()}.${it.moves}`, (stopFigure) => (stop = stopFigure), { opens: false }));
+  }
+
+  function functionOf([name, when, lines], index) {
+    const own = state.lines[index];
+    const button = (label, title, id, off, act) => h("button", { type: "button", class: "small", "aria-label": title, title, "data-focus": id, "aria-disabled": off ? "true" : null, onclick: () => off || act() }, label);
+    const swap = (from, to) => change(() => { [own[from], own[to]] = [own[to], own[from]]; }, `Line ${from + 1} is line ${to + 1} now.`);
+    return h("fieldset", { class: "function" }, h("legend", {}, h("code", {}, `fn ${name}`), h("small", { class: "about" }, ` ${when}`)),
+      h("ol", { class: "lines" }, own.map((letter, at) => h("li", {}, h("code", {}, lines[letter]), h("span", { class: "buttons" },
+        button("↑", `Move line ${at + 1} of ${name} up`, `${name}-${at}-up`, at === 0, () => swap(at, at - 1)),
+        button("↓", `Move line ${at + 1} of ${name} down`, `${name}-${at}-down`, at === own.length - 1, () => swap(at, at + 1)),
+        button("✕", `Delete line ${at + 1} of ${name}`, `${name}-${at}-delete`, false, () => change(() => own.splice(at, 1), `Line ${at + 1} is deleted.`)))))),
+      own.length ? null : h("p", { class: "about" }, "does nothing"),
+      own.length < MOST ? h("label", {}, "Add ", h("select", { "data-focus": `${name}-add`, id: `add-${name}`, onchange: (event) => {
+        const letter = event.target.value;
+        event.target.value = "";
+        if (letter) change(() => own.push(letter), `Added: ${lines[letter]}.`);
+      } }, h("option", { value: "" }, "a line …"), Object.entries(lines).map(([letter, line]) => h("option", { value: letter }, line)))) : null);
+  }
+
+  return {
+    close: () => { era += 1; stop(); },
+  };
+}

@@ -1,0 +1,128 @@
+use std::rc::Rc;
+
+use super::{Level, PLAIN, Question, Variant, Win, prose};
+use crate::board::{Kind, Limit};
+use crate::kit::{Clock, Outcome, Server, Slots, with_timeout};
+use crate::source::source;
+use crate::world::World;
+
+pub(super) const LEVEL: Level = Level {
+    id: "forgotten-timeout",
+    title: "A forgotten timeout",
+    chapter: "A time limit",
+    story: prose(
+        "Two permits, three tasks. The server answers within a second, except for page 1: that answer never comes. Time \
+         passes only when no task that has started can run.",
+    ),
+    goal: "Bring everything to a standstill: a task holds a permit for good, and no timer is set that could end it.",
+    wins: Win { kind: Kind::Hung, times: 1 },
+    hint: prose("Poll A, and let the others finish."),
+    question: Question {
+        ask: prose(
+            "Each request may hang. What must have a time limit, so that every permit is released some day?",
+        ),
+        answers: &[
+            "The wait for the permit",
+            "The request, once there is a permit",
+            "Neither: the server will close the connection",
+        ],
+        right: 1,
+    },
+    lesson: prose(
+        "A permit is held as long as its task runs, so every await between `acquire` and the end of the block must end some \
+         day. A limit on the wait protects the task that waits, and leaves the permit where it is: with each request that \
+         hangs there is one permit less, until there is none. httpx gives up after 5 seconds unless it is told otherwise; \
+         many clients never do.",
+    ),
+    guilty: None,
+    links: &[],
+    rules: PLAIN,
+    source: source!("forgotten_timeout.rs"),
+    variants: &[
+        Variant {
+            id: "none",
+            name: "no time limit",
+            about: prose("Each task waits for its answer as long as it takes."),
+            fairgate: true,
+            solution: Some("BCtBAC"),
+            functions: &["unlimited"],
+            semaphore: None,
+            program: None,
+            build: |world| {
+                let (slots, server, _) = shared(world);
+                for page in 1..=3 {
+                    world.task(
+                        TITLES[page - 1],
+                        "unlimited",
+                        unlimited(page, slots.clone(), server.clone()),
+                    );
+                }
+            },
+        },
+        Variant {
+            id: "wait",
+            name: "a limit on the wait",
+            about: prose("A task waits for its permit for 2 seconds at most."),
+            fairgate: true,
+            solution: Some("BCtBAC"),
+            functions: &["limited_wait"],
+            semaphore: None,
+            program: None,
+            build: |world| {
+                let (slots, server, clock) = shared(world);
+                for page in 1..=3 {
+                    let code = limited_wait(page, slots.clone(), server.clone(), clock.clone());
+                    world.task(TITLES[page - 1], "limited_wait", code);
+                }
+            },
+        },
+        Variant {
+            id: "request",
+            name: "a limit on the request",
+            about: prose("A request may take 2 seconds, from the moment when its task has a permit."),
+            fairgate: true,
+            solution: None,
+            functions: &["limited_request"],
+            semaphore: None,
+            program: None,
+            build: |world| {
+                let (slots, server, clock) = shared(world);
+                for page in 1..=3 {
+                    let code = limited_request(page, slots.clone(), server.clone(), clock.clone());
+                    world.task(TITLES[page - 1], "limited_request", code);
+                }
+            },
+        },
+    ],
+};
+
+const TITLES: [&str; 3] = ["fetch page 1", "fetch page 2", "fetch page 3"];
+
+fn shared(world: &World) -> (Slots, Server, Clock) {
+    let slots = world.semaphore("slots", Rc::new(fairgate::Semaphore::new(2)));
+    (slots, world.server(Limit::None, Some(1)), world.clock())
+}
+
+async fn unlimited(page: usize, slots: Slots, server: Server) -> Outcome {
+    let _slot = slots.acquire().await?;
+    server.get_page(page).await;
+    Ok(())
+}
+
+async fn limited_wait(page: usize, slots: Slots, server: Server, clock: Clock) -> Outcome {
+    let Ok(slot) = with_timeout(slots.acquire(), clock.sleep(2)).await else {
+        server.gave_up();
+        return Ok(());
+    };
+    let _slot = slot?;
+    server.get_page(page).await;
+    Ok(())
+}
+
+async fn limited_request(page: usize, slots: Slots, server: Server, clock: Clock) -> Outcome {
+    let _slot = slots.acquire().await?;
+    if with_timeout(server.get_page(page), clock.sleep(2)).await.is_err() {
+        server.gave_up();
+    }
+    Ok(())
+}

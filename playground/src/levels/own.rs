@@ -1,0 +1,56 @@
+use std::rc::Rc;
+
+use super::{ALL, Level, Question, Variant, Win};
+use crate::board::Kind;
+use crate::gates::own::{Own, Program};
+use crate::kit::{Outcome, Slots, Work};
+use crate::source::source;
+use crate::world::World;
+
+/// The level in which a semaphore of the learner's own is searched. Any violation counts.
+pub(super) static LEVEL: Level = Level {
+    id: "own",
+    title: "Bring your own",
+    chapter: "Cancellation",
+    story: "",
+    goal: "",
+    wins: Win { kind: Kind::Any, times: 1 },
+    hint: "",
+    question: Question { ask: "", answers: &[], right: 0 },
+    lesson: "",
+    guilty: None,
+    links: &[],
+    rules: ALL,
+    source: source!("own.rs"),
+    variants: &[],
+};
+
+/// Three tasks, and two permits that the player adds: a semaphore starts with none.
+pub(super) fn variant(program: Program) -> Variant {
+    Variant {
+        id: "own",
+        name: "your own",
+        about: "",
+        fairgate: false,
+        solution: None,
+        functions: &["turn"],
+        semaphore: None,
+        build: |_| {},
+        program: Some(program),
+    }
+}
+
+pub(super) fn build(world: &mut World, program: &Program) {
+    let slots = world.semaphore("slots", Rc::new(Own::new(program.clone())));
+    let added = slots.clone();
+    world.action("Add a permit", 2, move || added.add_permits(1));
+    for title in ["turn 1", "turn 2", "turn 3"] {
+        world.task(title, "turn", turn(slots.clone(), world.work()));
+    }
+}
+
+async fn turn(slots: Slots, work: Work) -> Outcome {
+    let _slot = slots.acquire().await?;
+    work.step().await;
+    Ok(())
+}

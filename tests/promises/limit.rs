@@ -1,0 +1,462 @@
+//! A semaphore knows its limit: the permits that exist. The limit may change while permits are held, a request for all
+//! permits waits until none is held, and a bucket is filled up to its size.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::task::{Context, Waker};
+use std::thread;
+
+use fairgate::Semaphore;
+
+use crate::common::source::{NewSource, SemaphoreSource, SyncSource, for_each_source};
+use crate::common::step::{Outcome, Request};
+use crate::common::world::World;
+use crate::common::{HUNG, rounds, with_watchdog};
+
+/// The limit, and the permits that are held, available and owed.
+#[track_caller]
+fn assert_counts(semaphore: &Semaphore, limit: usize, held: usize, available: usize, owed: usize) {
+    let counts = (semaphore.limit(), semaphore.held(), semaphore.available_permits(), semaphore.owed());
+    assert_eq!(counts, (limit, held, available, owed), "limit, held, available, owed");
+}
+
+// Setting the limit.
+
+/// Setting the limit twice, as two tasks that read the same configuration do, removed the difference twice.
+fn setting_the_limit_does_not_depend_on_what_it_was<S: SemaphoreSource + NewSource>() {
+    let world = World::<S>::new(10);
+    world.source.set_limit(4);
+    world.source.set_limit(4);
+    assert_counts(&world.source, 4, 0, 4, 0);
+    world.source.set_limit(7);
+    world.source.set_limit(3);
+    assert_counts(&world.source, 3, 0, 3, 0);
+}
+
+fn raising_the_limit_grants_waiters_in_order<S: SemaphoreSource + NewSource>() {
+    let mut world = World::<S>::new(1);
+    let [holder, first, second, third] = [1, 1, 2, 1].map(|n| world.acquire(n));
+    world.source.set_limit(3);
+    assert_eq!(world.woken(), [first]);
+    assert_counts(&world.source, 3, 2, 1, 0);
+    world.source.set_limit(5);
+    assert_eq!(world.woken(), [second, third]);
+    world.release(holder);
+    assert_counts(&world.source, 5, 4, 1, 0);
+}
+
+/// Lowering the limit revokes nothing, and no waiter gets a permit until the excess is returned.
+fn lowering_the_limit_owes_what_is_held_beyond_it<S: SemaphoreSource + NewSource>() {
+    let mut world = World::<S>::new(4);
+    let holders = [(); 4].map(|()| world.acquire(1));
+    let next = world.acquire(1);
+    world.source.set_limit(2);
+    assert_counts(&world.source, 2, 4, 0, 2);
+    world.release(holders[0]);
+    world.release(holders[1]);
+    assert_eq!(world.woken(), []);
+    assert_counts(&world.source, 2, 2, 0, 0);
+    world.release(holders[2]);
+    assert_eq!(world.woken(), [next]);
+    assert_counts(&world.source, 2, 2, 0, 0);
+}
+
+/// The limit that holds in the end is one of those that the threads have set last, whatever the holders did meanwhile.
+#[test]
+fn the_last_of_several_threads_that_set_the_limit_wins_exactly() {
+    const THREADS: usize = 3;
+    for round in 0..rounds(300) {
+        let (semaphore, start) = (Semaphore::new(4), Barrier::new(THREADS + 1));
+        thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let (semaphore, start) = (&semaphore, &start);
+                scope.spawn(move || {
+                    start.wait();
+                    for n in 0..20 {
+                        semaphore.set_limit((n * 7 + thread * 3 + round) % 9);
+                    }
+                    semaphore.set_limit(10 + thread);
+                });
+            }
+            start.wait();
+            for n in 0..20 {
+                drop(semaphore.acquire_many(n % 4).try_wait());
+            }
+        });
+        let limit = semaphore.limit();
+        assert!((10..10 + THREADS).contains(&limit), "{limit}: no thread has set this limit last");
+        assert_counts(&semaphore, limit, 0, limit, 0);
+    }
+}
+
+// The limit under every change.
+
+/// After each change, and with permits held all the time.
+fn the_limit_is_true_after_every_change<S: SemaphoreSource + NewSource>() {
+    let mut world = World::<S>::new(6);
+    let held = world.acquire(3);
+    let mut forgotten = world.source.try_acquire(2).unwrap();
+    assert_counts(&world.source, 6, 5, 1, 0);
+    world.source.add_permits(4);
+    assert_counts(&world.source, 10, 5, 5, 0);
+    assert_eq!(world.source.forget_permits(2), 2);
+    assert_counts(&world.source, 8, 5, 3, 0);
+    world.source.reduce_permits(4);
+    assert_counts(&world.source, 4, 5, 0, 1);
+    assert_eq!(world.source.add_permits_up_to(9, 2), 3, "one of them is owed");
+    assert_counts(&world.source, 7, 5, 2, 0);
+    forgotten.split(1).unwrap().forget();
+    assert_counts(&world.source, 6, 4, 2, 0);
+    forgotten.forget();
+    assert_counts(&world.source, 5, 3, 2, 0);
+    world.source.try_acquire(0).unwrap().forget();
+    assert_counts(&world.source, 5, 3, 2, 0);
+    world.source.set_limit(1);
+    assert_counts(&world.source, 1, 3, 0, 2);
+    world.source.reduce_permits(3);
+    assert_counts(&world.source, 0, 3, 0, 5);
+    world.source.close();
+    world.source.set_limit(9);
+    assert_counts(&world.source, 9, 3, 6, 0);
+    world.release(held);
+    assert_counts(&world.source, 9, 0, 9, 0);
+}
+
+/// The grants that a future holds, and that it passes on, are held.
+fn granted_permits_are_held<S: SemaphoreSource + NewSource>() {
+    let mut world = World::<S>::new(0);
+    let [exact, range] = [Request::exactly(2), Request::up_to(1, 9)].map(|request| world.acquire(request));
+    world.source.add(5);
+    assert_counts(&world.source, 5, 5, 0, 0);
+    world.cancel(exact);
+    assert_counts(&world.source, 5, 3, 2, 0);
+    world.cancel(range);
+    assert_counts(&world.source, 5, 0, 5, 0);
+}
+
+/// Threads change the limit by known amounts, up and down, and forget some of what they acquire.
+#[test]
+fn the_limit_is_the_sum_of_all_changes_of_threads() {
+    const THREADS: usize = 3;
+    let (semaphore, added, removed) = (Semaphore::new(5), AtomicUsize::new(0), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (semaphore, added, removed) = (&semaphore, &added, &removed);
+            scope.spawn(move || {
+                for round in 0..rounds(2000) {
+                    let (add, remove) = match (round + thread) % 5 {
+                        0 => (semaphore.add_permits_up_to(3, 4), 0),
+                        1 => (0, semaphore.forget_permits(2)),
+                        2 => {
+                            semaphore.reduce_permits(2);
+                            semaphore.add_permits(2);
+                            (2, 2)
+                        }
+                        3 => (
+                            0,
+                            semaphore.acquire().up_to(2).try_wait().map_or(0, |permit| {
+                                let n = permit.num_permits();
+                                permit.forget();
+                                n
+                            }),
+                        ),
+                        _ => {
+                            drop(semaphore.acquire_all().try_wait());
+                            (0, 0)
+                        }
+                    };
+                    added.fetch_add(add, SeqCst);
+                    removed.fetch_add(remove, SeqCst);
+                }
+            });
+        }
+    });
+    let limit = 5 + added.into_inner() - removed.into_inner();
+    assert_counts(&semaphore, limit, 0, limit, 0);
+}
+
+// All permits.
+
+/// The number of permits that a request for all gets is that of its grant.
+fn a_request_for_all_waits_until_none_is_held_whatever_the_limit_becomes<S: SemaphoreSource + NewSource>() {
+    type Change = (fn(&Semaphore), usize);
+    let changes: [Change; 7] = [
+        (|_| (), 4),
+        (|semaphore| semaphore.set_limit(9), 9),
+        (|semaphore| semaphore.set_limit(2), 2),
+        (|semaphore| semaphore.set_limit(1), 1),
+        (|semaphore| semaphore.set_limit(0), 0),
+        (|semaphore| semaphore.add_permits(3), 7),
+        (|semaphore| semaphore.reduce_permits(7), 0),
+    ];
+    for (change, expected) in changes {
+        let mut world = World::<S>::new(4);
+        let holders = [(); 2].map(|()| world.acquire(1));
+        let all = world.acquire(Request::ALL);
+        let behind = world.acquire(1);
+        change(&world.source);
+        assert_eq!(world.woken(), [], "two permits are held");
+        assert_eq!(world.source.needed(), Some(expected));
+        world.release(holders[0]);
+        assert_eq!(world.woken(), [], "one permit is held");
+        assert_eq!(world.try_acquire(1), Outcome::Failed, "a try does not overtake");
+        world.release(holders[1]);
+        assert_eq!(world.woken(), [all]);
+        assert_eq!(world.poll(all), Outcome::Acquired(expected));
+        assert_counts(&world.source, expected, expected, 0, world.source.owed());
+        world.source.set_limit(expected + 1);
+        assert_eq!(world.woken(), [behind], "a permit that is added later is available to others");
+    }
+}
+
+/// At limit 0 no permit is needed: not for the first poll, not for a try, and not for the front. Behind a waiter it waits.
+fn a_request_for_all_at_limit_zero_gets_none_in_its_turn<S: SemaphoreSource + NewSource>() {
+    let mut world = World::<S>::new(0);
+    assert_eq!(world.try_acquire(Request::ALL), Outcome::Acquired(0));
+    let first = world.create(Request::ALL);
+    assert_eq!(world.poll(first), Outcome::Acquired(0));
+    let waiting = world.acquire(1);
+    let all = world.create(Request::ALL);
+    assert_eq!(world.try_acquire(Request::ALL), Outcome::Failed);
+    assert_eq!(world.poll(all), Outcome::Pending, "it waits for its turn");
+    world.cancel(waiting);
+    assert_eq!(world.woken(), [all]);
+    assert_eq!(world.poll(all), Outcome::Acquired(0));
+}
+
+/// A request that needs more permits than exist keeps those behind it waiting, a request for all among them.
+fn a_request_for_all_waits_behind_one_that_cannot_be_met<S: SemaphoreSource + NewSource>() {
+    let mut world = World::<S>::new(2);
+    let (too_large, all) = (world.acquire(3), world.acquire(Request::ALL));
+    world.source.set_limit(0);
+    world.source.set_limit(2);
+    assert_eq!(world.woken(), []);
+    world.source.set_limit(3);
+    assert_eq!(world.woken(), [too_large]);
+    world.cancel(too_large);
+    assert_eq!(world.woken(), [all]);
+}
+
+/// The limit alone changes: the permits in the word stay as they are.
+fn forgetting_the_last_held_permit_wakes_a_request_for_all<S: SemaphoreSource + NewSource>() {
+    let mut world = World::<S>::new(3);
+    let [first, second] = [(); 2].map(|()| world.source.try_acquire(1).unwrap());
+    let all = world.acquire(Request::ALL);
+    first.forget();
+    assert_eq!(world.woken(), []);
+    second.forget();
+    assert_eq!(world.woken(), [all]);
+    assert_eq!(world.poll(all), Outcome::Acquired(1));
+    assert_counts(&world.source, 1, 1, 0, 0);
+}
+
+/// Removing what is available makes nobody wait longer, and nobody shorter: two permits are held.
+fn removing_available_permits_does_not_grant_a_request_for_all<S: SemaphoreSource + NewSource>() {
+    let mut world = World::<S>::new(5);
+    let held = world.acquire(2);
+    let all = world.acquire(Request::ALL);
+    assert_eq!(world.source.forget_permits(1), 1);
+    world.source.reduce_permits(1);
+    world.source.set_limit(2);
+    world.source.set_limit(1);
+    assert_eq!(world.woken(), []);
+    world.release(held);
+    assert_eq!(world.woken(), [all]);
+    assert_eq!(world.poll(all), Outcome::Acquired(1));
+}
+
+/// The last permit is forgotten while the request for all is queued or about to be: the wake-up is not lost.
+fn a_forget_that_races_with_a_request_for_all_does_not_lose_its_wake_up<S: SemaphoreSource + SyncSource>() {
+    for round in 0..rounds(500) {
+        let (source, start) = (S::with_permits(3), Barrier::new(2));
+        let held = source.try_acquire(1 + round % 2).unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                start.wait();
+                held.forget();
+            });
+            start.wait();
+            let all = source.wait_timeout(Request::ALL, HUNG).expect("no permit is held");
+            assert_eq!(S::count(&all), 2 - round % 2);
+        });
+        let left = 2 - round % 2;
+        assert_counts(&source, left, 0, left, 0);
+    }
+}
+
+/// Work, reloads of the configuration that change the limit, and a shutdown that waits for the work. A shutdown that waits for
+/// as many permits as it has seen would wait forever if the limit is lowered meanwhile.
+fn a_shutdown_beside_reloads_does_not_hang<S: SemaphoreSource + SyncSource>() {
+    with_watchdog("a shutdown beside reloads", || {
+        for round in 0..rounds(200) {
+            let (source, start) = (S::with_permits(4), Barrier::new(3));
+            let worked = AtomicUsize::new(0);
+            thread::scope(|scope| {
+                for _ in 0..2 {
+                    scope.spawn(|| {
+                        while let Ok(_permit) = source.blocking_acquire() {
+                            worked.fetch_add(1, SeqCst);
+                            thread::yield_now();
+                        }
+                    });
+                }
+                scope.spawn(|| {
+                    start.wait();
+                    [9, 0, 1, 3, 0].iter().for_each(|limit| source.set_limit((limit + round) % 10));
+                    // Work that is queued before the shutdown needs a permit.
+                    source.set_limit(1 + round % 3);
+                });
+                let shut_down = || {
+                    start.wait();
+                    let all = source.acquire_all().wait();
+                    source.close();
+                    all.map(|all| all.num_permits()).ok()
+                };
+                let other = scope.spawn(shut_down);
+                let granted = [shut_down(), other.join().unwrap()];
+                assert!(granted.iter().any(Option::is_some), "the first of two shutdowns is granted");
+            });
+            assert!(source.is_closed());
+            assert_counts(&source, 1 + round % 3, 0, 1 + round % 3, 0);
+        }
+    });
+}
+
+// Filling a bucket.
+
+/// `(available, held, owed, n, most, added)`: what `add_permits_up_to(n, most)` adds.
+const FILLED: &[(usize, usize, usize, usize, usize, usize)] = &[
+    (0, 0, 0, 3, 5, 3),
+    (3, 0, 0, 10, 5, 2),
+    (5, 0, 0, 10, 5, 0),
+    (7, 0, 0, 10, 5, 0),
+    (2, 4, 0, 10, 5, 3),
+    (0, 4, 2, 10, 5, 7),
+    (0, 4, 2, 1, 5, 1),
+    (0, 4, 2, 9, 0, 2),
+    (0, 0, 0, 0, 5, 0),
+    (0, 0, 0, usize::MAX, 5, 5),
+];
+
+fn a_bucket_is_filled_up_to_its_size_on_top_of_what_is_owed<S: SemaphoreSource + NewSource>() {
+    for &(available, held, owed, n, most, added) in FILLED {
+        let world = World::<S>::new(available + held);
+        let permits = world.source.try_acquire(held).unwrap();
+        world.source.reduce_permits(owed);
+        assert_eq!(world.source.add_permits_up_to(n, most), added);
+        let left = (available + added).saturating_sub(owed);
+        let still_owed = owed.saturating_sub(available + added);
+        assert_counts(&world.source, available + held + added - owed, held, left, still_owed);
+        drop(permits);
+    }
+}
+
+/// The available permits are counted before waiters are served, so each call adds up to `most` while requests wait. A front
+/// that needs more never gets them this way.
+fn a_bucket_with_waiters_serves_up_to_its_size_in_each_call<S: SemaphoreSource + NewSource>() {
+    let mut world = World::<S>::new(0);
+    let [first, second, third, large] = [1, 1, 1, 3].map(|n| world.acquire(n));
+    assert_eq!(world.source.add_permits_up_to(9, 2), 2);
+    assert_eq!(world.woken(), [first, second]);
+    assert_eq!(world.source.add_permits_up_to(9, 2), 2);
+    assert_eq!(world.woken(), [third]);
+    assert_counts(&world.source, 4, 3, 1, 0);
+    assert_eq!([(); 3].map(|()| world.source.add_permits_up_to(9, 2)), [1, 0, 0]);
+    assert_eq!(world.woken(), [], "the bucket is full, and the front needs more");
+    world.cancel(large);
+    assert_counts(&world.source, 5, 3, 2, 0);
+}
+
+/// A signal that is set once, however many threads set it: a look and then an addition would set it twice.
+#[test]
+fn a_signal_that_threads_set_at_once_is_set_once() {
+    const THREADS: usize = 3;
+    for _ in 0..rounds(1000) {
+        let (signal, start) = (Semaphore::new(0), Barrier::new(THREADS));
+        let set = || {
+            start.wait();
+            signal.add_permits_up_to(1, 1)
+        };
+        let added: usize = thread::scope(|scope| {
+            let threads = [(); THREADS].map(|()| scope.spawn(set));
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        assert_eq!(added, 1);
+        assert_counts(&signal, 1, 0, 1, 0);
+    }
+}
+
+/// Threads fill a bucket and take tokens from it. It never holds more than its size, and every token is counted.
+#[test]
+fn a_bucket_that_threads_fill_never_exceeds_its_size() {
+    const SIZE: usize = 3;
+    let (bucket, added, taken) = (Semaphore::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        for thread in 0..4 {
+            let (bucket, added, taken) = (&bucket, &added, &taken);
+            scope.spawn(move || {
+                for round in 0..rounds(3000) {
+                    if thread % 2 == 0 {
+                        added.fetch_add(bucket.add_permits_up_to(1 + round % 5, SIZE), SeqCst);
+                    } else if let Ok(tokens) = bucket.acquire().up_to(2).try_wait() {
+                        taken.fetch_add(tokens.num_permits(), SeqCst);
+                        tokens.forget();
+                    } else {
+                        // A waiter that gives up: what was granted to it is released.
+                        drop(pin!(bucket.acquire_many(2)).poll(&mut Context::from_waker(Waker::noop())));
+                    }
+                    if thread == 0 {
+                        assert!(bucket.limit() <= SIZE + 8, "{bucket:?}");
+                    }
+                }
+            });
+        }
+    });
+    let left = added.into_inner() - taken.into_inner();
+    assert_counts(&bucket, left, 0, left, 0);
+}
+
+/// Without takers the size is exact at every moment, while owed permits are paid by one thread and added by others.
+#[test]
+fn a_bucket_that_owes_tokens_is_filled_exactly_by_threads() {
+    const SIZE: usize = 4;
+    for owed in 0..rounds(300) {
+        let (bucket, start) = (Semaphore::new(0), Barrier::new(3));
+        bucket.reduce_permits(owed);
+        let fill = |n: usize| {
+            start.wait();
+            let mut added = 0;
+            while bucket.available_permits() < SIZE {
+                added += bucket.add_permits_up_to(n, SIZE);
+                assert!(bucket.available_permits() <= SIZE);
+            }
+            added
+        };
+        let added: usize = thread::scope(|scope| {
+            let threads = [1, 2, 7].map(|n| scope.spawn(move || fill(n)));
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        assert_eq!(added, SIZE + owed);
+        assert_counts(&bucket, SIZE, 0, SIZE, 0);
+    }
+}
+
+for_each_source! {
+    semaphores:
+        setting_the_limit_does_not_depend_on_what_it_was,
+        raising_the_limit_grants_waiters_in_order,
+        lowering_the_limit_owes_what_is_held_beyond_it,
+        the_limit_is_true_after_every_change,
+        granted_permits_are_held,
+        a_request_for_all_waits_until_none_is_held_whatever_the_limit_becomes,
+        a_request_for_all_at_limit_zero_gets_none_in_its_turn,
+        a_request_for_all_waits_behind_one_that_cannot_be_met,
+        forgetting_the_last_held_permit_wakes_a_request_for_all,
+        removing_available_permits_does_not_grant_a_request_for_all,
+        a_forget_that_races_with_a_request_for_all_does_not_lose_its_wake_up,
+        a_shutdown_beside_reloads_does_not_hang,
+        a_bucket_is_filled_up_to_its_size_on_top_of_what_is_owed,
+        a_bucket_with_waiters_serves_up_to_its_size_in_each_call,
+}
