@@ -72,6 +72,12 @@ Definition increasing := StronglySorted lt.
 Lemma increasing_app_r (l m : list nat) : increasing (l ++ m) -> increasing m.
 Proof. induction l; simpl; auto. intros H. inversion H; auto. Qed.
 
+Lemma increasing_app_l (l m : list nat) : increasing (l ++ m) -> increasing l.
+Proof.
+  induction l as [|a l IH]; simpl; intros H; [constructor|]. inversion H as [|? ? H1 H2]; subst.
+  constructor; [now apply IH|]. apply Forall_app in H2. tauto.
+Qed.
+
 Lemma increasing_last l n : increasing l -> Forall (fun i => i < n)%nat l -> increasing (l ++ [n]).
 Proof.
   induction 1; simpl; intros F.

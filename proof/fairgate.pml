@@ -85,7 +85,7 @@ mtype = { acquire, repoll, cancel, bounded, try, release_all, forget_all, add, a
 	op(11, 0, close, 0, 0) \
 	op(12, 0, try, 1, 1)       op(12, 1, add, 1, 0) op(12, 2, release_all, 0, 0) \
 	op(13, 0, add_up_to, 2, 2) \
-	op(14, 0, forget, 1, 0) \
+	op(14, 0, add, 2, 0)       op(14, 1, forget, 2, 0) \
 	op(15, 0, reduce, 1, 0)    op(15, 1, add, 1, 0) \
 	op(16, 0, set_limit, 1, 0) op(16, 1, release_all, 0, 0)
 #define PROGRAM PROGRAMS_OF_REQUESTS PROGRAMS_OF_OTHERS
@@ -320,7 +320,8 @@ inline wake(v) {
 #define WAIT_POLL    2  /* wait for the outcome and return it */
 #define WAIT_CANCEL  3  /* wait for the outcome and release it */
 #define REMOVED      4  /* free the node */
-#define TRY_AGAIN    5  /* `take_all` has not got its permits */
+#define NOT_ALL      5  /* `take_all` has not got its permits: a try fails, a request is queued */
+#define ASLEEP       6  /* stay pending */
 
 active [THREADS] proctype thread() {
 	byte program = _pid;
@@ -345,14 +346,15 @@ active [THREADS] proctype thread() {
 	/* Thread 0 makes a request, thread 2 does something else, and thread 1 one of both. Each combination is picked once. */
 	atomic {
 		picked == _pid;
+#ifdef P0
+		/* one combination, which finds a planted change soon */
+		program = (_pid == 0 -> P0 : (_pid == 1 -> P1 : P2));
+#else
 		program = (_pid == FIRST_OTHER && last_program < REQUESTS -> REQUESTS : last_program);
 		do
 		:: program < (_pid < FIRST_OTHER -> REQUESTS : REQUESTS + OTHERS) - 1 -> program++
 		:: break
 		od;
-#ifdef ONLY
-		/* a part of the matrix, to find a planted change sooner */
-		program == (_pid == 0 -> ONLY / 10000 : (_pid == 1 -> (ONLY / 100) % 100 : ONLY % 100));
 #endif
 		last_program = program;
 		picked++;
@@ -436,7 +438,7 @@ p_all_state:
 		:: else -> seen = word
 		fi;
 		if
-		:: must_queue(seen) -> if :: what == try -> goto p_next :: else -> goto p_must_wait fi
+		:: must_queue(seen) -> if :: what == try -> goto p_next :: else -> goto p_state fi
 		:: else
 		fi
 	}
@@ -447,7 +449,7 @@ p_all_limit:
 #ifdef BREAK_F7_LOCK
 			n = available(seen); goto p_take
 #endif
-		:: else -> if :: what == try -> goto p_next :: else -> goto p_must_wait fi
+		:: else -> if :: what == try -> goto p_next :: else -> goto p_state fi
 		fi
 	}
 p_lock_for_all:
@@ -461,7 +463,7 @@ p_all_look:
 	atomic {
 		if
 		:: !has(seen, CLOSED) && permits(seen) >= limit -> n = available(seen)
-		:: else -> then = TRY_AGAIN; goto p_claim
+		:: else -> then = NOT_ALL; goto p_claim
 		fi
 	}
 p_all_unlock:
@@ -503,13 +505,13 @@ p_push:
 			waker[node] = 2 * node; current[node] = 2 * node;
 			push_back(node);
 			assert(what != bounded || len(order) <= count);
-			then = PENDING
+			then = ASLEEP
 		fi;
 		i = 0; count = 0
 	}
 	goto p_claim;
 p_wait_for_unlock:
-	atomic { !has(word, LOCKED) -> may_wait(); if :: least == ALL -> goto p_all_state :: else -> goto p_state fi }
+	atomic { !has(word, LOCKED) -> may_wait(); goto p_state }
 
 	/* -- A task that is pending: it sleeps, polls again, or cancels -- */
 p_pending:
@@ -636,16 +638,14 @@ p_forget_held:
 p_update_load:
 	seen = word;
 p_update_limit:
-	/* add_up_to moves the limit first */
+	/* add_up_to raises the limit before each attempt */
 	if
 	:: atomic { what == add_up_to ->
 		n = (permits(seen) < most -> most - permits(seen) : 0);
 		n = at_most(n, least);
-		if :: n < moved -> lowered = true :: else fi;
-		limit = limit + n - moved; slack[_pid] = n;
-		moved = n;
-		check();
-		if :: n == 0 -> goto p_added :: else fi }
+		if :: n == 0 -> seen = 0; goto p_added :: else fi;
+		limit = limit + n; slack[_pid] = n;
+		check() }
 	:: atomic { what != add_up_to }
 	fi;
 p_update:
@@ -666,11 +666,15 @@ p_update:
 			:: must_serve(word) ->
 #endif
 				seen = locked(seen); word = seen; lock_taken(); check(); goto p_claim
-			:: else -> word = seen; check(); goto p_added
+			:: else -> word = seen; check(); goto p_next
 			fi
-		:: else -> seen = word; goto p_update_limit
+		:: else ->
+			seen = word;
+			if :: what == add_up_to -> goto p_lower_again :: else -> goto p_update fi
 		fi
 	}
+p_lower_again:
+	atomic { limit = limit - n; slack[_pid] = 0; n = 0; lowered = true; check(); goto p_update_limit }
 p_added:
 	if
 	:: atomic { lowered -> lowered = false; goto p_recheck }
@@ -963,12 +967,12 @@ p_wake:
 
 p_then:
 	if
-	:: atomic { then == DONE && lowered -> lowered = false; goto p_recheck }
-	:: atomic { then == DONE && !lowered -> goto p_next }
+	:: atomic { then == DONE -> goto p_next }
 	:: atomic { then == PENDING -> goto p_outcome }
+	:: atomic { then == ASLEEP -> goto p_pending }
 	:: atomic { then == WAIT_POLL || then == WAIT_CANCEL -> goto p_wait_outcome }
 	:: atomic { then == REMOVED -> d_step { free() }; goto p_next }
-	:: atomic { then == TRY_AGAIN -> then = DONE; goto p_all_state }
+	:: atomic { then == NOT_ALL -> then = DONE; if :: what == try -> goto p_next :: else -> goto p_state fi }
 	fi;
 
 p_end:
