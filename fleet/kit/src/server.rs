@@ -146,7 +146,7 @@ fn launch(directory: &TempDir, arguments: &[String]) -> Child {
     let mut command = Command::new(program());
     command.args(["--port", "0", "--unixsocket", "socket", "--save", "", "--dir", "."]);
     command.args(arguments);
-    command.current_dir(directory.path()).stdin(Stdio::null()).stdout(Stdio::null());
+    command.current_dir(directory.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().expect("the server starts")
 }
 

@@ -296,7 +296,7 @@ fn all_keys_of_a_process_share_one_connection_and_one_thread() {
 /// Only the first key of a server that was restarted or is new costs a pause.
 #[test]
 fn the_first_permit_of_a_further_key_is_granted_at_once() {
-    let Some(server) = Server::start() else { return };
+    let Some(server) = Server::start_with(&[]) else { return };
     block_on(async {
         let handle = fleet_server(server.client());
         assert!(Fleet::new(&handle, "first", 1, LEASE).try_acquire().await.unwrap().is_none(), "the pause");

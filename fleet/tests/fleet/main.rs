@@ -11,6 +11,7 @@ mod worker;
 
 use std::time::{Duration, Instant};
 
+use fairgate_fleet::Fleet;
 use fairgate_fleet_kit::HANGS;
 use redis::Commands;
 
@@ -46,13 +47,23 @@ impl std::ops::DerefMut for Server {
 
 impl Server {
     fn start() -> Option<Self> {
-        fairgate_fleet_kit::Server::start().map(Self)
+        fairgate_fleet_kit::Server::start().map(|server| Self(server).warm())
     }
 
     fn start_persistent() -> Option<Self> {
-        fairgate_fleet_kit::Server::start_persistent().map(Self)
+        fairgate_fleet_kit::Server::start_persistent().map(|server| Self(server).warm())
     }
 
+    /// Ends the pause of a new server, so that not every test waits for it.
+    fn warm(self) -> Self {
+        let fleet = Fleet::new(&fleet_server(self.client()), "other", 1, LEASE);
+        smol::block_on(fleet.try_acquire()).expect("the server answers");
+        let key = format!("{{fairgate:{}}}server", LEASE.as_millis());
+        let _: () = self.connection().hset(key, "opens", 0).expect("a hash");
+        self
+    }
+
+    /// A server that still has its first pause before it.
     fn start_with(arguments: &[&str]) -> Option<Self> {
         fairgate_fleet_kit::Server::start_with(arguments).map(Self)
     }
