@@ -232,12 +232,12 @@ fn report(link: &Link, error: RedisError) {
         return;
     }
     observe::disconnected(&error);
+    link.state().trouble = Some(error.clone());
     if is_permanent(&error) {
-        link.fail(&Error::Refused(error.clone()), true);
+        link.fail(&Error::Refused(error), true);
     } else {
-        link.fail(&Error::Unreachable(error.clone()), false);
+        link.fail(&Error::Unreachable(error), false);
     }
-    link.state().trouble = Some(error);
 }
 
 /// Marks grants as lost when their time is over. Never completes.
@@ -387,8 +387,8 @@ fn listen(link: &Link, local: &Arc<Local>, sync: &Sync, answer: RedisResult<Valu
         }
         // The other keys may be in order.
         Err(error) if is_permanent(&error) => {
-            local.refused(sync, &Error::Refused(error.clone()));
-            link.state().trouble = Some(error);
+            link.state().trouble = Some(error.clone());
+            local.refused(sync, &Error::Refused(error));
             Ok(())
         }
         Err(error) => Err(error),
