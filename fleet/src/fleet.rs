@@ -154,9 +154,14 @@ impl Fleet {
     ///
     /// If the server refuses or cannot be reached.
     pub async fn status(&self) -> Result<Status, Error> {
-        let receiver = self.inner.local.status();
-        self.changed();
-        receiver.await.unwrap_or_else(|_| Err(cancelled()))
+        loop {
+            let receiver = self.inner.local.status();
+            self.changed();
+            // The answer may be lost with its connection.
+            if let Ok(status) = receiver.await {
+                return status;
+            }
+        }
     }
 
     /// The limit in force, as far as this process knows.

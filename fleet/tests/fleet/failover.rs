@@ -152,6 +152,27 @@ fn a_server_that_may_evict_keys_is_refused() {
     });
 }
 
+#[test]
+fn keys_that_were_evicted_count_as_lost() {
+    let Some(server) = Server::start() else { return };
+    block_on(async {
+        let (ours, other) = (fleet(&server.url(), 1), fleet(&server.url(), 1));
+        let lease = acquire(&ours).await;
+        // The connected processes have found the policy in order.
+        assert!(other.try_acquire().await.unwrap().is_none());
+        server.command(&["CONFIG", "SET", "maxmemory-policy", "allkeys-random"]);
+        server.command(&["CONFIG", "SET", "maxmemory", "1mb"]);
+        wait_until(|| server.held("test") == 0);
+        let outcome = other.try_acquire().await;
+        assert!(!matches!(outcome, Ok(Some(_))), "granted while the other lease is held");
+        wait_until(|| matches!(block_on(other.try_acquire()), Err(Error::Evicting { .. })));
+        server.command(&["CONFIG", "SET", "maxmemory", "0"]);
+        server.command(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+        drop(lease);
+        drop(acquire(&other).await);
+    });
+}
+
 /// Once, the pause was the lease of the first caller, so a process with a shorter lease exceeded the limit.
 #[test]
 fn a_process_with_a_short_lease_waits_for_a_holder_with_a_long_one_after_a_loss() {

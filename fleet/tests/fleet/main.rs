@@ -16,7 +16,7 @@ use fairgate_fleet_kit::HANGS;
 use redis::Commands;
 
 /// Long enough that a busy machine renews in time, short enough for the tests that wait for its end.
-const LEASE: Duration = Duration::from_secs(2);
+const LEASE: Duration = Duration::from_secs(3);
 
 /// The server of a fleet. The pause after a restart is as short as the lease.
 fn fleet_server(client: redis::Client) -> fairgate_fleet::Server {

@@ -9,7 +9,7 @@ use redis::Commands;
 use smol::Timer;
 use smol::future::{block_on, poll_once};
 
-use crate::{LEASE, Server, fleet_server, redis_key};
+use crate::{LEASE, Server, fleet_server, redis_key, wait_until};
 use fairgate_fleet_kit::HANGS;
 
 fn fleet(server: &Server, permits: usize) -> Fleet {
@@ -67,6 +67,25 @@ fn the_last_lease_is_released_after_the_fleet_was_dropped() {
         settle(&server, 0, 1).await;
         drop(b);
         settle(&server, 0, 0).await;
+    });
+}
+
+#[test]
+fn the_driver_ends_with_the_last_handle() {
+    let Some(server) = Server::start() else { return };
+    // The connection that asks is one of them.
+    let is_alone = || match server.command(&["INFO", "clients"]) {
+        redis::Value::BulkString(text) => String::from_utf8_lossy(&text).contains("connected_clients:1\r"),
+        _ => false,
+    };
+    block_on(async {
+        let fleet = fleet(&server, 1);
+        let lease = fleet.acquire().await.unwrap();
+        drop(fleet);
+        assert!(!is_alone());
+        drop(lease);
+        wait_until(is_alone);
+        assert_eq!(server.held("test"), 0);
     });
 }
 
