@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::time::{sleep_until, timeout};
 
-use crate::error::{Error, is_permanent};
+use crate::error::{Error, driver_ended, is_permanent};
 use crate::fleet::{Limit, Status};
 use crate::local::{Local, Sync};
 use crate::observe;
@@ -100,7 +100,7 @@ impl Link {
         };
         if is_dead {
             local.abandon();
-            local.fail(&dead(), true);
+            local.fail(&driver_ended(), true);
         }
         self.work.notify_one();
     }
@@ -166,11 +166,7 @@ impl Link {
     }
 }
 
-fn dead() -> Error {
-    Error::Refused((ErrorKind::Client, "the driver of the server ended").into())
-}
-
-/// Runs when the driver ends, even if it panics: nothing waits for it for ever.
+/// Runs when the driver ends, even if it panics, so that no task waits for it.
 struct DriverEnd(Arc<Link>);
 
 impl Drop for DriverEnd {
@@ -179,7 +175,7 @@ impl Drop for DriverEnd {
         for local in self.0.fleets() {
             local.abandon();
         }
-        self.0.fail(&dead(), true);
+        self.0.fail(&driver_ended(), true);
     }
 }
 
