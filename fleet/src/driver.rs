@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::time::{sleep_until, timeout};
 
-use crate::error::{Error, is_permanent};
+use crate::error::{Error, driver_ended, is_permanent};
 use crate::fleet::{Limit, Status};
 use crate::local::{Local, Sync};
 use crate::observe;
@@ -91,17 +91,18 @@ impl Link {
 
     /// Tells the driver that a fleet has something to say.
     pub(crate) fn changed(&self, local: &Arc<Local>) {
-        if local.list() {
+        let is_dead = {
             let mut state = self.state();
-            state.changed.push(Arc::clone(local));
-            let is_dead = state.is_dead;
-            drop(state);
-            if is_dead {
-                local.abandon();
-                local.fail(&dead(), true);
+            if local.list() {
+                state.changed.push(Arc::clone(local));
             }
-            self.work.notify_one();
+            state.is_dead
+        };
+        if is_dead {
+            local.abandon();
+            local.fail(&driver_ended(), true);
         }
+        self.work.notify_one();
     }
 
     pub(crate) fn close(&self) {
@@ -165,27 +166,23 @@ impl Link {
     }
 }
 
-fn dead() -> Error {
-    Error::Refused((ErrorKind::Client, "the driver of the server ended").into())
-}
+/// Runs when the driver ends, even if it panics, so that no task waits for it.
+struct DriverEnd(Arc<Link>);
 
-/// Runs when the driver ends, even if it panics: nothing waits for it for ever.
-struct End(Arc<Link>);
-
-impl Drop for End {
+impl Drop for DriverEnd {
     fn drop(&mut self) {
         self.0.state().is_dead = true;
         for local in self.0.fleets() {
             local.abandon();
         }
-        self.0.fail(&dead(), true);
+        self.0.fail(&driver_ended(), true);
     }
 }
 
 /// Starts the driver.
 pub(crate) fn start(link: Arc<Link>) {
     let run = move || {
-        let end = End(link);
+        let end = DriverEnd(link);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         runtime.expect("a runtime for the driver").block_on(drive(&end.0));
     };
@@ -202,7 +199,11 @@ async fn drive(link: &Link) {
                 return;
             }
             let began = Instant::now();
-            let Err(error) = session(link, attempt, node.as_ref()).await else { return };
+            let error = match session(link, attempt, node.as_ref()).await {
+                Ok(End::Closed) => return,
+                Ok(End::StateLost) => continue,
+                Err(error) => error,
+            };
             // An answer that names another node is followed. If that node fails, another address may know better.
             node = Node::of(&error);
             attempt += usize::from(node.is_none());
@@ -223,7 +224,16 @@ fn pause(failures: u32, patience: Duration) -> Duration {
     doubled.min(patience / 4).min(Duration::from_secs(1))
 }
 
-/// A session ended.
+/// Why a session ended without an error.
+enum End {
+    /// Everything is closed.
+    Closed,
+    /// The server has lost its state. A new session renews all leases at once, and finds out whether the server evicts
+    /// keys.
+    StateLost,
+}
+
+/// A session failed.
 fn report(link: &Link, error: RedisError) {
     for local in link.fleets() {
         local.disconnected();
@@ -232,12 +242,12 @@ fn report(link: &Link, error: RedisError) {
         return;
     }
     observe::disconnected(&error);
+    link.state().trouble = Some(error.clone());
     if is_permanent(&error) {
-        link.fail(&Error::Refused(error.clone()), true);
+        link.fail(&Error::Refused(error), true);
     } else {
-        link.fail(&Error::Unreachable(error.clone()), false);
+        link.fail(&Error::Unreachable(error), false);
     }
-    link.state().trouble = Some(error);
 }
 
 /// Marks grants as lost when their time is over. Never completes.
@@ -272,8 +282,9 @@ enum Reply {
 type Replies<'a> = FuturesUnordered<std::pin::Pin<Box<dyn Future<Output = Reply> + Send + 'a>>>;
 
 /// One connection, until it fails or everything is closed.
-async fn session(link: &Link, attempt: usize, node: Option<&Node>) -> RedisResult<()> {
-    let patience = link.patience();
+async fn session(link: &Link, attempt: usize, node: Option<&Node>) -> RedisResult<End> {
+    // A connection takes some round trips, even if a lease is short.
+    let patience = link.patience().max(Duration::from_millis(500));
     let (pushes, mut pushed) = unbounded_channel();
     let opening = async {
         let (mut connection, address) = link.source.connect(attempt, node, pushes, patience).await?;
@@ -304,15 +315,18 @@ async fn session(link: &Link, attempt: usize, node: Option<&Node>) -> RedisResul
         for local in timers.due() {
             speak(link, &connection, &local, &address, &replies, &mut timers);
         }
-        if link.state().is_closing && link.is_finished() {
-            return Ok(());
+        let is_closing = link.state().is_closing;
+        if is_closing && link.is_finished() {
+            return Ok(End::Closed);
         }
         tokio::select! {
             // Answers first: each reports all grants before it.
             biased;
             Some(reply) = replies.next() => {
                 let Reply::Sync(local, sync, answer) = reply else { continue };
-                listen(link, &local, &sync, answer)?;
+                if listen(link, &local, &sync, answer)? {
+                    return Ok(End::StateLost);
+                }
                 speak(link, &connection, &local, &address, &replies, &mut timers);
             }
             push = pushed.recv() => {
@@ -369,27 +383,29 @@ fn speak<'a>(
     timers.set(local);
 }
 
-/// Processes the answer to a sync.
-fn listen(link: &Link, local: &Arc<Local>, sync: &Sync, answer: RedisResult<Value>) -> RedisResult<()> {
+/// Processes the answer to a sync. Returns whether the server has lost its state.
+fn listen(link: &Link, local: &Arc<Local>, sync: &Sync, answer: RedisResult<Value>) -> RedisResult<bool> {
     match answer.and_then(redis::Value::extract_error).and_then(Answer::parse) {
         Ok(answer) => {
-            {
+            let is_lost = {
                 let mut state = link.state();
+                let is_lost = state.epoch != 0 && answer.epoch > state.epoch;
                 state.epoch = state.epoch.max(answer.epoch);
                 state.seen = state.seen.max(answer.last);
                 state.trouble = None;
-            }
+                is_lost
+            };
             local.answered(sync, &answer);
             if !answer.grants.is_empty() {
                 link.watch();
             }
-            Ok(())
+            Ok(is_lost)
         }
         // The other keys may be in order.
         Err(error) if is_permanent(&error) => {
-            local.refused(sync, &Error::Refused(error.clone()));
-            link.state().trouble = Some(error);
-            Ok(())
+            link.state().trouble = Some(error.clone());
+            local.refused(sync, &Error::Refused(error));
+            Ok(false)
         }
         Err(error) => Err(error),
     }

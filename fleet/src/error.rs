@@ -1,7 +1,7 @@
 use std::error;
 use std::fmt;
 
-use redis::{ErrorKind, RedisError, ServerErrorKind};
+use redis::{ErrorKind, RedisError};
 
 /// Why a [`Fleet`](crate::Fleet) does not grant a lease.
 ///
@@ -19,7 +19,7 @@ pub enum Error {
         /// The server's policy.
         policy: String,
     },
-    /// The request is for more permits than the limit, so it would wait for ever.
+    /// The request is for more permits than the limit, so it would never be granted.
     TooMany {
         /// The limit in force.
         permits: usize,
@@ -63,6 +63,11 @@ impl fmt::Display for Lost {
 
 impl error::Error for Lost {}
 
+/// Nothing drives the requests any more: the driver panicked.
+pub(crate) fn driver_ended() -> Error {
+    Error::Refused((ErrorKind::Client, "the driver of the server ended").into())
+}
+
 /// Codes of answers that a retry cannot change. Every other answer is a matter of time.
 const PERMANENT: [&str; 5] = ["NOPERM", "NOAUTH", "WRONGPASS", "WRONGTYPE", "CROSSSLOT"];
 
@@ -73,7 +78,7 @@ pub(crate) fn is_permanent(error: &RedisError) -> bool {
         | ErrorKind::InvalidClientConfig
         | ErrorKind::RESP3NotSupported
         | ErrorKind::UnexpectedReturnType => true,
-        ErrorKind::Server(ServerErrorKind::ResponseError) | ErrorKind::Extension | ErrorKind::Server(_) => {
+        ErrorKind::Server(_) | ErrorKind::Extension => {
             // Redis 6 wraps the error of a command in one of the script: "ERR Error running script ...: -NOPERM ...".
             let inner = error.detail().unwrap_or_default().split_whitespace();
             let is_listed = |code: &str| PERMANENT.contains(&code.trim_start_matches('-'));

@@ -31,11 +31,12 @@ local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local function int(number) return string.format('%.0f', number) end
 
 -- The state is lost, or may lack the newest grants, if it was written by another run of the server, or by this one
--- before another server took over, or if a client remembers a later epoch. The holders of lost grants stop at the
+-- before another server took over or a key was evicted, or if a client remembers a later epoch. The holders of lost grants stop at the
 -- latest one longest lease from now, so nothing is granted until then, and holders that still renew are registered
 -- again.
 local id = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
   .. string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')
+  .. string.match(redis.call('INFO', 'stats'), 'evicted_keys:(%d+)')
 local server = redis.call('HMGET', SERVER, 'id', 'epoch', 'opens', 'last')
 local epoch, opens = tonumber(server[2]) or 0, tonumber(server[3]) or 0
 local last = math.max(tonumber(server[4]) or 0, number_seen)

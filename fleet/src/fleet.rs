@@ -6,7 +6,7 @@ use std::time::Duration;
 use redis::RedisError;
 use tokio::sync::oneshot;
 
-use crate::error::Error;
+use crate::error::{Error, driver_ended};
 use crate::lease::{Grant, Lease};
 use crate::local::{Local, Outcome};
 use crate::observe::Wait;
@@ -145,7 +145,7 @@ impl Fleet {
         assert!((1..=1 << 53).contains(&version), "a version of 1 to 2^53, not {version}");
         let receiver = self.inner.local.set_limit(Limit { permits, version });
         self.changed();
-        receiver.await.unwrap_or_else(|_| Err(cancelled()))
+        receiver.await.unwrap_or_else(|_| Err(driver_ended()))
     }
 
     /// What the server knows of this key.
@@ -154,9 +154,14 @@ impl Fleet {
     ///
     /// If the server refuses or cannot be reached.
     pub async fn status(&self) -> Result<Status, Error> {
-        let receiver = self.inner.local.status();
-        self.changed();
-        receiver.await.unwrap_or_else(|_| Err(cancelled()))
+        loop {
+            let receiver = self.inner.local.status();
+            self.changed();
+            // The answer may be lost with its connection.
+            if let Ok(status) = receiver.await {
+                return status;
+            }
+        }
     }
 
     /// The limit in force, as far as this process knows.
@@ -193,10 +198,6 @@ impl Fleet {
     }
 }
 
-fn cancelled() -> Error {
-    Error::Refused((redis::ErrorKind::Client, "the driver of the server ended").into())
-}
-
 impl fmt::Debug for Fleet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Fleet")
@@ -222,7 +223,7 @@ impl Request<'_> {
         let receiver = self.receiver.as_mut().expect("polled until it completes");
         let outcome = receiver.await;
         self.receiver = None;
-        outcome.unwrap_or_else(|_| Err(cancelled()))
+        outcome.unwrap_or_else(|_| Err(driver_ended()))
     }
 }
 

@@ -138,6 +138,15 @@ impl Local {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Lists this fleet for the driver. Returns whether it was not listed yet.
+    pub(crate) fn list(&self) -> bool {
+        !self.is_listed.swap(true, Relaxed)
+    }
+
+    pub(crate) fn unlist(&self) {
+        self.is_listed.store(false, Relaxed);
+    }
+
     pub(crate) fn limit(&self) -> Limit {
         self.state().limit
     }
@@ -272,7 +281,7 @@ impl Local {
         let run = state.run();
         let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
         let asks_for_more =
-            if run.at_once { state.last_id() > state.asked_at_once } else { run != state.asked };
+            if run.at_once { state.last_of_run() > state.asked_at_once } else { run != state.asked };
         let needed = state.must_sync
             || asks_for_more
             || !state.releasing.is_empty()
@@ -303,7 +312,7 @@ impl Local {
             renewals: &tokens(&renewed),
         };
         let command = protocol.sync(&self.key, self.index, epoch, seen, &request);
-        let sync = Sync { beat: state.beat, sent: now, released, renewed, last_id: state.last_id() };
+        let sync = Sync { beat: state.beat, sent: now, released, renewed, last_id: state.last_of_run() };
         state.asked = if run.at_once { Run::default() } else { run };
         state.asked_at_once = sync.last_id;
         state.unacknowledged = 0;
@@ -497,7 +506,7 @@ impl State {
     }
 
     /// The newest request of the run at the front.
-    fn last_id(&self) -> u64 {
+    fn last_of_run(&self) -> u64 {
         match self.run().requests {
             0 => 0,
             requests => self.waiting[requests - 1].id,
@@ -582,16 +591,5 @@ impl State {
             grant.start_release();
             self.releasing.push_back(grant);
         }
-    }
-}
-
-impl Local {
-    /// Lists this fleet for the driver. Returns whether it was not listed yet.
-    pub(crate) fn list(&self) -> bool {
-        !self.is_listed.swap(true, Relaxed)
-    }
-
-    pub(crate) fn unlist(&self) {
-        self.is_listed.store(false, Relaxed);
     }
 }

@@ -77,6 +77,8 @@ enum Fault {
     Flush,
     /// The server loses all scripts
     ScriptFlush,
+    /// The server evicts keys for a while
+    Eviction,
 }
 
 /// The environment of a worker.
@@ -313,6 +315,13 @@ impl Kit {
             }
             Fault::Flush => self.command(&["FLUSHALL"]),
             Fault::ScriptFlush => self.command(&["SCRIPT", "FLUSH"]),
+            Fault::Eviction => {
+                self.command(&["CONFIG", "SET", "maxmemory-policy", "allkeys-random"]);
+                self.command(&["CONFIG", "SET", "maxmemory", "1mb"]);
+                thread::sleep(a_while / 4);
+                self.command(&["CONFIG", "SET", "maxmemory", "0"]);
+                self.command(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+            }
         }
         let _ = std::io::stdout().flush();
     }

@@ -52,29 +52,26 @@ impl Server {
     }
 
     pub fn start_with(arguments: &[&str]) -> Option<Self> {
-        installed(&program(), "redis-server").then(|| {
-            let directory = tempfile::tempdir().expect("a temporary directory");
-            let arguments: Vec<_> = arguments.iter().map(|&argument| argument.to_owned()).collect();
-            let child = launch(&directory, &arguments);
-            let mut server = Self { directory, arguments, child };
-            assert!(server.is_ready(), "the server ended");
-            server
-        })
+        let server = installed(&program(), "redis-server").then(|| Self::launch(arguments))?;
+        Some(server.expect("the server ended"))
     }
 
-    /// Whether this version of the server knows an option. If it does not, says that the test is skipped.
-    pub fn knows(option: &str) -> bool {
-        if !installed(&program(), "redis-server") {
-            return false;
+    /// A server that ends if its version does not know the arguments: then says what the test needs.
+    pub fn start_if_able(arguments: &[&str], needs: &str) -> Option<Self> {
+        let server = installed(&program(), "redis-server").then(|| Self::launch(arguments))?;
+        if server.is_none() {
+            skip(needs);
         }
+        server
+    }
+
+    /// `None` if the server ends at once.
+    fn launch(arguments: &[&str]) -> Option<Self> {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let arguments = vec![option.to_owned(), "0".to_owned()];
+        let arguments: Vec<_> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let child = launch(&directory, &arguments);
-        let knows = Self { directory, arguments, child }.is_ready();
-        if !knows {
-            skip(&format!("a server with {option}"));
-        }
-        knows
+        let mut server = Self { directory, arguments, child };
+        server.is_ready().then_some(server)
     }
 
     pub fn socket(&self) -> PathBuf {
@@ -146,7 +143,7 @@ fn launch(directory: &TempDir, arguments: &[String]) -> Child {
     let mut command = Command::new(program());
     command.args(["--port", "0", "--unixsocket", "socket", "--save", "", "--dir", "."]);
     command.args(arguments);
-    command.current_dir(directory.path()).stdin(Stdio::null()).stdout(Stdio::null());
+    command.current_dir(directory.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().expect("the server starts")
 }
 

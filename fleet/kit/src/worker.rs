@@ -42,13 +42,19 @@ pub(crate) fn run() {
                 let patience =
                     Duration::from_millis(if random >> 62 == 0 { (random >> 40) % 300 } else { 60_000 });
                 let lease = tokio::select! {
-                    lease = fleet.acquire() => lease.expect("no permanent error"),
+                    lease = fleet.acquire() => lease,
                     () = sleep(patience) => continue,
                     _ = ended.changed() => break,
                 };
-                if lease.is_lost() {
-                    continue;
-                }
+                let lease = match lease {
+                    Ok(lease) if !lease.is_lost() => lease,
+                    Ok(_) => continue,
+                    // The kit lets the server evict keys for a while.
+                    Err(_) => {
+                        sleep(Duration::from_millis(50)).await;
+                        continue;
+                    }
+                };
                 report(&counter, "enter", task, lease.token());
                 // Some hold for longer than a lease.
                 let hold = 1 + (random >> 33) % 40 + if random >> 59 == 0 { 3000 } else { 0 };

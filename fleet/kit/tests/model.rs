@@ -86,6 +86,7 @@ impl Call {
         match words[..] {
             ["TIME"] => list(&[(self.now / UNIT).to_string(), (self.now % UNIT).to_string()]),
             ["INFO", "server"] => text(&format!("run_id:{:x}\r\n", self.database.run)),
+            ["INFO", "stats"] => text("evicted_keys:0\r\n"),
             ["INFO", _] => text(&format!("master_replid:{:x}\r\n", self.database.replication)),
             ["HMGET", key, ref fields @ ..] => {
                 let table = lua.create_table()?;

@@ -152,6 +152,27 @@ fn a_server_that_may_evict_keys_is_refused() {
     });
 }
 
+#[test]
+fn keys_that_were_evicted_count_as_lost() {
+    let Some(server) = Server::start() else { return };
+    block_on(async {
+        let (ours, other) = (fleet(&server.url(), 1), fleet(&server.url(), 1));
+        let lease = acquire(&ours).await;
+        // The connected processes have found the policy in order.
+        assert!(other.try_acquire().await.unwrap().is_none());
+        server.command(&["CONFIG", "SET", "maxmemory-policy", "allkeys-random"]);
+        server.command(&["CONFIG", "SET", "maxmemory", "1mb"]);
+        wait_until(|| server.held("test") == 0);
+        let outcome = other.try_acquire().await;
+        assert!(!matches!(outcome, Ok(Some(_))), "granted while the other lease is held");
+        wait_until(|| matches!(block_on(other.try_acquire()), Err(Error::Evicting { .. })));
+        server.command(&["CONFIG", "SET", "maxmemory", "0"]);
+        server.command(&["CONFIG", "SET", "maxmemory-policy", "noeviction"]);
+        drop(lease);
+        drop(acquire(&other).await);
+    });
+}
+
 /// Once, the pause was the lease of the first caller, so a process with a shorter lease exceeded the limit.
 #[test]
 fn a_process_with_a_short_lease_waits_for_a_holder_with_a_long_one_after_a_loss() {
@@ -296,7 +317,7 @@ fn all_keys_of_a_process_share_one_connection_and_one_thread() {
 /// Only the first key of a server that was restarted or is new costs a pause.
 #[test]
 fn the_first_permit_of_a_further_key_is_granted_at_once() {
-    let Some(server) = Server::start() else { return };
+    let Some(server) = Server::start_with(&[]) else { return };
     block_on(async {
         let handle = fleet_server(server.client());
         assert!(Fleet::new(&handle, "first", 1, LEASE).try_acquire().await.unwrap().is_none(), "the pause");

@@ -11,11 +11,12 @@ mod worker;
 
 use std::time::{Duration, Instant};
 
+use fairgate_fleet::Fleet;
 use fairgate_fleet_kit::HANGS;
 use redis::Commands;
 
 /// Long enough that a busy machine renews in time, short enough for the tests that wait for its end.
-const LEASE: Duration = Duration::from_secs(2);
+const LEASE: Duration = Duration::from_secs(3);
 
 /// The server of a fleet. The pause after a restart is as short as the lease.
 fn fleet_server(client: redis::Client) -> fairgate_fleet::Server {
@@ -46,13 +47,23 @@ impl std::ops::DerefMut for Server {
 
 impl Server {
     fn start() -> Option<Self> {
-        fairgate_fleet_kit::Server::start().map(Self)
+        fairgate_fleet_kit::Server::start().map(|server| Self(server).warm())
     }
 
     fn start_persistent() -> Option<Self> {
-        fairgate_fleet_kit::Server::start_persistent().map(Self)
+        fairgate_fleet_kit::Server::start_persistent().map(|server| Self(server).warm())
     }
 
+    /// Ends the pause of a new server, so that not every test waits for it.
+    fn warm(self) -> Self {
+        let fleet = Fleet::new(&fleet_server(self.client()), "other", 1, LEASE);
+        smol::block_on(fleet.try_acquire()).expect("the server answers");
+        let key = format!("{{fairgate:{}}}server", LEASE.as_millis());
+        let _: () = self.connection().hset(key, "opens", 0).expect("a hash");
+        self
+    }
+
+    /// A server that still has its first pause before it.
     fn start_with(arguments: &[&str]) -> Option<Self> {
         fairgate_fleet_kit::Server::start_with(arguments).map(Self)
     }

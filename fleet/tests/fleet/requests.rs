@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use fairgate::with_timeout;
 use fairgate_fleet::{Error, Fleet, Lost};
 use redis::Commands;
-use smol::Timer;
 use smol::future::{block_on, poll_once};
+use smol::{LocalExecutor, Timer};
 
-use crate::{LEASE, Server, fleet_server, redis_key};
+use crate::{LEASE, Server, fleet_server, redis_key, wait_until};
 use fairgate_fleet_kit::HANGS;
 
 fn fleet(server: &Server, permits: usize) -> Fleet {
@@ -67,6 +67,46 @@ fn the_last_lease_is_released_after_the_fleet_was_dropped() {
         settle(&server, 0, 1).await;
         drop(b);
         settle(&server, 0, 0).await;
+    });
+}
+
+/// In batches: one run of the script releases or renews a bounded number.
+#[test]
+fn a_thousand_leases_are_renewed_and_released() {
+    let Some(server) = Server::start() else { return };
+    block_on(async {
+        let fleet = fleet(&server, 2000);
+        let mut leases = vec![fleet.acquire_many(500).await.unwrap()];
+        // All at once, so that one request to the server asks for many.
+        let executor = LocalExecutor::new();
+        let requests: Vec<_> = (0..1000).map(|_| executor.spawn(fleet.acquire())).collect();
+        for request in requests {
+            leases.push(executor.run(request).await.unwrap());
+        }
+        assert_eq!(server.held("test"), 1500);
+        Timer::after(LEASE).await;
+        assert!(leases.iter().all(|lease| !lease.is_lost()));
+        drop(leases);
+        settle(&server, 0, 0).await;
+    });
+}
+
+#[test]
+fn the_driver_ends_with_the_last_handle() {
+    let Some(server) = Server::start() else { return };
+    // The connection that asks is one of them.
+    let is_alone = || match server.command(&["INFO", "clients"]) {
+        redis::Value::BulkString(text) => String::from_utf8_lossy(&text).contains("connected_clients:1\r"),
+        _ => false,
+    };
+    block_on(async {
+        let fleet = fleet(&server, 1);
+        let lease = fleet.acquire().await.unwrap();
+        drop(fleet);
+        assert!(!is_alone());
+        drop(lease);
+        wait_until(is_alone);
+        assert_eq!(server.held("test"), 0);
     });
 }
 
