@@ -346,6 +346,13 @@ async function stepInside(browser, host) {
   assert.equal(await statement(), "locked is false");
   for (const key of ["a", "c"]) await page.keyboard.press(key);
   await page.waitForSelector(".outcome .won");
+  // The prediction, once: A holds the lock and works, and is done after its next poll.
+  await page.waitForSelector("#predict");
+  await page.click('[data-predict="waiting"]');
+  assert.equal(await page.textContent("#said"), "Not quite: A is done then. Poll it and see.");
+  await page.click('[data-predict="done"]');
+  assert.equal(await page.locator(".predict.right").textContent(), "done");
+  assert.equal(await page.locator(".predict.wrong").textContent(), "waiting");
   assert.match(await page.textContent("li.guilty"), /if !self\.locked\.get\(\) \{/);
   assert.ok(await page.locator('.guilty-why a[href*="issue32734"]').count());
   await page.context().close();
