@@ -60,6 +60,7 @@ export function level(content, levels, level) {
     ["(max-height: 32rem) and (min-width: 36rem)", "landscape", () => [column(pick("intro", "code", "picture", "how", "line", "reveal", "log")), column(pick("moves", "outcome"))]],
     ["all", "narrow", () => [areas.intro, h("div", { class: "dock" }, pick("outcome", "moves")), ...pick("code", "picture", "how", "line", "reveal", "log")]],
   ]);
+  grid.addEventListener("layout", () => draw());
   content.replaceChildren(grid);
   // What lies above the bar with the moves must not be hidden behind it.
   const bar = new ResizeObserver(() => grid.style.setProperty("--bar", `${areas.moves.closest(".dock")?.offsetHeight ?? 0}px`));
@@ -291,7 +292,7 @@ export function level(content, levels, level) {
   function draw() {
     if (!state.world && !state.trouble) return;
     const done = level.variants.map((variant) => isDone(level.id, variant.id));
-    redraw("intro", [state.variant.id, done, state.story], intro);
+    redraw("intro", [state.variant.id, done, state.story, grid.dataset.layout], intro);
     show(areas.outcome, outcome());
     if (!state.world) return;
     show(areas.moves, moves());
@@ -355,8 +356,8 @@ export function level(content, levels, level) {
     return [
       h("p", { class: "crumb" }, `Level ${number} of ${levels.length} · `, h("a", { href: `#lesson.${slug(level.chapter)}` }, level.chapter)),
       h("h1", {}, level.title),
-      h("details", { class: "story", open: state.story ?? storyIsOpen(), ontoggle: (event) => (state.story = event.target.open) },
-        h("summary", { "data-focus": "story" }, "The story"), h("p", {}, rich(level.story)), h("p", { class: "about" }, rich(state.variant.about), " ", runsOn())),
+      h("details", { class: "story", open: state.story ?? storyIsOpen() },
+        h("summary", { "data-focus": "story", onclick: (event) => (state.story = !event.currentTarget.parentElement.open) }, "The story"), h("p", {}, rich(level.story)), h("p", { class: "about" }, rich(state.variant.about), " ", runsOn())),
       h("p", { class: "goal" }, h("b", {}, "Goal "), rich(level.goal)),
       h("fieldset", { class: "variants" }, h("legend", {}, "Play it on"),
         level.variants.map((variant) => h("label", { class: variant === state.variant ? "chosen" : "" },
