@@ -239,8 +239,9 @@ async function keyboardAlone(browser, host) {
 }
 
 // The whole lesson by keyboard alone: the figure of each section step by step, then each of its levels to its win. On a phone
-// and in a lecture, in both themes.
+// and in a lecture, in both themes; in the dark one only the first level of each section.
 async function lessonPath(browser, host) {
+  if (!host.first) return "on the first host";
   const levels = await catalog(browser, host);
   const screens = {
     phone: { viewport: { width: 390, height: 844 } },
@@ -278,7 +279,8 @@ async function lessonPath(browser, host) {
         assert.ok((await page.textContent(".figure-said")).endsWith(await page.textContent("#said")));
       }
       assert.equal(await page.locator("[role=alert]").count(), 0, chapter);
-      for (const level of levels.filter((level) => level.chapter === chapter)) {
+      const own = levels.filter((level) => level.chapter === chapter);
+      for (const level of screen.endsWith("dark") ? own.slice(0, 1) : own) {
         const [{ id, solution }] = level.variants;
         await tabTo(starts, `${levels.indexOf(level) + 1}. ${level.title}`);
         await page.waitForFunction((title) => document.querySelector("h1")?.textContent === title && document.querySelector(".scrub"), level.title);
@@ -287,7 +289,7 @@ async function lessonPath(browser, host) {
           await afterMove(page, index + 1);
         }
         assert.equal(await page.locator(".outcome .won").count(), 1, `${level.id}.${id} is not won on ${screen}`);
-        if (level.id === "two-holders") await page.screenshot({ path: join(folder, `${host.name}-won-${screen}.png`) });
+        if (["two-holders", "closed"].includes(level.id)) await page.screenshot({ path: join(folder, `${host.name}-won-${level.id}-${screen}.png`) });
         await tabTo(ends, chapter);
         await page.waitForSelector(".figure-at");
       }
@@ -295,8 +297,10 @@ async function lessonPath(browser, host) {
       await tabTo(ends, next ? `Next: ${next}` : "To the summary");
     }
     await page.waitForSelector("#so-far");
-    assert.match(await page.textContent("#so-far"), /^8 of 8 sections are done/);
-    assert.equal(await page.locator("#continue").count(), 0);
+    if (!screen.endsWith("dark")) {
+      assert.match(await page.textContent("#so-far"), /^8 of 8 sections are done/);
+      assert.equal(await page.locator("#continue").count(), 0);
+    }
     await page.context().close();
   }
 }
@@ -346,6 +350,13 @@ async function stepInside(browser, host) {
   assert.equal(await statement(), "locked is false");
   for (const key of ["a", "c"]) await page.keyboard.press(key);
   await page.waitForSelector(".outcome .won");
+  // The prediction, once: A holds the lock and works, and is done after its next poll.
+  await page.waitForSelector("#predict");
+  await page.click('[data-predict="waiting"]');
+  assert.equal(await page.textContent("#said"), "Not quite: A is done then. Poll it and see.");
+  await page.evaluate(() => document.querySelector('[data-predict="done"]').click());
+  assert.equal(await page.locator(".predict.right").textContent(), "done");
+  assert.equal(await page.locator(".predict.wrong").textContent(), "waiting");
   assert.match(await page.textContent("li.guilty"), /if !self\.locked\.get\(\) \{/);
   assert.ok(await page.locator('.guilty-why a[href*="issue32734"]').count());
   await page.context().close();
@@ -485,6 +496,7 @@ async function playSandbox(browser, host) {
 }
 
 async function accessible(browser, host) {
+  if (!host.first) return "on the first host";
   const paths = ["", "#lesson", "#lesson.a-limit", "#own.ce-j-", "#two-holders.asyncio-2017.ABC1xBAC", "#futurelock.fairgate.ABtBtAB", "#sandbox.3.20.3.1.200.90.400.2.10.1"];
   for (const path of paths) {
     for (const colorScheme of ["light", "dark"]) {
@@ -566,12 +578,12 @@ const onFirstScreen = (page, selector) =>
 // On every screen, each level shows all its moves and the beginning of its code without scrolling, before the first move and
 // after the win. In the lecture mode all of the code, the picture and the outcome are there, too.
 async function everyScreen(browser, host) {
+  if (!host.first) return "on the first host";
   const levels = await catalog(browser, host);
   const screens = {
     phone: { viewport: { width: 390, height: 844 }, colorScheme: "dark" },
     landscape: { viewport: { width: 844, height: 390 } },
     lecture: { viewport: { width: 1024, height: 768 } },
-    "lecture, dark": { viewport: { width: 1024, height: 768 }, colorScheme: "dark" },
   };
   for (const [screen, options] of Object.entries(screens)) {
     const page = await open(browser, host, "", { hasTouch: screen === "phone" || screen === "landscape", ...options });
@@ -697,6 +709,7 @@ async function fromDisk(browser, host) {
   await page.goto(pathToFileURL(join(host.folder, "playground.html")).href);
   await page.waitForSelector("#content[data-ready]");
   await page.click("text=Start with level 1");
+  await afterMove(page, 0);
   for (const [index, key] of ["a", "b", "c"].entries()) {
     await page.keyboard.press(key);
     await afterMove(page, index + 1);
@@ -722,6 +735,7 @@ async function brokenEngine(browser, host) {
 }
 
 async function screenshots(browser, host) {
+  if (!host.first) return "on the first host";
   const sizes = {
     light: {},
     dark: { colorScheme: "dark" },
@@ -733,7 +747,9 @@ async function screenshots(browser, host) {
   };
   const paths = { home: "", lesson: "#lesson", own: "#own.ad-gh-", start: "#flood.unlimited.", level: "#overtaking.textbook.ABA", long: "#one-wakeup.asyncio-september-2022.A111BCA", sandbox: "#sandbox.3.20.3.1.200.90.400.2.10.1" };
   for (const [size, options] of Object.entries(sizes)) {
-    for (const [name, path] of Object.entries(paths)) {
+    // What differs on these is only a level.
+    const shown = Object.entries(paths).filter(([name]) => !["landscape", "wide", "projector"].includes(size) || ["level", "long"].includes(name));
+    for (const [name, path] of shown) {
       const page = await open(browser, host, path, { reducedMotion: "reduce", ...options });
       if (["lecture", "projector"].includes(size)) await large(page);
       const wider = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
@@ -747,11 +763,12 @@ async function screenshots(browser, host) {
 const browser = await chromium.launch({ executablePath, args });
 try {
   for (const path of hosts) {
-    const host = await start(path);
+    const host = { ...(await start(path)), first: path === hosts[0] };
     try {
       for (const test of [playAll, keys, keyboardAlone, announcements, memory, names, lessonPath, bringYourOwn, stepInside, everyScreen, stress, badLinks, playSandbox, accessible, tabOrder, forcedColors, fromDisk, brokenEngine, screenshots]) {
+        const from = performance.now();
         const said = await test(browser, host);
-        console.log(`${host.name}: ${test.name}: ok${said ? `: ${said}` : ""}`);
+        console.log(`${host.name}: ${test.name}: ok${said ? `: ${said}` : ""} (${((performance.now() - from) / 1000).toFixed(0)} s)`);
       }
       assert.deepEqual(troubles, []);
     } finally {

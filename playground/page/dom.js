@@ -82,6 +82,7 @@ export function layOut(element, layouts) {
     element.dataset.layout = name;
     element.replaceChildren(...make());
     if (inside) focused.focus({ preventScroll: true });
+    element.dispatchEvent(new Event("layout"));
   };
   const events = ["resize", "large"];
   for (const event of events) addEventListener(event, apply);

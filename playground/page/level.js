@@ -33,6 +33,7 @@ export function level(content, levels, level) {
     at: 0, // how many of them are made
     world: null,
     hint: false,
+    predicted: null, // the status that the player expects after the next poll, and the right one
     answer: null, // to the question
     asking: false,
     found: null, // by the search
@@ -59,6 +60,7 @@ export function level(content, levels, level) {
     ["(max-height: 32rem) and (min-width: 36rem)", "landscape", () => [column(pick("intro", "code", "picture", "how", "line", "reveal", "log")), column(pick("moves", "outcome"))]],
     ["all", "narrow", () => [areas.intro, h("div", { class: "dock" }, pick("outcome", "moves")), ...pick("code", "picture", "how", "line", "reveal", "log")]],
   ]);
+  grid.addEventListener("layout", () => draw());
   content.replaceChildren(grid);
   // What lies above the bar with the moves must not be hidden behind it.
   const bar = new ResizeObserver(() => grid.style.setProperty("--bar", `${areas.moves.closest(".dock")?.offsetHeight ?? 0}px`));
@@ -138,6 +140,7 @@ export function level(content, levels, level) {
     const learn = async (question) => {
       try {
         for (const [text, world] of Object.entries(await question)) worlds.set(text, world);
+        if (game === gameText() && state.world.won) draw(); // the prediction needs the next worlds
       } catch {
         asked.delete(game); // the step itself will say what is wrong
       }
@@ -220,7 +223,7 @@ export function level(content, levels, level) {
 
   async function choose(variant, focus = false) {
     stopPlayer();
-    await go(() => ({ variant, moves: [], at: 0, found: null }), !focus);
+    await go(() => ({ variant, moves: [], at: 0, found: null, predicted: null }), !focus);
     if (!focus) return;
     areas.moves.querySelector(".move")?.focus({ preventScroll: true });
     say(`Now on: ${variant.name}.`);
@@ -228,7 +231,7 @@ export function level(content, levels, level) {
 
   function restart() {
     stopPlayer();
-    return go(() => ({ moves: [], at: 0 }));
+    return go(() => ({ moves: [], at: 0, predicted: null }));
   }
 
   function stopPlayer() {
@@ -289,13 +292,13 @@ export function level(content, levels, level) {
   function draw() {
     if (!state.world && !state.trouble) return;
     const done = level.variants.map((variant) => isDone(level.id, variant.id));
-    redraw("intro", [state.variant.id, done, state.story], intro);
+    redraw("intro", [state.variant.id, done, state.story, grid.dataset.layout], intro);
     show(areas.outcome, outcome());
     if (!state.world) return;
     show(areas.moves, moves());
     show(areas.picture, h("h2", {}, "Now"), picture(state.world));
     const { hint, asking, found, answer } = state;
-    redraw("reveal", [state.variant.id, hint, asking, found, answer, state.world.won], reveal);
+    redraw("reveal", [state.variant.id, hint, asking, found, answer, state.world.won, state.predicted, nextPoll()], reveal);
     show(areas.code, code());
     fit();
     redraw("how", [state.variant.id, state.at, state.world.steps, state.inside, state.world.won], semaphore);
@@ -353,8 +356,8 @@ export function level(content, levels, level) {
     return [
       h("p", { class: "crumb" }, `Level ${number} of ${levels.length} · `, h("a", { href: `#lesson.${slug(level.chapter)}` }, level.chapter)),
       h("h1", {}, level.title),
-      h("details", { class: "story", open: state.story ?? storyIsOpen(), ontoggle: (event) => (state.story = event.target.open) },
-        h("summary", { "data-focus": "story" }, "The story"), h("p", {}, rich(level.story)), h("p", { class: "about" }, rich(state.variant.about), " ", runsOn())),
+      h("details", { class: "story", open: state.story ?? storyIsOpen() },
+        h("summary", { "data-focus": "story", onclick: (event) => (state.story = !event.currentTarget.parentElement.open) }, "The story"), h("p", {}, rich(level.story)), h("p", { class: "about" }, rich(state.variant.about), " ", runsOn())),
       h("p", { class: "goal" }, h("b", {}, "Goal "), rich(level.goal)),
       h("fieldset", { class: "variants" }, h("legend", {}, "Play it on"),
         level.variants.map((variant) => h("label", { class: variant === state.variant ? "chosen" : "" },
@@ -452,10 +455,39 @@ export function level(content, levels, level) {
     if (state.hint) parts.push(h("p", { class: "hint" }, rich(level.hint)));
     if (state.found === "running") parts.push(h("p", {}, "Searching …"));
     else if (state.found) parts.push(h("p", { class: "found" }, foundText()));
+    if (state.world.won || state.predicted) parts.push(prediction());
     if (state.asking || state.world.won) parts.push(question());
     parts.push(h("details", { open: state.words, ontoggle: (event) => (state.words = event.target.open) }, h("summary", { "data-focus": "words" }, "The words"), words()));
     return parts;
   }
+
+  // After the win: a task that can be polled, and how it stands after that.
+  function nextPoll() {
+    const { world } = state;
+    if (!world.won) return null;
+    for (const { kind, task, text } of world.legal) {
+      const next = kind === "poll" && worlds.get(gameText({ ...state, moves: [...state.moves.slice(0, state.at), text], at: state.at + 1 }));
+      if (next) return { move: text, name: world.tasks[task].name, right: next.tasks[task].status };
+    }
+    return null;
+  }
+
+  // Once in each game: predict the next state.
+  function prediction() {
+    const next = state.predicted ?? nextPoll();
+    if (!next) return null;
+    const { name, right, said } = next;
+    const choices = [...new Set(["ready", "waiting", "done", right])];
+    return h("fieldset", { class: "question", id: "predict" }, h("legend", {}, "Predict the next state"),
+      h("p", {}, `If ${name} is polled now, how will it stand after that?`),
+      h("div", { class: "actions" }, choices.map((choice) => h("button", {
+        type: "button", class: `predict ${said ? (choice === right ? "answer right" : choice === said ? "answer wrong" : "") : ""}`, "data-focus": `predict-${choice}`, "data-predict": choice, "aria-disabled": said ? "true" : null,
+        onclick: () => { if (said) return; state.predicted = { ...next, said: choice }; draw(); say(verdict(state.predicted)); },
+      }, choice))),
+      said ? h("p", {}, verdict(next)) : null);
+  }
+
+  const verdict = ({ name, right, said }) => (said === right ? `Right: ${name} is ${right} then.` : `Not quite: ${name} is ${right} then. Poll it and see.`);
 
   function question() {
     const { ask: text, answers, right } = level.question;

@@ -37,7 +37,7 @@ export const SECTIONS = [
       hints: ["One method does it, and it takes no argument.", "`close()` wakes all requests in the queue. Each of them, and each new one, returns an error.", "To have a request in the queue without a task, poll it once: `poll_once(&mut request).await`."],
       solution: "close",
     },
-    short: "Acquire, work, release: at most *n* tasks are between the first and the last. Keep the permit in a variable with a name.".replaceAll("*", ""),
+    short: "Acquire, work, release: at most n tasks are between the first and the last. Keep the permit in a variable with a name.",
   },
   {
     title: "A time limit",
