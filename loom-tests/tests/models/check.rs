@@ -51,14 +51,14 @@ pub fn check(model: impl Fn() + Send + Sync + 'static) {
     check_from(PREEMPTIONS, model);
 }
 
-/// Like [`check`], for a model with a first bound of its own. A quick run starts with one preemption, and stops after [`QUICK`]
-/// executions. Otherwise the first bound is explored completely, and then the bound rises until the budget is spent.
+/// Like [`check`], for a model with a first bound of its own. A quick run starts with one preemption less, and stops after
+/// [`QUICK`] executions. Otherwise the first bound is explored completely, and then the bound rises until the budget is spent.
 #[track_caller]
 pub fn check_from(first_bound: usize, model: impl Fn() + Send + Sync + 'static) {
     let start = Instant::now();
     let name = thread::current().name().unwrap_or("a model").to_owned();
     let explored = match speed() {
-        Speed::Quick => explore_within(1, QUICK, QUICK, &Arc::new(model)),
+        Speed::Quick => explore_within(first_bound - 1, QUICK, QUICK, &Arc::new(model)),
         Speed::Full => explore_within(first_bound, usize::MAX, FULL, &Arc::new(model)),
         Speed::Deep => explore_within(first_bound, usize::MAX, DEEP, &Arc::new(model)),
     };

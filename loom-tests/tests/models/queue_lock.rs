@@ -129,10 +129,13 @@ fn an_addition_after_a_full_batch_was_claimed() {
 fn an_addition_while_the_waker_of_a_claimed_request_is_replaced() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
-        let [first, second] = [(); 2].map(|()| Request::pending(semaphore.acquire()));
-        let adders = [(); 2].map(|()| spawn_with(&semaphore, |semaphore| semaphore.add_permits(1)));
-        let first = first.poll_from_new_task();
-        join(adders);
+        let first = Request::pending(semaphore.clone().acquire_owned());
+        let second = Request::pending(semaphore.acquire());
+        let owner = thread::spawn(move || first.poll_from_new_task());
+        let adder = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
+        semaphore.add_permits(1);
+        join([adder]);
+        let first = owner.join().unwrap();
         drop((first.expect_ready(), second.expect_ready()));
         assert_idle(&semaphore, 2);
     });

@@ -360,9 +360,12 @@ const REJECTED: &[(isize, &[Steps], Broken)] = &[
 
 #[test]
 fn the_relation_rejects_a_step_for_each_rule() {
-    for (permits, lists, expected) in REJECTED {
-        assert_eq!(run(*permits, lists).1, Err(*expected), "{lists:?}");
-    }
+    let wrong: Vec<_> = REJECTED
+        .iter()
+        .map(|(permits, lists, expected)| (lists, run(*permits, lists).1, *expected))
+        .filter(|(_, actual, expected)| *actual != Err(*expected))
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 /// A change of a state, and the invariant that it breaks. No transition of the relation makes these changes.
