@@ -12,7 +12,7 @@ pub enum Failed {
 }
 
 /// Spawns a task per item, at most as many at a time as there are slots, and returns when all of them are done. Dropping the
-/// future aborts all of them, and so does a panic of one.
+/// future aborts all of them, and so does a panic of one, or closing the semaphore.
 pub async fn for_each<I, F>(
     slots: &Arc<Semaphore>,
     items: impl Stream<Item = I>,
