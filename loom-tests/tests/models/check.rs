@@ -27,7 +27,7 @@ enum Speed {
     Deep,
 }
 
-const QUICK: usize = 600;
+const QUICK: usize = 1_500;
 const FULL: usize = 2_000;
 const DEEP: usize = 100_000;
 

@@ -372,3 +372,32 @@ fn a_bounded_addition_against_a_request_for_all_permits() {
         assert_idle(&semaphore, 1 + added);
     });
 }
+
+/// A permit is added, and another one acquired, so that the word is again what the try has seen. The try takes no permit then.
+#[test]
+fn a_try_of_all_permits_against_an_addition_and_an_acquire() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(2));
+        let other = thread::spawn({
+            let semaphore = semaphore.clone();
+            move || {
+                without_waiting(|| semaphore.add_permits(1));
+                let permit = without_waiting(|| semaphore.clone().try_acquire_owned());
+                (permit.is_ok(), permit)
+            }
+        });
+        let all = without_waiting(|| semaphore.acquire_all().try_wait());
+        let all = all.map_or(0, |all| {
+            let n = all.num_permits();
+            all.forget();
+            n
+        });
+        let (is_held, permit) = other.join().unwrap();
+        // All of the three, or the two before one was added; or none, because one is held.
+        assert!(matches!((all, is_held), (0, true) | (2, _) | (3, false)), "{all}, {is_held}");
+        assert_eq!(semaphore.held(), usize::from(is_held));
+        drop(permit);
+        assert_eq!(semaphore.limit(), 3 - all);
+        assert_idle(&semaphore, 3 - all);
+    });
+}
