@@ -73,7 +73,7 @@ Proof. unfold same_word. now rewrite Z.eqb_refl, !eqb_reflx. Qed.
 
 Theorem can_take_all s t x h n : has_lock s t h -> nth_error (threads s) t = Some x ->
   doing h = ToTakeAll (Some n) -> wd s = seen h -> exec s t TakeAll <> None.
-Proof. enabled. rewrite same_word_refl. discriminate. Qed.
+Proof. enabled; rewrite ?same_word_refl; discriminate. Qed.
 
 (** ** The owner of a node, closed or not *)
 
@@ -174,12 +174,12 @@ Proof. enabled. rewrite (different _ _ H1). discriminate. Qed.
 
 Theorem can_unlock s t x h : has_lock s t h -> nth_error (threads s) t = Some x -> doing h = NoEdit -> wd s = seen h ->
   front_share s (seen h) (csum (claims h)) = None -> exec s t (Unlock false) <> None.
-Proof. enabled. rewrite same_word_refl. discriminate. Qed.
+Proof. enabled; rewrite ?same_word_refl; discriminate. Qed.
 
 (** A batch may end after any claim; then the holder owes a look. *)
 Theorem can_end_batch s t x h : has_lock s t h -> nth_error (threads s) t = Some x -> doing h = NoEdit -> wd s = seen h ->
   claims h <> [] -> exec s t (Unlock true) <> None.
-Proof. enabled. rewrite same_word_refl. destruct (claims h); [contradiction|]. discriminate. Qed.
+Proof. enabled. rewrite ?same_word_refl. destruct (claims h); [contradiction|]. discriminate. Qed.
 
 Theorem can_publish s t x i l y : nth_error (threads s) t = Some x -> todo x = i :: l ->
   nth_error (waiters s) i = Some y -> (exists n, st y = Won n) \/ st y = Lost -> exec s t Publish <> None.
