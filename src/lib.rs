@@ -20,7 +20,36 @@
 //! }
 //! ```
 //!
-//! [`Semaphore`] documents the order, cancel safety, memory ordering, and what wakers may do.
+//! # Why this one
+//!
+//! * **Order.** Requests that wait are granted in the order in which they came. No request is overtaken: not by a smaller
+//!   one, not by a try, not by a thread that blocks. A large request is not starved by small ones.
+//! * **A limit that can change.** [`set_limit`](Semaphore::set_limit) while permits are held,
+//!   [`acquire_all`](Semaphore::acquire_all) for a shutdown or exclusive access, bounded queues, token buckets.
+//! * **Cancel safety.** Dropping a future removes its request in constant time, and passes on what it was granted. A
+//!   [timeout](with_timeout) cancels the request before it returns.
+//! * **Nothing else.** No dependency, no allocation for a request, any executor, `no_std`. A release never waits.
+//! * **Checked.** The sources under [loom](https://docs.rs/loom), a model of the protocol with proofs for any number of
+//!   threads.
+//!
+//! # What it costs
+//!
+//! | | |
+//! |---|---|
+//! | acquire and release, if no request is queued | one compare-and-swap, one atomic addition |
+//! | a request that waits | two atomic read-modify-writes to enqueue it, and two to cancel or to grant it |
+//! | [`Semaphore`], [`Mutex<()>`](Mutex) | 32 bytes on 64-bit targets |
+//! | the future of a request | 56 bytes on 64-bit targets |
+//!
+//! Order has a price: a granted permit is unused until its task runs. Where throughput under contention matters more, a
+//! semaphore that allows barging grants more permits per second. The page [performance](guide::performance) has figures.
+//!
+//! # Limits
+//!
+//! * A future that is kept and not polled keeps its place, and all requests behind it wait.
+//! * Several calls may run the wakers of other tasks, and a panic of one comes out of that call. [`Semaphore`] lists them.
+//! * It limits how many run at a time, not how many start per second. For that, see the token buckets of the
+//!   [cookbook](guide::cookbook).
 //!
 //! # Choosing an API
 //!
@@ -55,6 +84,7 @@
 //! * `alloc` (with `std`): permits and guards that hold an `Arc` or `Rc`, and `PollSemaphore`.
 //! * `async-io`: `TimeoutExt::timeout(Duration)`.
 //! * `portable-atomic`: targets without compare-and-swap.
+//! * `loom`, with `--cfg loom`: [models of your code](guide::loom) with loom.
 //!
 //! Without features the crate needs no allocator and no operating system.
 
@@ -84,6 +114,7 @@ pub mod guide {
     //! * [`targets`]: targets and executors, interrupt handlers and priorities.
     //! * [`pitfalls`]: faults of other semaphores, and the tests that show that this crate does not have them.
     //! * [`design`]: how the semaphore works.
+    //! * [`loom`]: how to check code that uses this crate with loom.
 
     // A link name that is defined twice leads to the first definition. A page defines its links at its end, for readers of
     // the repository. The definitions that are included before the page are for these docs: modules, and pictures as data
@@ -91,6 +122,14 @@ pub mod guide {
 
     // Its code is tested in the package `fairgate-cookbook`, with the crates that it needs.
     #[cfg(not(doctest))]
+    #[doc(alias = "rate limit")]
+    #[doc(alias = "priority")]
+    #[doc(alias = "JoinSet")]
+    #[doc(alias = "connection pool")]
+    #[doc(alias = "axum")]
+    #[doc(alias = "tower")]
+    #[doc(alias = "backoff")]
+    #[doc(alias = "retry")]
     #[doc = include_str!("../docs/cookbook.md")]
     pub mod cookbook {}
     #[cfg_attr(not(doctest), doc = "[lesson]: lesson\n[performance]: performance")]
@@ -100,6 +139,8 @@ pub mod guide {
     #[cfg_attr(not(doctest), doc = include_str!("../docs/pictures/embedded.md"))]
     #[doc = include_str!("../docs/lesson.md")]
     pub mod lesson {}
+    #[doc = include_str!("../docs/loom.md")]
+    pub mod loom {}
     #[doc = include_str!("../docs/migrating.md")]
     pub mod migrating {}
     #[doc = include_str!("../docs/pictures/embedded.md")]

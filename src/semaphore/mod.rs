@@ -234,6 +234,7 @@ impl Semaphore {
     /// 2<sup>58</sup> - 1 on 64-bit targets, and 2<sup>26</sup> - 1 on 32-bit targets.
     ///
     /// A semaphore with this many permits has no limit in practice. It can still be closed, and counts what is held.
+    #[doc(alias = "unlimited")]
     pub const MAX_PERMITS: usize = raw::MAX_PERMITS;
 
     const_fn! {
@@ -441,6 +442,7 @@ impl Semaphore {
     /// ```
     /// A budget in bytes fits where [`MAX_PERMITS`](Self::MAX_PERMITS) is larger than it. On 32-bit targets, where that is
     /// 64 Mi, count larger units as above.
+    #[doc(alias = "weighted")]
     #[inline]
     #[track_caller]
     pub fn acquire_many(&self, n: usize) -> Acquire<&Self> {
