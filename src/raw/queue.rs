@@ -43,7 +43,7 @@ use core::pin::Pin;
 use core::ptr::{self, NonNull};
 use core::task::Waker;
 
-use super::state::{MAX_PERMITS, Request, State};
+use super::state::{Limit, MAX_PERMITS, Request, State};
 use crate::sync::{
     AtomicIsize, AtomicPtr, Backoff, LockedPtr, Ordering, Step, UnsafeCell, Word, const_fn, half, report,
 };
@@ -344,7 +344,7 @@ impl WaitQueue {
         pub(super) const fn new(permits: usize) -> Self {
             Self {
                 state: Word::new(State::new(permits).0),
-                limit: AtomicIsize::new(permits as isize),
+                limit: AtomicIsize::new(Limit::new(permits as isize).0),
                 front: LockedPtr::new(ptr::null_mut()),
                 length: half::AtomicUnsigned::new(0),
                 needed: half::AtomicSigned::new(NEEDS_NOTHING),
@@ -362,7 +362,7 @@ impl WaitQueue {
     pub(super) fn needed(&self) -> Option<usize> {
         match self.needed.load(Ordering::Relaxed) {
             NEEDS_NOTHING => None,
-            NEEDS_ALL => Some(self.limit.load(Ordering::Relaxed).max(0) as usize),
+            NEEDS_ALL => Some(Limit(self.limit.load(Ordering::Relaxed)).permits().max(0) as usize),
             n => Some(n as usize),
         }
     }
@@ -460,9 +460,9 @@ impl<'a> QueueGuard<'a> {
 
     /// The number of permits that exist, as far as this thread sees. F7 says what follows from it.
     fn limit(&self) -> isize {
-        // ORDERING: Acquire, with the Release in `RawSemaphore::change_limit` and the like: a request for all permits sees
+        // ORDERING: Acquire, with the Release in `RawSemaphore::try_change_limit` and `forget_held`: a request for all permits sees
         // what the last holder wrote, even if that holder has forgotten its permits.
-        self.queue.limit.load(Ordering::Acquire)
+        Limit(self.queue.limit.load(Ordering::Acquire)).permits()
     }
 
     /// Changes the length.

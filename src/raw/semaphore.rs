@@ -7,7 +7,7 @@ use core::ops::Deref;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 
 use super::queue::{Claims, QueueGuard, WaitQueue};
-use super::state::{MAX_PERMITS, Refused, Request, State};
+use super::state::{Limit, MAX_PERMITS, Refused, Request, State};
 use super::wake_list::WakeList;
 use crate::sync::{Ordering, Step, const_fn, contain_panic, report};
 
@@ -53,8 +53,8 @@ impl RawSemaphore {
 
     /// The permits that exist: those available and those held, less those owed.
     pub(crate) fn limit(&self) -> isize {
-        // ORDERING: Acquire, with the Release in `change_limit`, `raise_limit` and `lower_limit`.
-        self.queue.limit.load(Ordering::Acquire)
+        // ORDERING: Acquire, with the Release in `try_change_limit` and `forget_held`.
+        Limit(self.queue.limit.load(Ordering::Acquire)).permits()
     }
 
     /// The number of queued requests.
@@ -205,9 +205,24 @@ impl RawSemaphore {
         }
     }
 
+    /// The limit at this moment, for a compare-and-swap of it.
+    fn limit_word(&self) -> Limit {
+        // ORDERING: Relaxed: the CAS compares the limit again.
+        Limit(self.queue.limit.load(Ordering::Relaxed))
+    }
+
+    /// Changes the limit from `limit` to `new`. Returns the actual limit as an error if it is another one.
+    fn try_change_limit(&self, limit: Limit, new: Limit) -> Result<(), Limit> {
+        // ORDERING: Release, with the Acquire in `QueueGuard::limit`: see there. Relaxed on failure: the caller tries again.
+        match self.queue.limit.compare_exchange(limit.0, new.0, Ordering::Release, Ordering::Relaxed) {
+            Ok(_) => Ok(()),
+            Err(actual) => Err(Limit(actual)),
+        }
+    }
+
     /// Adds `n` new permits. May call wakers. Returns `false`, and changes nothing, if more than [`MAX_PERMITS`] would exist.
     pub(crate) fn add(&self, n: usize) -> bool {
-        let is_raised = self.raise_limit(n);
+        let is_raised = self.raise_limit(n).is_some();
         if is_raised && n > 0 {
             report(Step::Add);
             self.hand_off(n);
@@ -226,9 +241,7 @@ impl RawSemaphore {
             if n == 0 {
                 break Some(0);
             }
-            if !self.raise_limit(n) {
-                break None;
-            }
+            let Some(raised) = self.raise_limit(n) else { break None };
             report(Step::Add);
             match self.try_update(state, state.plus(n)) {
                 Ok(()) => return Some(n),
@@ -236,7 +249,7 @@ impl RawSemaphore {
             }
             // The front is not examined again before the last attempt: that would change the word, and the next attempt
             // would fail, too. An attempt that succeeds makes the front examined anyway.
-            self.lower_limit(n);
+            self.take_back(n, raised);
             has_lowered = true;
         };
         if has_lowered {
@@ -245,61 +258,64 @@ impl RawSemaphore {
         added
     }
 
-    /// Raises the limit before the permits are added to the word (F7). Returns `false`, and changes nothing, if more than
-    /// [`MAX_PERMITS`] would exist.
-    fn raise_limit(&self, n: usize) -> bool {
-        // ORDERING: Relaxed: the CAS compares the limit again.
-        let mut limit = self.queue.limit.load(Ordering::Relaxed);
+    /// Raises the limit before the permits are added to the word (F7); returns the new one. Returns `None`, and changes
+    /// nothing, if more than [`MAX_PERMITS`] would exist.
+    fn raise_limit(&self, n: usize) -> Option<Limit> {
+        let mut limit = self.limit_word();
         loop {
-            let Some(new) = limit.checked_add_unsigned(n).filter(|&new| new <= MAX_PERMITS as isize) else {
-                return false;
-            };
-            // ORDERING: Release, with the Acquire in `QueueGuard::limit`: see there. Relaxed on failure: the loop retries.
-            match self.queue.limit.compare_exchange(limit, new, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return true,
+            let permits = limit.permits().checked_add_unsigned(n).filter(|&n| n <= MAX_PERMITS as isize)?;
+            match self.try_change_limit(limit, limit.with(permits)) {
+                Ok(()) => return Some(limit.with(permits)),
                 Err(actual) => limit = actual,
             }
         }
     }
 
-    /// Lowers the limit by permits that are neither in the word nor held, or that their holder no longer uses. The caller
-    /// makes the front examined afterwards.
-    fn lower_limit(&self, n: usize) {
-        // ORDERING: Release, as in `raise_limit`.
-        self.queue.limit.fetch_sub(n as isize, Ordering::Release);
+    /// Takes back what [`raise_limit`](Self::raise_limit) has added, if no permits follow. If the limit was set since, it
+    /// includes them, so they are added to the word after all. The caller makes the front examined.
+    fn take_back(&self, n: usize, raised: Limit) {
+        let mut limit = self.limit_word();
+        while !limit.was_set_since(raised) {
+            match self.try_change_limit(limit, limit.with(limit.permits() - n as isize)) {
+                Ok(()) => return,
+                Err(actual) => limit = actual,
+            }
+        }
+        report(Step::Add);
+        self.hand_off(n);
     }
 
     /// Takes `n` permits away, into a deficit if necessary. May call wakers. Returns `false`, and changes nothing, if the
     /// deficit would be too large.
     pub(crate) fn reduce(&self, n: usize) -> bool {
         let least = -(MAX_PERMITS as isize);
-        self.change_limit(|limit| limit.checked_sub_unsigned(n).filter(|&new| n == 0 || new >= least))
+        self.change_limit(|limit| {
+            let new = limit.permits().checked_sub_unsigned(n).filter(|&new| n == 0 || new >= least)?;
+            Some(limit.with(new))
+        })
     }
 
-    /// Makes `n` permits exist. May call wakers. Returns `false` if `n` is more than [`MAX_PERMITS`], or if several calls at
-    /// the same time together lower the limit by more than the word holds; nothing has changed then.
+    /// Makes `n` permits exist, at most [`MAX_PERMITS`]. May call wakers. Returns `false` if several calls at the same time
+    /// together lower the limit by more than the word holds; nothing has changed then.
     pub(crate) fn set_limit(&self, n: usize) -> bool {
-        self.change_limit(|_| (n <= MAX_PERMITS).then_some(n as isize))
+        self.change_limit(|limit| Some(limit.set(n as isize)))
     }
 
     /// Changes the limit and, by the same number, the permits in the word, in the order that F7 asks for.
-    #[inline(never)]
-    fn change_limit(&self, new: impl Fn(isize) -> Option<isize>) -> bool {
-        let mut lowered = 0;
-        // ORDERING: Relaxed: the CAS compares the limit again.
-        let mut limit = self.queue.limit.load(Ordering::Relaxed);
+    fn change_limit(&self, new: impl Fn(Limit) -> Option<Limit>) -> bool {
+        let (mut lowered, mut limit) = (0, self.limit_word());
         let (is_changed, raised) = loop {
             let Some(new) = new(limit) else { break (false, 0) };
-            let excess = (limit - new).max(0) as usize;
+            let raised = new.permits() - limit.permits();
+            let excess = (-raised).max(0) as usize;
             if excess > lowered {
                 if !self.lower(excess - lowered) {
                     break (false, 0);
                 }
                 lowered = excess;
             }
-            // ORDERING: Release, with the Acquire in `QueueGuard::limit`: see there. Relaxed on failure: the loop retries.
-            match self.queue.limit.compare_exchange(limit, new, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => break (true, new - limit),
+            match self.try_change_limit(limit, new) {
+                Ok(()) => break (true, raised),
                 Err(actual) => limit = actual,
             }
         };
@@ -355,7 +371,8 @@ impl RawSemaphore {
 
     /// Takes `n` permits that are held, or were taken out of the word, away for good. May call wakers.
     pub(crate) fn forget_held(&self, n: usize) {
-        self.lower_limit(n);
+        // ORDERING: Release, as in `try_change_limit`.
+        self.queue.limit.fetch_sub(Limit::new(n as isize).0, Ordering::Release);
         self.recheck();
     }
 

@@ -242,6 +242,34 @@ impl State {
     }
 }
 
+/// A value of the limit word: the permits that exist, above a count of the calls of `set_limit`, modulo 16.
+#[derive(Clone, Copy)]
+pub(super) struct Limit(pub(super) isize);
+
+impl Limit {
+    const CALLS: isize = (1 << SHIFT) - 1;
+
+    pub(super) const fn new(permits: isize) -> Self {
+        Self(permits << SHIFT)
+    }
+
+    pub(super) const fn permits(self) -> isize {
+        self.0 >> SHIFT
+    }
+
+    pub(super) const fn with(self, permits: isize) -> Self {
+        Self(permits << SHIFT | self.0 & Self::CALLS)
+    }
+
+    pub(super) const fn set(self, permits: isize) -> Self {
+        Self(permits << SHIFT | self.0.wrapping_add(1) & Self::CALLS)
+    }
+
+    pub(super) const fn was_set_since(self, earlier: Self) -> bool {
+        (self.0 ^ earlier.0) & Self::CALLS != 0
+    }
+}
+
 // The truth table, checked at compile time.
 const _: () = {
     const fn s(permits: isize, flags: usize) -> State {
@@ -298,6 +326,14 @@ const _: () = {
     assert!(matches!(s(-3, 0).forget(5), (_, 0)));
     assert!(s(3, QUEUED | LOCKED).forget(1).0.is_recheck() && !s(3, QUEUED).forget(1).0.is_recheck());
     assert!(s(-3, 0).room(5) == 8 && s(2, 0).room(5) == 3 && s(6, 0).room(5) == 0);
+
+    // The limit.
+    assert!(Limit::new(-2 * MAX).permits() == -2 * MAX && Limit::new(MAX).set(-3).permits() == -3);
+    assert!(
+        Limit::new(1).set(2).was_set_since(Limit::new(1))
+            && !Limit::new(1).with(2).was_set_since(Limit::new(1))
+    );
+    assert!(Limit(Limit::CALLS).set(1).0 == Limit::new(1).0);
 
     // The lock.
     assert!(s(3, CLOSED).lock().is_closed() && s(3, CLOSED).lock().is_queued());

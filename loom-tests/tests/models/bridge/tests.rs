@@ -445,7 +445,7 @@ const ENQUEUED: &[(Thread, Event)] = &[
 
 /// Thread 1 adds a permit and claims the node.
 const CLAIMED: &[(Thread, Event)] = &[
-    (1, Event::LimitChanged { word: 0, old: 0, new: 1 }),
+    (1, Event::LimitChanged { word: 0, old: 0, new: 1 << 4 }),
     (1, Event::Reported(Step::Add)),
     (1, changed(QUEUED, LOCKED | QUEUED | PERMIT)),
     (1, Event::Reported(Step::Claim { node: 7, n: 1 })),
@@ -508,7 +508,10 @@ fn the_bridge_rejects_events() {
     let forgotten = changed(lock, LOCKED | QUEUED);
     let events = [(0, Event::Reported(Step::Forget)), (0, forgotten)];
     assert_eq!(observe([ENQUEUED, CLAIMED, &events]), Err("the word is not what this step makes of it"));
-    granted(Event::LimitChanged { word: 0, old: 0, new: 1 }, "the limit is not what this step makes of it");
+    granted(
+        Event::LimitChanged { word: 0, old: 0, new: 1 << 4 },
+        "the limit is not what this step makes of it",
+    );
     granted(
         Event::Changed { word: 0, old: 0, new: 2 * PERMIT, by_addition: true },
         "permits are released that no caller owns",
