@@ -244,7 +244,6 @@ struct Entry(NonNull<Node>);
 // ORDERING: Relaxed in all of these functions: the queue lock orders the accesses of its holders, and a claimed node is
 // accessed by one thread. Owners load `prev` without the lock; they pair with the store in `Claims::complete_next`.
 impl Entry {
-    #[inline]
     fn links<'a>(self) -> &'a Links {
         // SAFETY: the node is queued or claimed, so it is not freed (Q1), and it was enqueued, so its links are
         // initialized.
@@ -252,37 +251,31 @@ impl Entry {
     }
 
     /// The entry before it, or, of the front, the back.
-    #[inline]
     fn prev(self) -> Self {
         // SAFETY: never null in a queued node (Q3).
         Self(unsafe { NonNull::new_unchecked(self.links().prev.load(Ordering::Relaxed)) })
     }
 
-    #[inline]
     fn set_prev(self, prev: Self) {
         self.links().prev.store(prev.0.as_ptr(), Ordering::Relaxed);
     }
 
     /// The entry behind it. It is not the back.
-    #[inline]
     fn next(self) -> Self {
         // SAFETY: null only in a node that was at the back since it was enqueued (Q3).
         Self(unsafe { NonNull::new_unchecked(self.links().next.load(Ordering::Relaxed)) })
     }
 
-    #[inline]
     fn set_next(self, next: Self) {
         self.links().next.store(next.0.as_ptr(), Ordering::Relaxed);
     }
 
     /// The permits that the request needs.
-    #[inline]
     fn min(self) -> usize {
         // SAFETY: the node is not freed (Q1), and the owner no longer writes the cell.
         unsafe { (*self.0.as_ptr()).min() }
     }
 
-    #[inline]
     fn request(self) -> Request {
         Request { min: self.min(), max: self.links().max }
     }
@@ -297,7 +290,6 @@ impl Entry {
     ///
     /// # Safety
     /// The waker was not moved out before.
-    #[inline]
     unsafe fn take_waker(self) -> Waker {
         // SAFETY: the node holds a waker (Q5), guaranteed by the caller.
         self.links().waker.with(|waker| unsafe { (*waker).assume_init_read() })
@@ -368,7 +360,6 @@ impl WaitQueue {
     }
 
     /// Locks the queue in the same step as the state changes from `current`, which is unlocked, to `new`.
-    #[inline]
     pub(super) fn try_lock(
         &self,
         current: State,
@@ -406,7 +397,6 @@ impl WaitQueue {
 
     /// Locks the queue for the owner of an enqueued node. Waits for other threads that hold the lock. Returns `None` if no
     /// node is queued.
-    #[inline]
     pub(super) fn lock(&self) -> Option<QueueGuard<'_>> {
         // ORDERING: Acquire, as in `wait_for_unlock`.
         let mut state = State(self.state.load(Ordering::Acquire));
@@ -466,19 +456,16 @@ impl<'a> QueueGuard<'a> {
     }
 
     /// Changes the length.
-    #[inline]
     fn set_len(&self, change: impl FnOnce(half::Unsigned) -> half::Unsigned) {
         let length = &self.queue.length;
         length.store(change(length.load(Ordering::Relaxed)), Ordering::Relaxed);
     }
 
-    #[inline]
     fn front(&self) -> Option<Entry> {
         NonNull::new(self.queue.front.load(Ordering::Relaxed)).map(Entry)
     }
 
     /// Makes an entry the front, and publishes what it needs.
-    #[inline]
     fn set_front(&self, front: Entry, min: usize) {
         self.queue.front.store(front.0.as_ptr(), Ordering::Relaxed);
         let needed = if min < LARGE { min as half::Signed } else { needed_if_large(min) };
@@ -486,7 +473,6 @@ impl<'a> QueueGuard<'a> {
     }
 
     /// Whether `max_waiters` or more nodes are queued.
-    #[inline]
     pub(super) fn is_full(&self, max_waiters: usize) -> bool {
         self.queue.length.load(Ordering::Relaxed) as usize >= max_waiters
     }
@@ -496,7 +482,6 @@ impl<'a> QueueGuard<'a> {
     /// # Safety
     /// The node is new, and the caller is its owner and keeps Q1: it removes the node or waits for its outcome before the
     /// node is freed.
-    #[inline]
     pub(super) unsafe fn push_back(&mut self, node: Pin<&Node>, request: Request, waker: Waker) {
         let (this, front) = (Entry(NonNull::from(node.get_ref())), self.front());
         let back = match front {
@@ -525,7 +510,6 @@ impl<'a> QueueGuard<'a> {
     }
 
     /// The front and the permits it takes, if it can complete with what the state holds besides the permits of `claims`.
-    #[inline]
     fn servable_front(&self, claims: &Claims) -> Option<(Entry, usize)> {
         let left = self.state.minus(claims.permits);
         let needed = self.queue.needed.load(Ordering::Relaxed);
@@ -546,13 +530,11 @@ impl<'a> QueueGuard<'a> {
     }
 
     /// Whether the front can complete.
-    #[inline]
     pub(super) fn can_serve(&self, claims: &Claims) -> bool {
         self.servable_front(claims).is_some()
     }
 
     /// Takes the front off the list. Returns whether it was the only node.
-    #[inline]
     fn unlink_front(&mut self, front: Entry) -> bool {
         let back = front.prev();
         if front == back {
@@ -567,7 +549,6 @@ impl<'a> QueueGuard<'a> {
     }
 
     /// Claims the front if it can complete (Q4). Returns whether the next one may complete, too.
-    #[inline]
     pub(super) fn claim_front(&mut self, claims: &mut Claims) -> bool {
         let Some((front, n)) = self.servable_front(claims) else { return false };
         let is_last = self.unlink_front(front);
@@ -667,7 +648,6 @@ impl<'a> QueueGuard<'a> {
 
     /// Unlocks the queue in the same step as the permits of `claims` leave the word (F5). Returns the state before this
     /// step, which decides what is granted; or, as an error, the lock with the new state if the state has changed.
-    #[inline]
     pub(super) fn unlock(mut self, claims: &Claims) -> Result<State, Self> {
         let is_empty = self.queue.front.load(Ordering::Relaxed).is_null();
         let new = self.state.unlock(claims.permits, is_empty);
@@ -719,13 +699,11 @@ impl Claims {
         Self { first: ptr::null_mut(), count: 0, permits }
     }
 
-    #[inline]
     pub(super) const fn count(&self) -> usize {
         self.count
     }
 
     /// Takes the next node off the claims.
-    #[inline]
     fn pop(&mut self) -> Option<Entry> {
         self.count = self.count.checked_sub(1)?;
         // SAFETY: there was a claimed node.
@@ -736,7 +714,6 @@ impl Claims {
 
     /// Stores the outcome of the next claimed node, and returns its waker. `state` is the one from which the queue was
     /// unlocked.
-    #[inline]
     pub(super) fn complete_next(&mut self, queue: &WaitQueue, state: State) -> Option<Waker> {
         let entry = self.pop()?;
         let claimed = entry.links().prev.load(Ordering::Relaxed).addr();

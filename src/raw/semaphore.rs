@@ -91,7 +91,6 @@ impl RawSemaphore {
     }
 
     /// The same for a caller that waits next, which needs the state in which the request must wait.
-    #[inline]
     pub(super) fn take_share(&self, request: Request) -> Result<usize, (Refused, State)> {
         loop {
             let state = self.state();
@@ -180,7 +179,6 @@ impl RawSemaphore {
     }
 
     /// Changes the state. May call wakers.
-    #[inline]
     fn update(&self, new: impl Fn(State) -> State) {
         // ORDERING: Relaxed: the CAS compares the state again.
         let mut state = State(self.queue.state.load(Ordering::Relaxed));
@@ -191,7 +189,6 @@ impl RawSemaphore {
 
     /// Changes the state from `state` to `new`. If the queue is unlocked and not empty, locks it in the same step and serves
     /// it; if it is locked, its holder serves the waiters (F6). Returns the actual state as an error if it is another one.
-    #[inline]
     fn try_update(&self, state: State, new: State) -> Result<(), State> {
         if state.must_serve() {
             // ORDERING: AcqRel: Acquire to lock (see `try_lock`), Release as below.
@@ -378,7 +375,6 @@ impl RawSemaphore {
 
     /// Locks the queue to enqueue a request that must wait in `state`. Returns `None` after waiting for another lock holder,
     /// or if the state has changed.
-    #[inline]
     pub(super) fn try_lock_to_enqueue(&self, state: State) -> Option<QueueGuard<'_>> {
         if !state.is_locked() {
             report(Step::LockToEnqueue);
@@ -393,7 +389,6 @@ impl RawSemaphore {
 
     /// Unlocks the queue after a node was enqueued, removed or given another waker. If the front can complete, which is
     /// rare, serves the queue instead (F3), and returns `true`.
-    #[inline]
     pub(super) fn unlock(&self, mut queue: QueueGuard<'_>) -> bool {
         if !queue.can_serve(&Claims::NONE) {
             match queue.unlock(&Claims::NONE) {
@@ -511,7 +506,6 @@ impl Serving<'_> {
 }
 
 impl Drop for Serving<'_> {
-    #[inline]
     fn drop(&mut self) {
         // There is work left only if a waker has panicked.
         while self.is_unfinished || !self.wakers.is_empty() {

@@ -284,15 +284,13 @@ const _: () = {
     assert!(s(2, 0).try_take(2).is_some());
     assert!(s(1, 0).try_take(2).is_none()); // too few
     assert!(s(9, QUEUED).try_take(1).is_none()); // enough, but another request is queued
-    assert!(s(9, QUEUED | LOCKED).try_take(1).is_none());
-    assert!(s(9, CLOSED).try_take(1).is_none());
+    assert!(s(9, QUEUED | LOCKED).try_take(1).is_none() && s(9, CLOSED).try_take(1).is_none());
     assert!(s(-1, 0).try_take(1).is_none()); // a deficit
     assert!(s(MAX, 0).try_take(MAX_PERMITS).is_some());
     assert!(matches!(s(3, 0).share_of_new(TWO_TO_FOUR), Ok(3))); // all that are available
     assert!(matches!(s(9, 0).share_of_new(TWO_TO_FOUR), Ok(4))); // no more than its maximum
     assert!(matches!(s(9, CLOSED).share_of_new(UP_TO_FOUR), Err(Refused::Closed)));
-    assert!(s(1, 0).share_of_new(TWO_TO_FOUR).is_err());
-    assert!(s(3, QUEUED).share_of_new(TWO_TO_FOUR).is_err());
+    assert!(s(1, 0).share_of_new(TWO_TO_FOUR).is_err() && s(3, QUEUED).share_of_new(TWO_TO_FOUR).is_err());
     assert!(matches!(s(3, QUEUED).share_of_new(UP_TO_FOUR), Ok(0))); // does not wait, takes nothing
     assert!(matches!(s(-1, 0).share_of_new(UP_TO_FOUR), Ok(0)));
     assert!(matches!(s(3, 0).share_of_new(UP_TO_FOUR), Ok(3)));
@@ -318,12 +316,10 @@ const _: () = {
     assert!(s(MAX, 0).permits() == MAX && s(MAX, 0).available() == MAX_PERMITS);
     assert!(s(-2 * MAX, LOCKED | QUEUED | CLOSED).permits() == -2 * MAX);
     assert!(s(-3, 0).available() == 0 && s(-3, 0).owed() == 3 && s(3, 0).owed() == 0);
-    assert!(s(0, 0).reduce(2 * MAX_PERMITS).is_some());
-    assert!(s(-1, 0).reduce(2 * MAX_PERMITS).is_none());
+    assert!(s(0, 0).reduce(2 * MAX_PERMITS).is_some() && s(-1, 0).reduce(2 * MAX_PERMITS).is_none());
     assert!(s(5, 0).reduce(usize::MAX).is_none());
     assert!(s(MAX - 1, CLOSED).plus(1).minus(1).0 == s(MAX - 1, CLOSED).0); // the flags stay as they are
-    assert!(matches!(s(3, QUEUED).forget(5), (State(0b0001), 3)));
-    assert!(matches!(s(-3, 0).forget(5), (_, 0)));
+    assert!(matches!(s(3, QUEUED).forget(5), (State(0b0001), 3)) && matches!(s(-3, 0).forget(5), (_, 0)));
     assert!(s(3, QUEUED | LOCKED).forget(1).0.is_recheck() && !s(3, QUEUED).forget(1).0.is_recheck());
     assert!(s(-3, 0).room(5) == 8 && s(2, 0).room(5) == 3 && s(6, 0).room(5) == 0);
 

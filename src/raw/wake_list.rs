@@ -22,7 +22,6 @@ impl WakeList {
     /// one request not being full.
     pub(super) const CAPACITY: usize = if LOOM { 2 } else { 32 };
 
-    #[inline]
     pub(super) const fn new() -> Self {
         Self { slots: [const { MaybeUninit::uninit() }; Self::CAPACITY], next: 0, end: 0 }
     }
@@ -35,14 +34,12 @@ impl WakeList {
     ///
     /// # Panics
     /// Panics if the list is full.
-    #[inline]
     pub(super) fn push(&mut self, waker: Waker) {
         self.slots[self.end].write(waker);
         self.end += 1;
     }
 
     /// Calls all wakers in order, and empties the list. If one panics, the wakers after it are still in the list.
-    #[inline]
     pub(super) fn wake_all(&mut self) {
         while self.next < self.end {
             // SAFETY: the slot holds a waker (W1). It leaves `next..end` before the waker is called, so it is read once.
