@@ -55,6 +55,8 @@ unsafe impl<T: ?Sized + Send, H: Handle<Target = Mutex<T>> + Send> Send for Guar
 unsafe impl<T: ?Sized + Send + Sync, H: Handle<Target = Mutex<T>> + Sync> Sync for Guard<H> {}
 
 impl<H: Handle> Guard<H> {
+    /// Creates the guard of a locked mutex.
+    ///
     /// # Safety
     /// The caller has acquired the permit of the mutex, and passes it on to the guard.
     #[inline]

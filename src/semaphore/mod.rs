@@ -234,6 +234,17 @@ impl Semaphore {
     /// 2<sup>58</sup> - 1 on 64-bit targets, and 2<sup>26</sup> - 1 on 32-bit targets.
     ///
     /// A semaphore with this many permits has no limit in practice. It can still be closed, and counts what is held.
+    ///
+    /// # Examples
+    /// ```
+    /// use fairgate::Semaphore;
+    ///
+    /// let limit: Option<usize> = None; // from a configuration
+    /// let workers = Semaphore::new(limit.unwrap_or(Semaphore::MAX_PERMITS));
+    /// let _worker = workers.try_acquire()?;
+    /// assert_eq!(workers.held(), 1);
+    /// # Ok::<(), fairgate::TryAcquireError>(())
+    /// ```
     #[doc(alias = "unlimited")]
     pub const MAX_PERMITS: usize = raw::MAX_PERMITS;
 
@@ -416,7 +427,9 @@ impl Semaphore {
 
     /// Waits until `n` permits are available, and acquires them in one step.
     ///
-    /// A request for 0 permits never waits. It fails if the semaphore is closed.
+    /// A request for 0 permits never waits. It fails if the semaphore is closed. A request for more than the
+    /// [`limit`](Self::limit) waits until the limit is raised, and all requests behind it wait, too. To fail instead, compare
+    /// with the limit first.
     ///
     /// # Fairness
     /// Like [`acquire`](Self::acquire). Small requests do not starve a large one: while it is at the front, released permits
