@@ -28,6 +28,11 @@ pub unsafe trait Keep {
 }
 
 impl<T: ?Sized + AsRaw> Handle for &T {}
+#[cfg(feature = "alloc")]
+impl<T: ?Sized + AsRaw> Handle for alloc::sync::Arc<T> {}
+#[cfg(feature = "alloc")]
+impl<T: ?Sized + AsRaw> Handle for alloc::rc::Rc<T> {}
+
 // SAFETY: a reference always points to the same value, which is borrowed for the reference's lifetime.
 unsafe impl<T: ?Sized + AsRaw> RawHandle for &T {}
 // SAFETY: see above.
@@ -51,8 +56,6 @@ unsafe impl<'a, T: ?Sized> Keep for &'a T {
 
 macro_rules! counted {
     ($($pointer:ident)::+) => {
-        #[cfg(feature = "alloc")]
-        impl<T: ?Sized + AsRaw> Handle for $($pointer)::+<T> {}
         // SAFETY: the pointer does not move its value, and keeps it alive, even if it is leaked.
         #[cfg(feature = "alloc")]
         unsafe impl<T: ?Sized + AsRaw> RawHandle for $($pointer)::+<T> {}

@@ -45,6 +45,11 @@ pub struct Lock<H: Handle> {
     raw: RawAcquire<H>,
 }
 
+// SAFETY: A3.
+unsafe impl<H: Handle + Send> Send for Lock<H> {}
+// SAFETY: A3.
+unsafe impl<H: Handle + Sync> Sync for Lock<H> {}
+
 /// A request whose guard holds an `Arc` to the mutex.
 #[cfg(feature = "alloc")]
 #[doc(alias = "LockArc")]

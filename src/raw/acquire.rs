@@ -8,6 +8,11 @@
 //! * **A2 (unfinished)** While `handle` is `Some` and the node was enqueued, the node is queued, claimed, or has an outcome
 //!   that no poll has returned. Dropping the future then removes the node, or waits for its outcome and releases the
 //!   permits. Once the future has completed, `handle` is `None`.
+//! * **A3 (threads)** If the handle is Send, the future may be sent: the thread to which it is sent accesses the handle, and as
+//!   the new owner the node, which other threads access as well; what each of them may access is in Q2 and Q4. If the handle
+//!   is Sync, the future may be shared: a shared future gives access to the handle, to the node's `prev`, which is atomic,
+//!   and to its `request`, which is written only through `Pin<&mut _>`. (The public futures implement both traits, so that the
+//!   compiler's messages name them.)
 
 use core::marker::PhantomPinned;
 use core::mem;
@@ -25,13 +30,6 @@ pub(crate) struct RawAcquire<H: RawHandle> {
     node: Node,
     _pinned: PhantomPinned,
 }
-
-// SAFETY: the thread to which the future is sent accesses the handle, which is Send, and as the new owner the node, which
-// other threads access as well: what each of them may access is in Q2 and Q4.
-unsafe impl<H: RawHandle + Send> Send for RawAcquire<H> {}
-// SAFETY: a shared future gives access to the handle, which is Sync, to the node's `prev`, which is atomic, and to its
-// `request`, which is written only through `Pin<&mut _>`. Everything else takes `Pin<&mut _>`.
-unsafe impl<H: RawHandle + Sync> Sync for RawAcquire<H> {}
 
 impl<H: RawHandle> RawAcquire<H> {
     #[inline]

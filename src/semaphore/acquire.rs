@@ -57,6 +57,11 @@ pub struct Acquire<H: Handle<Target = Semaphore>> {
     raw: RawAcquire<H>,
 }
 
+// SAFETY: A3.
+unsafe impl<H: Handle<Target = Semaphore> + Send> Send for Acquire<H> {}
+// SAFETY: A3.
+unsafe impl<H: Handle<Target = Semaphore> + Sync> Sync for Acquire<H> {}
+
 /// A request whose permits hold an `Arc` to the semaphore.
 #[cfg(feature = "alloc")]
 #[doc(alias = "AcquireArc")]
