@@ -53,6 +53,22 @@ fn adapters(runner: &mut Runner) {
             })
         });
     });
+    blocking(runner);
+}
+
+/// A time limit for a thread, on fairgate's mutex.
+fn blocking(runner: &mut Runner) {
+    runner.group("uncontended blocking lock", [("", "ns")], |group| {
+        let mutex = fairgate::Mutex::new(());
+        group.add("blocking_lock", Kind::Baseline, move || {
+            per_operation(|| drop(black_box(&mutex).blocking_lock()))
+        });
+        let mutex = fairgate::Mutex::new(());
+        group.add("lock().wait_timeout", Kind::Fairgate, move || {
+            let limit = Duration::from_secs(3600);
+            per_operation(|| drop(black_box(&mutex).lock().wait_timeout(black_box(limit))))
+        });
+    });
 }
 
 fn load(runner: &mut Runner) {
