@@ -248,20 +248,22 @@ fn a_try_of_all_permits_against_a_try_of_one() {
 /// Permits that were claimed for a full batch are taken away: the requests go back to the front, in their order.
 #[test]
 fn permits_are_taken_away_from_a_full_batch() {
-    for take_away in [
-        |semaphore: &Semaphore| assert!(semaphore.forget_permits(1) <= 1),
-        |semaphore: &Semaphore| {
-            semaphore.reduce_permits(1);
-        },
-    ] {
+    for reduces in [false, true] {
         check(move || {
             let semaphore = Arc::new(Semaphore::new(0));
             let [first, second] = [(); 2].map(|()| Request::pending(semaphore.acquire()));
             let adder = spawn_with(&semaphore, |semaphore| without_waiting(|| semaphore.add_permits(2)));
-            without_waiting(|| take_away(&semaphore));
+            let taken = without_waiting(|| match reduces {
+                true => {
+                    semaphore.reduce_permits(1);
+                    1
+                }
+                false => semaphore.forget_permits(1),
+            });
             join([adder]);
             let limit = semaphore.limit();
-            assert!((1..=2).contains(&limit));
+            assert!(taken <= 1 && limit == 2 - taken);
+            assert!(reduces || semaphore.owed() == 0, "only available permits are forgotten");
             let first = first.expect_ready();
             match second.check_wakes() {
                 Polled::Ready(second) => drop((first, second)),
@@ -354,6 +356,24 @@ fn two_bounded_additions_keep_the_bound() {
         assert_eq!(semaphore.limit(), one + other);
         drop(request.expect_ready());
         assert_idle(&semaphore, one + other);
+    });
+}
+
+/// An addition raises the limit before the word. If the limit is set in between, and the addition turns out to be too large,
+/// the limit that was set stays: it includes the permits, so they exist.
+#[test]
+fn a_limit_that_is_set_while_a_bounded_addition_is_taken_back() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let setter = spawn_with(&semaphore, set_limit(4));
+        let added = without_waiting(|| semaphore.add_permits_up_to(2, 1));
+        join([setter]);
+        assert!(added <= 1, "{added}");
+        let limit = semaphore.limit();
+        // The addition came first, or after the limit was set.
+        assert!(limit == 4 || limit == 4 + added, "{limit}, with {added} added");
+        assert_eq!((semaphore.available_permits(), semaphore.held()), (limit, 0));
+        assert_idle(&semaphore, limit);
     });
 }
 

@@ -793,7 +793,7 @@ fn check_column<T: 'static>(
             wrong.push(format!("{name} / {}: {is}, expected {should}", observer.name));
         }
     }
-    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// A cell of an expected matrix; empty if there is none.
