@@ -477,3 +477,17 @@ for_each_source! {
         a_bucket_is_filled_up_to_its_size_on_top_of_what_is_owed,
         a_bucket_with_waiters_serves_up_to_its_size_in_each_call,
 }
+
+/// A request for all permits is granted once none is held, however many are owed then: more than half a word can say.
+#[test]
+fn a_large_deficit_does_not_hide_a_request_for_all_permits() {
+    let semaphore = Semaphore::new(1);
+    let holder = semaphore.try_acquire().unwrap();
+    let mut all = std::pin::pin!(semaphore.acquire_all());
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(all.as_mut().poll(&mut cx).is_pending());
+    semaphore.reduce_permits(Semaphore::MAX_PERMITS);
+    drop(holder);
+    assert!(all.is_granted());
+    assert_eq!(semaphore.owed(), Semaphore::MAX_PERMITS - 1);
+}
