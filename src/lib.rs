@@ -139,6 +139,8 @@ pub mod guide {
     #[cfg_attr(not(doctest), doc = include_str!("../docs/pictures/embedded.md"))]
     #[doc = include_str!("../docs/lesson.md")]
     pub mod lesson {}
+    // Its code is tested in `loom-tests/user/`.
+    #[cfg(not(doctest))]
     #[doc = include_str!("../docs/loom.md")]
     pub mod loom {}
     #[doc = include_str!("../docs/migrating.md")]
