@@ -53,7 +53,7 @@ fn block_until<F: Future>(future: F, deadline: Option<Instant>) -> Option<F::Out
 }
 
 /// The park token of the current thread. Parking may have consumed one that was meant for other code on this thread, such as
-/// an outer `block_on`. Dropping this makes a new one, also if the future panics. An additional token only causes a spurious
+/// an outer `block_on`. Dropping this makes a new one, even if the future panics. An additional token only causes a spurious
 /// wake-up.
 struct ParkToken<'a> {
     thread: &'a Thread,

@@ -207,7 +207,7 @@ impl<F: Future, D: Deadline> Future for WithTimeout<F, D> {
     }
 }
 
-/// Drops the future in place when it is dropped, also if the future or the deadline panics.
+/// Drops the future in place when it is dropped, even if the future or the deadline panics.
 struct DropFuture<'a, F>(Pin<&'a mut Option<F>>);
 
 impl<F> Drop for DropFuture<'_, F> {

@@ -32,7 +32,8 @@
 //!   grants leave the word (F5). So a request that finds QUEUED set is behind another request whose grant is not visible
 //!   yet.
 //! * **F3** When the queue is unlocked, either the front cannot complete with the permits in the word, or a thread is
-//!   committed to examine it: (a) one that has just added permits, or (b) one that filled a wake list. *No lost wake-up.*
+//!   committed to examine it: (a) one that added permits, (b) one that filled a wake list, or (c) one that lowered the limit.
+//!   *No lost wake-up.*
 //!   Only [`RawSemaphore::unlock`] and `claim_and_unlock` unlock a queue that is not empty, and both examine the front first.
 //! * **F4** Wakers are cloned, called and dropped by a thread that does not hold the queue lock and has stored the outcomes
 //!   of all requests that it has claimed. *No deadlock with foreign code.*

@@ -368,7 +368,7 @@ impl WaitQueue {
     ) -> Result<QueueGuard<'_>, State> {
         let state = new.lock();
         // ORDERING: the caller chooses the success ordering. At least Acquire, with the Release in `QueueGuard::unlock`: the
-        // queue is as the last lock holder left it; and with the Release in `RawSemaphore::release` and `update`: a
+        // queue is as the last lock holder left it; and with the Release in `RawSemaphore::release` and `try_update`: a
         // request that is granted the permits in the word, or fails, sees what was written before.
         // Relaxed on failure: the caller retries.
         match self.state.compare_exchange(current.0, state.0, order, Ordering::Relaxed) {
@@ -652,7 +652,7 @@ impl<'a> QueueGuard<'a> {
         let is_empty = self.queue.front.load(Ordering::Relaxed).is_null();
         let new = self.state.unlock(claims.permits, is_empty);
         // ORDERING: Release, with the Acquire in `try_lock` and `wait_for_unlock`: the queue is as this thread leaves it.
-        // Acquire on failure, with the Release in `RawSemaphore::release` and `update`: a request that is granted the
+        // Acquire on failure, with the Release in `RawSemaphore::release` and `try_update`: a request that is granted the
         // permits that were added since, or fails, sees what was written before.
         let unlocked =
             self.queue.state.compare_exchange(self.state.0, new.0, Ordering::Release, Ordering::Acquire);

@@ -46,7 +46,7 @@ impl RawSemaphore {
     /// The state at this moment.
     #[inline]
     pub(crate) fn state(&self) -> State {
-        // ORDERING: Acquire, with the Release in `release` and `update`: a thread that finds all permits available sees
+        // ORDERING: Acquire, with the Release in `release` and `try_update`: a thread that finds all permits available sees
         // what their holders wrote, and a thread that finds the semaphore closed sees what was written before `close`.
         State(self.queue.state.load(Ordering::Acquire))
     }
@@ -136,7 +136,7 @@ impl RawSemaphore {
     /// Changes the state to `new`, which has fewer permits. Returns `false` if the state is no longer `state`.
     #[inline]
     fn take(&self, state: State, new: State) -> bool {
-        // ORDERING: Acquire, with the Release in `release` and `update`: the thread sees what was written before these
+        // ORDERING: Acquire, with the Release in `release` and `try_update`: the thread sees what was written before these
         // permits were released. An Acquire load of `state` is not enough: the word may have changed and changed back
         // since. Relaxed on failure: the caller loads the state again or fails.
         self.queue.state.compare_exchange(state.0, new.0, Ordering::Acquire, Ordering::Relaxed).is_ok()

@@ -75,8 +75,8 @@ impl<H: Handle<Target = Semaphore>> Permit<H> {
     /// Adds the permits of `other` to this one.
     ///
     /// # Panics
-    /// Panics if the permits belong to different semaphores, or if there are more than [`Semaphore::MAX_PERMITS`] in total.
-    /// Then this one is unchanged, and the permits of `other` are released.
+    /// Panics if the permits belong to different semaphores. Then this one is unchanged, and the permits of `other` are
+    /// released.
     ///
     /// # Examples
     /// ```
@@ -92,7 +92,6 @@ impl<H: Handle<Target = Semaphore>> Permit<H> {
             core::ptr::eq::<Semaphore>(&*self.handle, &*other.handle),
             "permits of different semaphores cannot be merged"
         );
-        assert!(self.n <= Semaphore::MAX_PERMITS - other.n, "a permit holds at most MAX_PERMITS permits");
         self.n += core::mem::take(&mut other.n);
     }
 }
