@@ -21,8 +21,8 @@
 //! * **Q2 (exclusive)** Entries, and the links of queued nodes, are accessed only by the thread that holds the queue lock, through its [`QueueGuard`]. There is at most one guard: it exists while LOCKED is set.
 //! * **Q3 (linked)** `a.next` is `b` if and only if `b.prev` is `a`, except at the ends: the front's `prev` is the back, the
 //!   back's `next` is unspecified. `length` is the number of nodes, and `needed` is what the front needs.
-//! * **Q4 (claimed)** The lock holder claims nodes at the front: it takes them off the list. If it cannot unlock the queue,
-//!   it may put them back. Once it has unlocked the queue they are its own: only this thread writes them, until its last
+//! * **Q4 (claimed)** The lock holder claims the node at the front: it takes it off the list. If it cannot unlock the queue, it
+//!   puts the node back. Once it has unlocked the queue the node is its own: only this thread writes it, until its last
 //!   access, which is the store of the outcome. Then the owner has the node to itself. Threads with a shared reference to
 //!   the future may load `prev` at any time.
 //! * **Q5 (waker)** A queued node holds a waker. A claimed node holds it until the claiming thread moves it out, just before
@@ -37,7 +37,6 @@
 //!   only unique references that include the node are those to its future, which is `!Unpin` (Q1).
 
 use core::cell::{self, Cell};
-use core::iter;
 use core::mem::MaybeUninit;
 use core::pin::Pin;
 use core::ptr::{self, NonNull};
@@ -55,7 +54,7 @@ use crate::sync::{
 /// | at the front | the back | the node behind | its task's |
 /// | in the middle | the node before | the node behind | its task's |
 /// | at the back | the node before | unspecified | its task's |
-/// | claimed | [`CLAIMED`], and the number of permits | the next claimed node; unspecified in the last one | its task's |
+/// | claimed | [`CLAIMED`] | as before | its task's |
 /// | granted | [`GRANTED`], and the number of permits | unspecified | moved out |
 /// | failed | [`FAILED`] | unspecified | moved out |
 /// | removed by its owner | unspecified | unspecified | moved out |
@@ -180,7 +179,7 @@ impl Node {
         }
         // SAFETY: the node was enqueued, so the links are initialized, and accessed through shared references only (Q6).
         let links = unsafe { (*self.memory.get()).assume_init_ref() };
-        // ORDERING: Acquire, with the Release in `Claims::complete_next`: the granted request sees what was written before
+        // ORDERING: Acquire, with the Release in `Claim::complete`: the granted request sees what was written before
         // its permits were released, and the owner may free the node, because the claiming thread has accessed it.
         let prev = links.prev.load(Ordering::Acquire).addr();
         if prev & OUTCOME == 0 {
@@ -242,7 +241,7 @@ impl Drop for Node {
 struct Entry(NonNull<Node>);
 
 // ORDERING: Relaxed in all of these functions: the queue lock orders the accesses of its holders, and a claimed node is
-// accessed by one thread. Owners load `prev` without the lock; they pair with the store in `Claims::complete_next`.
+// accessed by one thread. Owners load `prev` without the lock; they pair with the store in `Claim::complete`.
 impl Entry {
     fn links<'a>(self) -> &'a Links {
         // SAFETY: the node is queued or claimed, so it is not freed (Q1), and it was enqueued, so its links are
@@ -274,10 +273,6 @@ impl Entry {
     fn min(self) -> usize {
         // SAFETY: the node is not freed (Q1), and the owner no longer writes the cell.
         unsafe { (*self.0.as_ptr()).min() }
-    }
-
-    fn request(self) -> Request {
-        Request { min: self.min(), max: self.links().max }
     }
 
     /// The address of the node, which names it in reports.
@@ -509,9 +504,9 @@ impl<'a> QueueGuard<'a> {
         }
     }
 
-    /// The front and the permits it takes, if it can complete with what the state holds besides the permits of `claims`.
-    fn servable_front(&self, claims: &Claims) -> Option<(Entry, usize)> {
-        let left = self.state.minus(claims.permits);
+    /// The front and the permits it takes, if it can complete with what the state holds besides `claimed` permits.
+    fn servable_front(&self, claimed: usize) -> Option<(Entry, usize)> {
+        let left = self.state.minus(claimed);
         let needed = self.queue.needed.load(Ordering::Relaxed);
         // The usual case: the front's node, which is probably not in the cache, is not read.
         if !left.may_serve(needed as isize) && needed != NEEDS_ALL {
@@ -530,12 +525,12 @@ impl<'a> QueueGuard<'a> {
     }
 
     /// Whether the front can complete.
-    pub(super) fn can_serve(&self, claims: &Claims) -> bool {
-        self.servable_front(claims).is_some()
+    pub(super) fn can_serve(&self, claimed: usize) -> bool {
+        self.servable_front(claimed).is_some()
     }
 
-    /// Takes the front off the list. Returns whether it was the only node.
-    fn unlink_front(&mut self, front: Entry) -> bool {
+    /// Takes the front off the list.
+    fn unlink_front(&mut self, front: Entry) {
         let back = front.prev();
         if front == back {
             self.queue.front.store(ptr::null_mut(), Ordering::Relaxed);
@@ -545,58 +540,33 @@ impl<'a> QueueGuard<'a> {
             after.set_prev(back);
             self.set_front(after, after.min());
         }
-        front == back
     }
 
-    /// Claims the front if it can complete (Q4). Returns whether the next one may complete, too.
-    pub(super) fn claim_front(&mut self, claims: &mut Claims) -> bool {
-        let Some((front, n)) = self.servable_front(claims) else { return false };
-        let is_last = self.unlink_front(front);
+    /// Claims the front if it can complete (Q4).
+    pub(super) fn claim_front(&mut self) -> Option<Claim> {
+        let (entry, permits) = self.servable_front(0)?;
+        self.unlink_front(entry);
         self.set_len(|length| length - 1);
-        front.links().prev.store(ptr::without_provenance_mut(CLAIMED | n << SHIFT), Ordering::Relaxed);
-        report(Step::Claim { node: front.name(), n: if self.state.is_closed() { 0 } else { n } });
-        if claims.count == 0 {
-            claims.first = front.0.as_ptr();
-        }
-        claims.count += 1;
-        claims.permits += n;
-        !is_last
+        entry.links().prev.store(ptr::without_provenance_mut(CLAIMED), Ordering::Relaxed);
+        report(Step::Claim { node: entry.name(), n: if self.state.is_closed() { 0 } else { permits } });
+        Some(Claim { entry, permits })
     }
 
-    /// Puts claimed nodes back if the state has changed so that the claims are no longer right: too few permits are left, or
-    /// how many a request gets depends on how many there are. If the semaphore was closed, all claims fail, and stay right.
-    pub(super) fn reconsider(mut self, claims: Claims) -> (Self, Claims) {
-        let mut left = claims;
-        let is_elastic = iter::from_fn(|| left.pop()).any(|entry| entry.request().is_elastic());
-        if self.state.is_closed() || (self.state.permits() >= claims.permits as isize && !is_elastic) {
-            return (self, claims);
-        }
-        self.put_back(claims);
-        (self, Claims::NONE)
-    }
-
-    /// Puts claimed nodes back at the front (Q4).
-    fn put_back(&mut self, mut claims: Claims) {
-        let count = claims.count;
-        let Some(first) = claims.pop() else { return };
-        let mut last = first;
-        while let Some(entry) = claims.pop() {
-            entry.set_prev(last);
-            last = entry;
-        }
-        report(Step::PutBack { node: first.name(), count });
+    /// Puts a claimed node back at the front (Q4). Its `next` still is the node behind it.
+    pub(super) fn put_back(&mut self, claim: Claim) {
+        let this = claim.entry;
+        report(Step::PutBack { node: this.name() });
         let back = match self.front() {
-            None => last,
+            None => this,
             Some(front) => {
                 let back = front.prev();
-                last.set_next(front);
-                front.set_prev(last);
+                front.set_prev(this);
                 back
             }
         };
-        first.set_prev(back);
-        self.set_front(first, first.min());
-        self.set_len(|length| length + count as half::Unsigned);
+        this.set_prev(back);
+        self.set_front(this, this.min());
+        self.set_len(|length| length + 1);
     }
 
     /// Removes a node for its owner, and returns its waker; `None` if the node was claimed.
@@ -646,11 +616,11 @@ impl<'a> QueueGuard<'a> {
         }
     }
 
-    /// Unlocks the queue in the same step as the permits of `claims` leave the word (F5). Returns the state before this
-    /// step, which decides what is granted; or, as an error, the lock with the new state if the state has changed.
-    pub(super) fn unlock(mut self, claims: &Claims) -> Result<State, Self> {
+    /// Unlocks the queue in the same step as `granted` permits leave the word (F5). Returns the state before this step, which
+    /// decides what is granted; or, as an error, the lock with the new state if the state has changed.
+    pub(super) fn unlock(mut self, granted: usize) -> Result<State, Self> {
         let is_empty = self.queue.front.load(Ordering::Relaxed).is_null();
-        let new = self.state.unlock(claims.permits, is_empty);
+        let new = self.state.unlock(granted, is_empty);
         // ORDERING: Release, with the Acquire in `try_lock` and `wait_for_unlock`: the queue is as this thread leaves it.
         // Acquire on failure, with the Release in `RawSemaphore::release` and `try_update`: a request that is granted the
         // permits that were added since, or fails, sees what was written before.
@@ -681,53 +651,26 @@ impl<'a> QueueGuard<'a> {
     }
 }
 
-/// Nodes that were claimed in one critical section, linked by `next`. The claiming thread must complete them once it has
-/// unlocked the queue.
+/// A claimed node, and the permits that leave the word when the queue is unlocked. Then the claiming thread must complete it.
 #[must_use]
-#[derive(Clone, Copy)]
-pub(super) struct Claims {
-    first: *mut Node,
-    count: usize,
-    permits: usize,
+pub(super) struct Claim {
+    entry: Entry,
+    pub(super) permits: usize,
 }
 
-impl Claims {
-    pub(super) const NONE: Self = Self::of_permits(0);
-
-    /// Permits that the lock holder takes for itself.
-    pub(super) const fn of_permits(permits: usize) -> Self {
-        Self { first: ptr::null_mut(), count: 0, permits }
-    }
-
-    pub(super) const fn count(&self) -> usize {
-        self.count
-    }
-
-    /// Takes the next node off the claims.
-    fn pop(&mut self) -> Option<Entry> {
-        self.count = self.count.checked_sub(1)?;
-        // SAFETY: there was a claimed node.
-        let entry = Entry(unsafe { NonNull::new_unchecked(self.first) });
-        self.first = entry.links().next.load(Ordering::Relaxed);
-        Some(entry)
-    }
-
-    /// Stores the outcome of the next claimed node, and returns its waker. `state` is the one from which the queue was
-    /// unlocked.
-    pub(super) fn complete_next(&mut self, queue: &WaitQueue, state: State) -> Option<Waker> {
-        let entry = self.pop()?;
-        let claimed = entry.links().prev.load(Ordering::Relaxed).addr();
-        let outcome = if state.is_closed() { FAILED } else { claimed - CLAIMED + GRANTED };
+impl Claim {
+    /// Stores the outcome, and returns the waker. `state` is the one from which the queue was unlocked.
+    pub(super) fn complete(self, queue: &WaitQueue, state: State) -> Waker {
+        let node = self.entry.name();
+        let granted = if state.is_closed() { None } else { Some(self.permits) };
+        let outcome = granted.map_or(FAILED, |n| GRANTED | n << SHIFT);
         // SAFETY: the node is claimed by this thread, so the waker was not moved out before (Q5).
-        let waker = unsafe { entry.take_waker() };
-        report(Step::Publish {
-            node: entry.name(),
-            granted: (outcome != FAILED).then_some(outcome >> SHIFT),
-        });
+        let waker = unsafe { self.entry.take_waker() };
+        report(Step::Publish { node, granted });
         // ORDERING: Release, with the Acquire in `Node::progress`. The last access to the node (Q4), which may be freed
         // after it, although the reference to `prev` still exists (Q6).
-        entry.links().prev.store(ptr::without_provenance_mut(outcome), Ordering::Release);
+        self.entry.links().prev.store(ptr::without_provenance_mut(outcome), Ordering::Release);
         queue.backoff.notify();
-        Some(waker)
+        waker
     }
 }

@@ -6,9 +6,8 @@ use core::mem;
 use core::ops::Deref;
 use core::panic::{RefUnwindSafe, UnwindSafe};
 
-use super::queue::{Claims, QueueGuard, WaitQueue};
+use super::queue::{QueueGuard, WaitQueue};
 use super::state::{Limit, MAX_PERMITS, Refused, Request, State};
-use super::wake_list::WakeList;
 use crate::sync::{Ordering, Step, const_fn, contain_panic, report};
 
 /// The semaphore under [`Semaphore`](crate::Semaphore) and [`Mutex`](crate::Mutex). It counts permits, but has no type for
@@ -123,7 +122,7 @@ impl RawSemaphore {
             }
         };
         while let Some(n) = queue.share_of_all() {
-            match queue.unlock(&Claims::of_permits(n)) {
+            match queue.unlock(n) {
                 Ok(state) if state.is_closed() => return Err(Refused::Closed),
                 Ok(_) => return Ok(n),
                 Err(changed) => queue = changed,
@@ -390,8 +389,8 @@ impl RawSemaphore {
     /// Unlocks the queue after a node was enqueued, removed or given another waker. If the front can complete, which is
     /// rare, serves the queue instead (F3), and returns `true`.
     pub(super) fn unlock(&self, mut queue: QueueGuard<'_>) -> bool {
-        if !queue.can_serve(&Claims::NONE) {
-            match queue.unlock(&Claims::NONE) {
+        if !queue.can_serve(0) {
+            match queue.unlock(0) {
                 Ok(_) => return false,
                 Err(changed) => queue = changed,
             }
@@ -418,88 +417,52 @@ impl RawSemaphore {
         None
     }
 
-    /// Claims the requests at the front for which there are permits, unlocks the queue, stores their outcomes and calls
-    /// their wakers, in this order.
+    /// Grants permits to the requests at the front, one after another: the waker of each is called, with the queue unlocked,
+    /// before the next one is looked at.
     #[inline(never)]
     fn serve(&self, queue: QueueGuard<'_>) {
-        let mut batch = claim_and_unlock(queue);
-        if batch.claims.count() > 1 {
-            return self.serve_many(batch);
-        }
-        // The usual case: one request or none. The batch is not full, so nothing is left to do if the waker panics.
-        if let Some(waker) = batch.claims.complete_next(&self.queue, batch.state) {
-            waker.wake();
-        }
-    }
-
-    /// The rest of `serve` for more than one request.
-    #[cold]
-    #[inline(never)]
-    fn serve_many(&self, batch: Batch) {
-        let mut serving = Serving { semaphore: self, wakers: WakeList::new(), is_unfinished: false };
-        serving.complete(batch);
+        let mut serving = Serving { semaphore: self, is_unfinished: false };
+        serving.serve_front(queue);
         serving.finish();
     }
 }
 
-/// The requests that a thread has claimed in one critical section.
-struct Batch {
-    claims: Claims,
-    /// The state from which the queue was unlocked. It decides what the requests get.
-    state: State,
-    /// The request at the front can complete, but the batch is as large as a wake list.
-    is_unfinished: bool,
-}
-
-/// Claims the requests at the front for which there are permits, and unlocks the queue.
-#[inline(always)]
-fn claim_and_unlock(mut queue: QueueGuard<'_>) -> Batch {
-    let mut claims = Claims::NONE;
-    while queue.claim_front(&mut claims) && claims.count() < WakeList::CAPACITY {}
-    loop {
-        let is_unfinished = claims.count() == WakeList::CAPACITY && queue.can_serve(&claims);
-        match queue.unlock(&claims) {
-            Ok(state) => return Batch { claims, state, is_unfinished },
-            Err(changed) => (queue, claims) = claim_again(changed, claims),
-        }
-    }
-}
-
-/// The same after the state has changed: puts claims back that are no longer right, and claims what can be claimed now.
-#[cold]
-#[inline(never)]
-fn claim_again(queue: QueueGuard<'_>, claims: Claims) -> (QueueGuard<'_>, Claims) {
-    let (mut queue, mut claims) = queue.reconsider(claims);
-    while claims.count() < WakeList::CAPACITY && queue.claim_front(&mut claims) {}
-    (queue, claims)
-}
-
-/// The work of a thread that serves several requests. If a waker panics, dropping it finishes the work before the panic
-/// resumes.
+/// The work of a thread that serves the queue. If a waker panics, dropping it serves the rest before the panic resumes.
 struct Serving<'a> {
     semaphore: &'a RawSemaphore,
-    wakers: WakeList,
+    /// The next request may be able to complete as well.
     is_unfinished: bool,
 }
 
 impl Serving<'_> {
-    /// Stores the outcomes, and collects the wakers.
-    fn complete(&mut self, mut batch: Batch) {
-        self.is_unfinished = batch.is_unfinished;
-        while let Some(waker) = batch.claims.complete_next(&self.semaphore.queue, batch.state) {
-            self.wakers.push(waker);
+    /// Claims the front if it can complete, unlocks the queue, stores the outcome and calls the waker, in this order.
+    fn serve_front(&mut self, mut queue: QueueGuard<'_>) {
+        loop {
+            let claim = queue.claim_front();
+            let granted = claim.as_ref().map_or(0, |claim| claim.permits);
+            let is_unfinished = claim.is_some() && queue.can_serve(granted);
+            match queue.unlock(granted) {
+                Ok(state) => {
+                    self.is_unfinished = is_unfinished;
+                    if let Some(claim) = claim {
+                        claim.complete(&self.semaphore.queue, state).wake();
+                    }
+                    return;
+                }
+                // The state has changed, so the claim may no longer be right.
+                Err(changed) => queue = changed,
+            }
+            if let Some(claim) = claim {
+                queue.put_back(claim);
+            }
         }
     }
 
-    /// Calls the wakers, then serves the rest of the queue if the last batch was full.
+    /// Serves the rest of the queue.
     fn finish(&mut self) {
-        loop {
-            self.wakers.wake_all();
-            if !mem::take(&mut self.is_unfinished) {
-                return;
-            }
+        while mem::take(&mut self.is_unfinished) {
             if let Some(queue) = self.semaphore.try_lock_to_serve() {
-                self.complete(claim_and_unlock(queue));
+                self.serve_front(queue);
             }
         }
     }
@@ -508,7 +471,7 @@ impl Serving<'_> {
 impl Drop for Serving<'_> {
     fn drop(&mut self) {
         // There is work left only if a waker has panicked.
-        while self.is_unfinished || !self.wakers.is_empty() {
+        while self.is_unfinished {
             contain_panic(|| self.finish());
         }
     }

@@ -779,10 +779,10 @@ impl Semaphore {
 
     /// Adds `n` permits. They pay owed permits first, then go to the queued requests, and the rest becomes available.
     ///
-    /// A long queue is served in batches of 32 requests; the wakers of one batch are called before the next batch is
-    /// granted. No new request is granted in between. But a [`close`](Self::close), [`set_limit`](Self::set_limit),
-    /// [`forget_permits`](Self::forget_permits) or [`reduce_permits`](Self::reduce_permits) between two batches takes effect
-    /// before the requests that are still queued are granted.
+    /// The queued requests are granted one after another, and the waker of each is called before the next one is granted. No
+    /// new request is granted in between. But a [`close`](Self::close), [`set_limit`](Self::set_limit),
+    /// [`forget_permits`](Self::forget_permits) or [`reduce_permits`](Self::reduce_permits) in between takes effect before
+    /// the requests that are still queued are granted.
     ///
     /// # Panics
     /// Panics if more than [`MAX_PERMITS`](Self::MAX_PERMITS) would exist. The semaphore is then unchanged.
@@ -871,7 +871,7 @@ impl Semaphore {
     }
 
     /// Closes the semaphore: all queued and all future requests fail. Permits that were granted before stay granted. Calls
-    /// the wakers of the queued requests, in batches like [`add_permits`](Self::add_permits).
+    /// the wakers of the queued requests, one after another like [`add_permits`](Self::add_permits).
     ///
     /// A closed semaphore cannot be opened again. Permits can still be released, added and removed. Closing it again changes
     /// nothing.

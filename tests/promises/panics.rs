@@ -219,7 +219,7 @@ fn the_payload_of_a_suppressed_panic_is_dropped<S: SyncSource>() {
     assert_eq!(drops.load(SeqCst), 2);
 }
 
-/// Every waker of a batch panics, and of the batches behind it. All are called; the panic of the first resumes.
+/// Every waker panics. All are called; the panic of the first resumes.
 fn every_waker_is_called_and_the_first_panic_resumes<S: SemaphoreSource + SyncSource>() {
     type Operation<S> = fn(&mut World<S>);
     // Each operation wakes every waiter behind the front.
