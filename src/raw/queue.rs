@@ -37,7 +37,7 @@
 //!   only unique references that include the node are those to its future, which is `!Unpin` (Q1).
 
 use core::cell::{self, Cell};
-use core::mem::MaybeUninit;
+use core::mem::{self, MaybeUninit};
 use core::pin::Pin;
 use core::ptr::{self, NonNull};
 use core::task::Waker;
@@ -291,15 +291,22 @@ impl Entry {
     }
 }
 
-/// The values of `needed` that are not a number of permits: the queue is empty, or the front needs all. No word holds so many
-/// permits as [`NEEDS_NOTHING`] on targets with fewer than 64 bits; on others the front is looked at. A number of permits that
-/// does not fit below it is stored as the largest one that does.
+/// The values of `needed` that are not the minimum of the front: the queue is empty, or the front needs all permits, or so many
+/// that the number does not fit below that.
 const NEEDS_NOTHING: half::Signed = half::Signed::MAX;
-const NEEDS_ALL: half::Signed = half::Signed::MIN;
+const NEEDS_ALL: half::Signed = if ALL_FITS { Request::ALL.min as half::Signed } else { NEEDS_NOTHING - 1 };
+const NEEDS_MANY: half::Signed = NEEDS_ALL - 1;
+const ALL_FITS: bool = Request::ALL.min <= half::Signed::MAX as usize;
 
-/// From this number on, the minimum of a request is not stored as it is.
-const LARGE: usize =
-    if Request::ALL.min < NEEDS_NOTHING as usize { Request::ALL.min } else { NEEDS_NOTHING as usize };
+const fn needed(min: usize) -> half::Signed {
+    if ALL_FITS || min < NEEDS_MANY as usize {
+        min as half::Signed
+    } else if min == Request::ALL.min {
+        NEEDS_ALL
+    } else {
+        NEEDS_MANY
+    }
+}
 
 /// The words of a semaphore: the state, the number of permits that exist, and the queue that the LOCKED flag guards.
 pub(super) struct WaitQueue {
@@ -320,11 +327,6 @@ pub(super) struct WaitQueue {
 unsafe impl Send for WaitQueue {}
 // SAFETY: see above.
 unsafe impl Sync for WaitQueue {}
-
-#[cold]
-const fn needed_if_large(min: usize) -> half::Signed {
-    if min == Request::ALL.min { NEEDS_ALL } else { NEEDS_NOTHING - 1 }
-}
 
 impl WaitQueue {
     const_fn! {
@@ -354,8 +356,16 @@ impl WaitQueue {
         }
     }
 
-    /// Locks the queue in the same step as the state changes from `current`, which is unlocked, to `new`.
-    pub(super) fn try_lock(
+    /// Locks the queue if the state is `current`, which is unlocked. Returns the actual state as an error if it is another one.
+    #[cfg_attr(not(feature = "std"), inline(never))]
+    pub(super) fn try_lock(&self, current: State) -> Result<QueueGuard<'_>, State> {
+        // Acquire, see below. No Release: this step publishes nothing.
+        self.try_update_and_lock(current, current, Ordering::Acquire)
+    }
+
+    /// Locks the queue in the same step as the state changes from `current` to `new`.
+    #[inline(always)]
+    pub(super) fn try_update_and_lock(
         &self,
         current: State,
         new: State,
@@ -393,9 +403,9 @@ impl WaitQueue {
     /// Locks the queue for the owner of an enqueued node. Waits for other threads that hold the lock. Returns `None` if no
     /// node is queued.
     pub(super) fn lock(&self) -> Option<QueueGuard<'_>> {
-        // ORDERING: Acquire, as in `wait_for_unlock`.
-        let mut state = State(self.state.load(Ordering::Acquire));
         loop {
+            // ORDERING: Acquire, as in `wait_for_unlock`.
+            let mut state = State(self.state.load(Ordering::Acquire));
             if state.is_locked() {
                 state = self.wait_for_unlock();
             }
@@ -403,29 +413,19 @@ impl WaitQueue {
                 return None;
             }
             report(Step::LockForOwner);
-            // ORDERING: Acquire, see `try_lock`. No Release: this step publishes nothing.
-            match self.try_lock(state, state, Ordering::Acquire) {
-                Ok(guard) => return Some(guard),
-                Err(_) => state = self.wait_for_unlock(),
+            if let Ok(guard) = self.try_lock(state) {
+                return Some(guard);
             }
         }
     }
 
-    /// Waits until a claimed node has its outcome, and returns it: the granted permits, or `None` if the semaphore was closed.
-    pub(super) fn wait_for_outcome(&self, node: &Node) -> Option<usize> {
+    /// Waits until a claimed node has its outcome.
+    pub(super) fn wait_for_outcome(&self, node: &Node) {
         let mut round = 0;
-        let outcome = loop {
-            match node.progress() {
-                Progress::Granted(n) => break Some(n),
-                Progress::Closed => break None,
-                _ => {
-                    self.backoff.wait(round, || node.is_claimed());
-                    round += 1;
-                }
-            }
-        };
-        node.report_taken(outcome);
-        outcome
+        while node.progress() == Progress::Queued {
+            self.backoff.wait(round, || node.is_claimed());
+            round += 1;
+        }
     }
 }
 
@@ -438,9 +438,13 @@ pub(super) struct QueueGuard<'a> {
 }
 
 impl<'a> QueueGuard<'a> {
-    /// All permits, if none is held (F7), for a lock holder that takes them for itself. A closed semaphore gives none (F5).
-    pub(super) fn share_of_all(&self) -> Option<usize> {
-        self.state.share_of_front(self.limit(), MAX_PERMITS)
+    /// Takes all permits if none is held (F7), in the step that unlocks the queue. Otherwise, or if the state has changed or the
+    /// semaphore is closed, returns the lock.
+    pub(super) fn take_all(self) -> Result<usize, Self> {
+        match self.state.share_of_front(self.limit(), MAX_PERMITS) {
+            Some(n) if !self.state.is_closed() => self.unlock(n).map(|_| n),
+            _ => Err(self),
+        }
     }
 
     /// The number of permits that exist, as far as this thread sees. F7 says what follows from it.
@@ -463,8 +467,7 @@ impl<'a> QueueGuard<'a> {
     /// Makes an entry the front, and publishes what it needs.
     fn set_front(&self, front: Entry, min: usize) {
         self.queue.front.store(front.0.as_ptr(), Ordering::Relaxed);
-        let needed = if min < LARGE { min as half::Signed } else { needed_if_large(min) };
-        self.queue.needed.store(needed, Ordering::Relaxed);
+        self.queue.needed.store(needed(min), Ordering::Relaxed);
     }
 
     /// Whether `max_waiters` or more nodes are queued.
@@ -513,7 +516,7 @@ impl<'a> QueueGuard<'a> {
             return None;
         }
         let front = self.front()?;
-        if (0..NEEDS_NOTHING - 1).contains(&needed) {
+        if (0..NEEDS_MANY).contains(&needed) {
             // The front needs no more than there is. (If the semaphore is closed, it takes nothing in the end, see `unlock`.)
             return Some((front, front.links().max.min(left.permits() as usize)));
         }
@@ -592,18 +595,15 @@ impl<'a> QueueGuard<'a> {
         Some(unsafe { this.take_waker() })
     }
 
-    /// Replaces the waker of a node for its owner, and returns the old one; or the new one as an error if the node was
-    /// claimed.
+    /// Swaps the waker of a node for its owner. Returns `false`, and changes nothing, if the node was claimed.
     ///
     /// # Safety
     /// The node was enqueued in this queue, and the caller is its owner.
-    pub(super) unsafe fn replace_waker(&mut self, node: Pin<&Node>, waker: Waker) -> Result<Waker, Waker> {
-        let Some(this) = self.find(node) else { return Err(waker) };
+    pub(super) unsafe fn swap_waker(&mut self, node: Pin<&Node>, waker: &mut Waker) -> bool {
+        let Some(this) = self.find(node) else { return false };
         // SAFETY: the node is queued, so it holds a waker, and its owner holds the lock (Q5).
-        Ok(this
-            .links()
-            .waker
-            .with_mut(|own| unsafe { core::mem::replace((*own).assume_init_mut(), waker) }))
+        this.links().waker.with_mut(|own| mem::swap(unsafe { (*own).assume_init_mut() }, waker));
+        true
     }
 
     /// The entry of a node, unless it was claimed.

@@ -25,7 +25,7 @@ fn forty_waiters_of_which_two_panic<S: NewSource>(world: &mut World<S>, two: [us
     (0..40).map(&mut acquire).filter(|waiter| !two.contains(waiter)).collect()
 }
 
-/// P09: when a waker panicked, the rest of its batch was lost, and with it their permits.
+/// P09: when a waker panicked, the wakers after it were lost, and with them their permits.
 fn a_large_release_grants_and_wakes_all_if_wakers_panic<S: SemaphoreSource + NewSource>() {
     for two in [[0, 0], [0, 39], [7, 31], [31, 32]] {
         let mut world = World::<S>::new(0);
