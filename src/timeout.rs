@@ -65,6 +65,7 @@ use crate::error::Elapsed;
 /// assert_eq!(semaphore.waiters(), 0);
 /// # });
 /// ```
+#[doc(alias = "deadline")]
 #[doc(alias = "wait_for")]
 #[doc(alias = "timeout")]
 #[doc(alias = "timeout_at")]

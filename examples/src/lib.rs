@@ -14,3 +14,7 @@ pub mod recorder;
 pub mod server;
 pub mod textbook;
 pub mod timeline;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/lesson.md")]
+mod blocks_of_the_lesson {}

@@ -99,6 +99,7 @@ impl<H: Handle<Target = Semaphore>> Acquire<H> {
     /// assert_eq!(batch.num_permits(), 5);
     /// # Ok::<(), fairgate::AcquireError>(()) }).unwrap();
     /// ```
+    #[doc(alias = "batch")]
     #[track_caller]
     pub fn up_to(mut self, max: usize) -> Self {
         assert_can_be_met(max);
@@ -126,6 +127,7 @@ impl<H: Handle<Target = Semaphore>> Acquire<H> {
     /// # Ok::<(), fairgate::AcquireError>(()) }).unwrap();
     /// ```
     #[doc(alias = "bounded")]
+    #[doc(alias = "backpressure")]
     #[doc(alias = "shed")]
     pub fn max_waiters(mut self, n: usize) -> Self {
         self.raw.options().max_waiters = n.min(MAX_LENGTH);
@@ -170,6 +172,7 @@ impl<H: Handle<Target = Semaphore>> Acquire<H> {
     /// ```
     #[cfg(feature = "std")]
     #[doc(alias = "acquire_blocking")]
+    #[doc(alias = "block_on")]
     pub fn wait(mut self) -> Result<Permit<H>, AcquireError> {
         match self.raw.try_acquire() {
             Ok((handle, n)) => Ok(Permit::new(handle, n)),
