@@ -1,6 +1,6 @@
 //! The future that waits for permits.
 //!
-//! * **P1 (pinned)** The `RawAcquire` in the future is pinned with it, and not moved out once it was polled.
+//! * **S1 (pinned)** The `RawAcquire` in the future is pinned with it, and not moved out once it was polled.
 
 use core::fmt;
 use core::future::Future;
@@ -245,7 +245,7 @@ impl<H: Handle<Target = Semaphore>> Future for Acquire<H> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // SAFETY: P1.
+        // SAFETY: S1.
         let raw = unsafe { Pin::new_unchecked(&mut self.get_unchecked_mut().raw) };
         match raw.poll(cx) {
             Poll::Ready(Ok((handle, n))) => Poll::Ready(Ok(Permit::new(handle, n))),
