@@ -2,14 +2,12 @@
 //!
 //! `cargo run --example NAME -- --svg docs/pictures/NAME.svg` draws a picture of the docs again.
 
-mod common;
-
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::thread;
 
-use common::{EXAMPLES, fixed_server, no_server, printed, program, quick, run, silent_server, text};
+use crate::common::{EXAMPLES, fixed_server, no_server, printed, program, quick, run, silent_server, text};
 
 /// Runs an example, compares its picture with the one of the docs, and returns what it printed.
 fn run_and_draw(example: &str, options: &[&str]) -> String {

@@ -51,7 +51,7 @@ function overview(levels, wanted) {
     h("h2", {}, "So far"),
     h("p", { id: "so-far" }, `${sections.filter((section) => isOver(section, levels)).length} of ${sections.length} sections are done, and ${done} of ${variants.length} variants of the levels are won or proved.`),
     next ? null : h("div", {}, h("h2", {}, "In short"), h("ul", {}, sections.map(({ short }) => h("li", {}, rich(short))))),
-    h("p", {}, "Read on: ", h("a", { href: "https://docs.rs/fairgate", rel: "noopener", target: "_blank" }, "the crate’s documentation"), " has the lesson in prose, with its programs over real HTTP, and the pages on pitfalls and on the move from tokio."));
+    h("p", {}, "Read on: ", h("a", { href: "https://docs.rs/fairgate", rel: "noopener", target: "_blank" }, "the crate’s documentation"), " has a cookbook, the reports of other users, and the move from tokio. The lesson in prose, with programs over real HTTP, is in docs/lesson.md."));
 }
 
 function section(levels, index, onStop) {

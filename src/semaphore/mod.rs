@@ -225,6 +225,8 @@ fn main() {
 #[doc(alias = "RateLimiter")]
 #[doc(alias = "throttle")]
 #[doc(alias = "concurrency")]
+#[doc(alias = "fair")]
+#[doc(alias = "FIFO")]
 pub struct Semaphore {
     raw: RawSemaphore,
 }
@@ -371,6 +373,7 @@ impl Semaphore {
     /// # });
     /// ```
     #[doc(alias = "metrics")]
+    #[doc(alias = "queue length")]
     #[must_use]
     pub fn waiters(&self) -> usize {
         self.raw.waiters()
@@ -466,7 +469,9 @@ impl Semaphore {
     /// ```
     /// A budget in bytes fits where [`MAX_PERMITS`](Self::MAX_PERMITS) is larger than it. On 32-bit targets, where that is
     /// 64 Mi, count larger units as above.
+    #[doc(alias = "bytes")]
     #[doc(alias = "weighted")]
+    #[doc(alias = "weights")]
     #[inline]
     #[track_caller]
     pub fn acquire_many(&self, n: usize) -> Acquire<&Self> {

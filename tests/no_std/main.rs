@@ -68,6 +68,7 @@ fn two_panicking_wakers_in_one_call_abort() {
     assert_eq!(stderr.matches("a waker panics").count(), 2, "{stderr}");
 }
 
+/// P13: without the standard library this call span endlessly while another thread held the queue lock.
 #[test]
 fn adding_far_too_many_permits_panics_beside_threads_that_edit_the_queue() {
     assert_completes("add usize::MAX");

@@ -175,9 +175,9 @@ fn a_waker_may_call_anything_when_it_is_woken<S: SemaphoreSource + SyncSource>()
     run_all_on_semaphores(WakerEvent::Wake, triggers);
 }
 
-/// P11: a replaced or unused waker was dropped under the lock.
-fn a_waker_may_call_anything_when_it_is_dropped<S: SemaphoreSource + SyncSource>() {
-    let triggers: &[(&str, Trigger<S>)] = &[
+/// What drops a waker.
+fn drops<S: SyncSource>() -> [(&'static str, Trigger<S>); 2] {
+    [
         ("its future is polled with another waker", |queue, waker| {
             queue.enqueue_all(waker);
             Queue::<S>::poll(&queue.middle, Waker::noop());
@@ -186,13 +186,12 @@ fn a_waker_may_call_anything_when_it_is_dropped<S: SemaphoreSource + SyncSource>
             queue.enqueue_all(waker);
             Queue::<S>::drop_future(&queue.middle);
         }),
-    ];
-    run_all_on_semaphores(WakerEvent::Drop, triggers);
+    ]
 }
 
-/// P12: wakers were cloned under the lock.
-fn a_waker_may_call_anything_when_it_is_cloned<S: SemaphoreSource + SyncSource>() {
-    let triggers: &[(&str, Trigger<S>)] = &[
+/// What clones a waker.
+fn clones<S: SyncSource>() -> [(&'static str, Trigger<S>); 2] {
+    [
         ("its future is queued", |queue, waker| {
             Queue::<S>::poll(&queue.front, Waker::noop());
             Queue::<S>::poll(&queue.middle, waker);
@@ -201,8 +200,17 @@ fn a_waker_may_call_anything_when_it_is_cloned<S: SemaphoreSource + SyncSource>(
             queue.enqueue_all(Waker::noop());
             Queue::<S>::poll(&queue.middle, waker);
         }),
-    ];
-    run_all_on_semaphores(WakerEvent::Clone, triggers);
+    ]
+}
+
+/// P11: a replaced or unused waker was dropped under the lock.
+fn a_waker_may_call_anything_when_it_is_dropped<S: SemaphoreSource + SyncSource>() {
+    run_all_on_semaphores(WakerEvent::Drop, &drops::<S>());
+}
+
+/// P12: wakers were cloned under the lock.
+fn a_waker_may_call_anything_when_it_is_cloned<S: SemaphoreSource + SyncSource>() {
+    run_all_on_semaphores(WakerEvent::Clone, &clones::<S>());
 }
 
 /// P10, P11, P12, P18, for every source: the events and callbacks that a mutex supports.
@@ -219,29 +227,11 @@ fn a_waker_may_acquire_and_cancel_at_any_event<S: SyncSource>() {
             Queue::<S>::drop_future(&queue.front);
         }),
     ];
-    let on_drop: &[(&str, Trigger<S>)] = &[
-        ("its future is polled with another waker", |queue, waker| {
-            queue.enqueue_all(waker);
-            Queue::<S>::poll(&queue.middle, Waker::noop());
-        }),
-        ("its future is dropped", |queue, waker| {
-            queue.enqueue_all(waker);
-            Queue::<S>::drop_future(&queue.middle);
-        }),
-    ];
-    let on_clone: &[(&str, Trigger<S>)] = &[
-        ("its future is queued", |queue, waker| {
-            Queue::<S>::poll(&queue.front, Waker::noop());
-            Queue::<S>::poll(&queue.middle, waker);
-        }),
-        ("its future is polled with a new waker", |queue, waker| {
-            queue.enqueue_all(Waker::noop());
-            Queue::<S>::poll(&queue.middle, waker);
-        }),
-    ];
-    for (event, triggers) in
-        [(WakerEvent::Wake, on_wake), (WakerEvent::Drop, on_drop), (WakerEvent::Clone, on_clone)]
-    {
+    for (event, triggers) in [
+        (WakerEvent::Wake, on_wake),
+        (WakerEvent::Drop, &drops::<S>()),
+        (WakerEvent::Clone, &clones::<S>()),
+    ] {
         run_all(event, (0, 1), callbacks(), triggers);
     }
 }
