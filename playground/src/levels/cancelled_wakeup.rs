@@ -14,29 +14,23 @@ pub(super) const LEVEL: Level = Level {
     id: "cancelled-wakeup",
     title: "A wake-up that is lost",
     chapter: "Cancellation",
-    story: prose(
-        "You hold the only permit. A, B and C ask for it. When you release it, a task is woken, but it runs only when you \
+    story: "You hold the only permit. A, B and C ask for it. When you release it, a task is woken, but it runs only when you \
             poll it. Until then you can still cancel it.",
-    ),
     goal: "Leave a permit free while a task waits for it and is not woken.",
     wins: Win { kind: Kind::Idle, times: 1 },
-    hint: prose("Cancel the task that was woken, before it runs."),
+    hint: "Cancel the task that was woken, before it runs.",
     question: Question {
-        ask: prose("A is woken and then cancelled. Which task must the semaphore wake now?"),
+        ask: "A is woken and then cancelled. Which task must the semaphore wake now?",
         answers: &["None", "B", "A"],
         right: 1,
     },
-    lesson: prose(
-        "Every wake-up is a promise that the task will look. A task that is cancelled cannot keep it, so the promise has \
+    lesson: "Every wake-up is a promise that the task will look. A task that is cancelled cannot keep it, so the promise has \
              to be passed on. asyncio lost it in its semaphore until 2015 (asyncio#270) and in its lock until 2017 \
              (bpo-27585). In fairgate the permit already belongs to the request that was granted, and dropping it hands \
              the permit to the next.",
-    ),
     guilty: Some(Guilty {
-        line: prose("promise.wait().await;"),
-        why: prose(
-            "A waiter that is woken and then cancelled only leaves the queue here. Nothing passes its wake-up on.",
-        ),
+        line: "promise.wait().await;",
+        why: "A waiter that is woken and then cancelled only leaves the queue here. Nothing passes its wake-up on.",
     }),
     links: &[
         Link { name: "The report: asyncio#270", url: "https://github.com/python/asyncio/issues/270" },

@@ -14,32 +14,22 @@ pub(super) const LEVEL: Level = Level {
     id: "closed",
     title: "Closed means closed",
     chapter: "Cancellation",
-    story: prose(
-        "A program shuts down: it closes its semaphore, so that no task starts anything new. Permits that are held stay \
+    story: "A program shuts down: it closes its semaphore, so that no task starts anything new. Permits that are held stay \
             valid. You can close it, and you can take away a permit that is available.",
-    ),
     goal: "Let a task that asks after the close get a permit.",
     wins: Win { kind: Kind::AfterClose, times: 1 },
-    hint: prose(
-        "The semaphore keeps its permits and the flag \"closed\" in one number. Which action writes that number?",
-    ),
+    hint: "The semaphore keeps its permits and the flag \"closed\" in one number. Which action writes that number?",
     question: Question {
-        ask: prose(
-            "The semaphore is closed, two permits are available, and one of them is taken away. Then A asks for a permit. What must it get?",
-        ),
+        ask: "The semaphore is closed, two permits are available, and one of them is taken away. Then A asks for a permit. What must it get?",
         answers: &["The permit that is left", "An error: closed", "It waits"],
         right: 1,
     },
-    lesson: prose(
-        "This is tokio#8020, found in 2026: `forget_permits` wrote the new number of permits over the whole word, and the \
+    lesson: "This is tokio#8020, found in 2026: `forget_permits` wrote the new number of permits over the whole word, and the \
              flag was gone. A semaphore has many operations that write its word; each must keep every bit that is not its \
              own. In this crate a table of all transitions is checked when it is compiled, and this search tries them all.",
-    ),
     guilty: Some(Guilty {
-        line: prose("self.word.set(permits.saturating_sub(n) << 1);"),
-        why: prose(
-            "It writes the whole word and loses the lowest bit, which says that the semaphore is closed.",
-        ),
+        line: "self.word.set(permits.saturating_sub(n) << 1);",
+        why: "It writes the whole word and loses the lowest bit, which says that the semaphore is closed.",
     }),
     links: &[Link { name: "The report: tokio#8020", url: "https://github.com/tokio-rs/tokio/issues/8020" }],
     rules: ALL,

@@ -10,23 +10,19 @@ pub(super) const LEVEL: Level = Level {
     id: "deadlock",
     title: "After you",
     chapter: "Lock or semaphore?",
-    story: prose(
-        "Each task needs two things at the same time: two locks, or two permits. It gets the first, works for a \
+    story: "Each task needs two things at the same time: two locks, or two permits. It gets the first, works for a \
             moment, and then asks for the second.",
-    ),
     goal: "Bring both tasks to a standstill: each waits for what the other holds.",
     wins: Win { kind: Kind::Deadlock, times: 1 },
-    hint: prose("Let each task get its first lock before either of them asks for its second."),
+    hint: "Let each task get its first lock before either of them asks for its second.",
     question: Question {
-        ask: prose("Which change makes the deadlock impossible?"),
+        ask: "Which change makes the deadlock impossible?",
         answers: &["All tasks lock in the same order", "Fair locks", "More tasks"],
         right: 0,
     },
-    lesson: prose(
-        "Fairness does not help against a deadlock: both queues are in order, and the two tasks at their \
+    lesson: "Fairness does not help against a deadlock: both queues are in order, and the two tasks at their \
              fronts block each other. Take locks in one order everywhere. And take several permits in one \
              request: `acquire_many(2)` waits until there are two, and holds none while it waits.",
-    ),
     guilty: None,
     links: &[],
     rules: CANCEL,

@@ -10,17 +10,13 @@ pub(super) const LEVEL: Level = Level {
     id: "forgotten-timeout",
     title: "A forgotten timeout",
     chapter: "A time limit",
-    story: prose(
-        "Two permits, three tasks. The server answers within a second, except for page 1: that answer never comes. Time \
+    story: "Two permits, three tasks. The server answers within a second, except for page 1: that answer never comes. Time \
          passes only when no task that has started can run.",
-    ),
     goal: "Bring everything to a standstill: a task holds a permit for good, and no timer is set that could end it.",
     wins: Win { kind: Kind::Hung, times: 1 },
-    hint: prose("Poll A, and let the others finish."),
+    hint: "Poll A, and let the others finish.",
     question: Question {
-        ask: prose(
-            "Each request may hang. What must have a time limit, so that every permit is released some day?",
-        ),
+        ask: "Each request may hang. What must have a time limit, so that every permit is released some day?",
         answers: &[
             "The wait for the permit",
             "The request, once there is a permit",
@@ -28,12 +24,10 @@ pub(super) const LEVEL: Level = Level {
         ],
         right: 1,
     },
-    lesson: prose(
-        "A permit is held as long as its task runs, so every await between `acquire` and the end of the block must end some \
+    lesson: "A permit is held as long as its task runs, so every await between `acquire` and the end of the block must end some \
          day. A limit on the wait protects the task that waits, and leaves the permit where it is: with each request that \
          hangs there is one permit less, until there is none. httpx gives up after 5 seconds unless it is told otherwise; \
          many clients never do.",
-    ),
     guilty: None,
     links: &[],
     rules: PLAIN,

@@ -12,25 +12,19 @@ pub(super) const LEVEL: Level = Level {
     id: "large-request",
     title: "A large request among small ones",
     chapter: "Order and its price",
-    story: prose(
-        "Two permits. B needs both at once. A and C need one each and take several turns. While B waits for two, one \
+    story: "Two permits. B needs both at once. A and C need one each and take several turns. While B waits for two, one \
             permit is often available: enough for a small request.",
-    ),
     goal: "Let small requests pass the large one twice.",
     wins: Win { kind: Kind::Overtaken, times: 2 },
-    hint: prose("Never let both permits be available at the moment when B looks."),
+    hint: "Never let both permits be available at the moment when B looks.",
     question: Question {
-        ask: prose(
-            "One permit is available, and B waits for two. On fairgate C asks for one. What happens?",
-        ),
+        ask: "One permit is available, and B waits for two. On fairgate C asks for one. What happens?",
         answers: &["C gets it", "C waits behind B", "C is refused"],
         right: 1,
     },
-    lesson: prose(
-        "If small requests may pass, a large one can wait for good: this is starvation. In strict order C waits behind \
+    lesson: "If small requests may pass, a large one can wait for good: this is starvation. In strict order C waits behind \
              B, although its permit is available. The price is a permit that stays unused for a while; what you get is \
              that no request waits for good.",
-    ),
     guilty: None,
     links: &[],
     rules: Rules { cancel: false, spurious: true },

@@ -10,18 +10,14 @@ pub(super) const LEVEL: Level = Level {
     id: "limit",
     title: "A limit that does not limit",
     chapter: "A limit",
-    story: prose(
-        "The same server, which takes two requests at a time. Every variant has a semaphore. In two of them it does \
+    story: "The same server, which takes two requests at a time. Every variant has a semaphore. In two of them it does \
             not help: the permit is released too early, or there are too many permits. Here you can also cancel \
             a task: its future is dropped, and with it all that it holds.",
-    ),
     goal: "Make the server refuse a request.",
     wins: Win { kind: Kind::Refused, times: 1 },
-    hint: prose(
-        "Watch the picture of the permits. Is the permit still held while the request is in flight?",
-    ),
+    hint: "Watch the picture of the permits. Is the permit still held while the request is in flight?",
     question: Question {
-        ask: prose("How long does a task hold the permit of `let _ = slots.acquire().await?;`?"),
+        ask: "How long does a task hold the permit of `let _ = slots.acquire().await?;`?",
         answers: &[
             "Until the end of the function",
             "Until the request is answered",
@@ -29,10 +25,8 @@ pub(super) const LEVEL: Level = Level {
         ],
         right: 2,
     },
-    lesson: prose(
-        "A permit is a value: dropping it releases it. `let _ = ...` drops the value at once, `let _slot = ...` keeps \
+    lesson: "A permit is a value: dropping it releases it. `let _ = ...` drops the value at once, `let _slot = ...` keeps \
              it until the end of the block. And the number of permits has to be what the server takes, not more.",
-    ),
     guilty: None,
     links: &[],
     rules: CANCEL,

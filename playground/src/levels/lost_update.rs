@@ -10,24 +10,20 @@ pub(super) const LEVEL: Level = Level {
     id: "lost-update",
     title: "Read, wait, write",
     chapter: "Lock or semaphore?",
-    story: prose(
-        "Two tasks add 1 to a counter. Each reads the value, waits for a moment (think of a database), and writes the \
+    story: "Two tasks add 1 to a counter. Each reads the value, waits for a moment (think of a database), and writes the \
             value it has read plus 1. Nothing runs in parallel here: you switch from one task to the other only at an \
             `.await`. That is enough.",
-    ),
     goal: "Lose an update: both tasks add 1, and the counter shows 1.",
     wins: Win { kind: Kind::LostUpdate, times: 1 },
-    hint: prose("Let both tasks read before either of them writes."),
+    hint: "Let both tasks read before either of them writes.",
     question: Question {
-        ask: prose("Which of these keeps every update?"),
+        ask: "Which of these keeps every update?",
         answers: &["A semaphore of 3", "A lock", "Neither, because there are no threads"],
         right: 1,
     },
-    lesson: prose(
-        "A semaphore of n lets n tasks through at once: it limits load and protects nothing. A value that no two \
+    lesson: "A semaphore of n lets n tasks through at once: it limits load and protects nothing. A value that no two \
              tasks may touch at once needs a lock. The mutex has the value inside, so that it cannot be reached without \
              the lock; a semaphore of 1 gives the same order, but the compiler does not check that you acquire it first.",
-    ),
     guilty: None,
     links: &[],
     rules: CANCEL,

@@ -122,7 +122,7 @@ pub struct Variant {
     pub build: fn(&mut World),
 }
 
-/// The texts of a level. The page that runs the engine as WebAssembly has them already, from `--levels`.
+/// The text of a variant. The page that runs the engine as WebAssembly has it already, from `--levels`.
 const fn prose(text: &'static str) -> &'static str {
     if cfg!(target_family = "wasm") { "" } else { text }
 }
@@ -134,27 +134,27 @@ pub fn all() -> &'static [Level] {
 
 /// The chapters of `docs/lesson.md`; in each, the levels that random moves win more often come first.
 static LEVELS: [Level; 21] = [
-    flood::LEVEL,
-    limit::LEVEL,
-    forgotten_timeout::LEVEL,
-    time_limit::LEVEL,
-    readers::LEVEL,
-    philosophers::LEVEL,
-    barrier::LEVEL,
-    lost_update::LEVEL,
-    deadlock::LEVEL,
-    retries::LEVEL,
-    rate::LEVEL,
-    pool::LEVEL,
-    resize::LEVEL,
-    large_request::LEVEL,
-    overtaking::LEVEL,
-    closed::LEVEL,
-    futurelock::LEVEL,
-    cancelled_wakeup::LEVEL,
-    sticky_flag::LEVEL,
-    two_holders::LEVEL,
-    one_wakeup::LEVEL,
+    flood::LEVEL.for_engine(),
+    limit::LEVEL.for_engine(),
+    forgotten_timeout::LEVEL.for_engine(),
+    time_limit::LEVEL.for_engine(),
+    readers::LEVEL.for_engine(),
+    philosophers::LEVEL.for_engine(),
+    barrier::LEVEL.for_engine(),
+    lost_update::LEVEL.for_engine(),
+    deadlock::LEVEL.for_engine(),
+    retries::LEVEL.for_engine(),
+    rate::LEVEL.for_engine(),
+    pool::LEVEL.for_engine(),
+    resize::LEVEL.for_engine(),
+    large_request::LEVEL.for_engine(),
+    overtaking::LEVEL.for_engine(),
+    closed::LEVEL.for_engine(),
+    futurelock::LEVEL.for_engine(),
+    cancelled_wakeup::LEVEL.for_engine(),
+    sticky_flag::LEVEL.for_engine(),
+    two_holders::LEVEL.for_engine(),
+    one_wakeup::LEVEL.for_engine(),
 ];
 
 /// The level and the variant with these names.
@@ -173,6 +173,16 @@ pub fn find(level: &str, variant: &str) -> Result<(&'static Level, Variant), Str
 }
 
 impl Level {
+    /// Without the texts, where the page has them already.
+    const fn for_engine(self) -> Self {
+        if !cfg!(target_family = "wasm") {
+            return self;
+        }
+        let question = Question { ask: "", answers: &[], right: 0 };
+        let texts = Self { title: "", chapter: "", story: "", goal: "", hint: "", lesson: "", ..self };
+        Self { question, guilty: None, links: &[], ..texts }
+    }
+
     /// A new world of this level.
     pub fn start(&self, variant: &Variant) -> World {
         World::new(self.rules, |world| match &variant.program {

@@ -13,28 +13,22 @@ pub(super) const LEVEL: Level = Level {
     id: "one-wakeup",
     title: "One wake-up for several permits",
     chapter: "Cancellation",
-    story: prose(
-        "You hold three permits and release them one by one. A task that is woken takes its permit when it runs, and then \
+    story: "You hold three permits and release them one by one. A task that is woken takes its permit when it runs, and then \
             wakes the next one. Only the next one.",
-    ),
     goal: "A task gets its permit and leaves another one free, although a task waits for it and is not woken.",
     wins: Win { kind: Kind::TooFewWoken, times: 1 },
-    hint: prose("Release all three permits while only A waits. B and C arrive before A runs."),
+    hint: "Release all three permits while only A waits. B and C arrive before A runs.",
     question: Question {
-        ask: prose("A runs, two permits are available, and B and C wait. How many tasks must be woken?"),
+        ask: "A runs, two permits are available, and B and C wait. How many tasks must be woken?",
         answers: &["One", "Two", "Three"],
         right: 1,
     },
-    lesson: prose(
-        "gh-111693, repaired in November 2023: the permit that is left waits for B to run before C is woken. Nothing hangs \
+    lesson: "gh-111693, repaired in November 2023: the permit that is left waits for B to run before C is woken. Nothing hangs \
              for good as long as B runs, but C is late by as long as B is late. What wakes waiters must go on until the \
              permits or the waiters are used up. fairgate grants to all that fit, in one pass, when permits arrive.",
-    ),
     guilty: Some(Guilty {
-        line: prose("if self.value.get() > 0 {"),
-        why: prose(
-            "It wakes one waiter, however many permits are left. It should go on as long as there are any.",
-        ),
+        line: "if self.value.get() > 0 {",
+        why: "It wakes one waiter, however many permits are left. It should go on as long as there are any.",
     }),
     links: &[
         Link { name: "The report: gh-111693", url: "https://github.com/python/cpython/issues/111693" },

@@ -10,27 +10,19 @@ pub(super) const LEVEL: Level = Level {
     id: "philosophers",
     title: "Dining philosophers",
     chapter: "Lock or semaphore?",
-    story: prose(
-        "Three philosophers sit at a round table with three forks, one between each two of them. To eat, each needs the \
+    story: "Three philosophers sit at a round table with three forks, one between each two of them. To eat, each needs the \
          fork on the left and the fork on the right, and takes one after the other. A fork is a lock.",
-    ),
     goal: "Let all of them starve: each holds one fork and waits for the next.",
     wins: Win { kind: Kind::Deadlock, times: 1 },
-    hint: prose(
-        "A deadlock is a circle. How many forks must be taken before anyone asks for a second one?",
-    ),
+    hint: "A deadlock is a circle. How many forks must be taken before anyone asks for a second one?",
     question: Question {
-        ask: prose(
-            "How many of the three may sit at the table at once, so that they never block each other?",
-        ),
+        ask: "How many of the three may sit at the table at once, so that they never block each other?",
         answers: &["1", "2", "3"],
         right: 1,
     },
-    lesson: prose(
-        "With two at a table of three forks, one of them always gets both. So a semaphore of n - 1 seats breaks the \
+    lesson: "With two at a table of three forks, one of them always gets both. So a semaphore of n - 1 seats breaks the \
          circle, and so does one philosopher that takes its forks in the other order, which is the same as one order of all \
          forks. Neither makes anyone wait longer than for its neighbours.",
-    ),
     guilty: None,
     links: &[],
     rules: PLAIN,

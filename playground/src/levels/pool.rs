@@ -10,18 +10,14 @@ pub(super) const LEVEL: Level = Level {
     id: "pool",
     title: "A permit and no connection",
     chapter: "A pool",
-    story: prose(
-        "A pool with one connection. The permit says that one is free, and a plain list says which. So the list is never \
+    story: "A pool with one connection. The permit says that one is free, and a plain list says which. So the list is never \
             empty when a permit is granted, if the connection always comes back before its permit.",
-    ),
     goal: "Let a task get a permit and find no connection.",
     wins: Win { kind: Kind::NoConnection, times: 1 },
-    hint: prose(
-        "Look for the moment when the permit is released and the connection is not back in the list. In the second \
+    hint: "Look for the moment when the permit is released and the connection is not back in the list. In the second \
            variant, think of what happens to local variables when a task is cancelled.",
-    ),
     question: Question {
-        ask: prose("A task that has popped the connection is cancelled. What brings the connection back?"),
+        ask: "A task that has popped the connection is cancelled. What brings the connection back?",
         answers: &[
             "The statement that pushes it",
             "Only a guard that pushes it in its `drop`",
@@ -29,11 +25,9 @@ pub(super) const LEVEL: Level = Level {
         ],
         right: 1,
     },
-    lesson: prose(
-        "Put the connection back first, then release the permit. And do both in `drop`, because a cancelled task runs no \
+    lesson: "Put the connection back first, then release the permit. And do both in `drop`, because a cancelled task runs no \
              further code: it only drops what it holds. Local variables are dropped in reverse order, so here `_connection` \
              goes back before `_permit` is released.",
-    ),
     guilty: None,
     links: &[],
     rules: CANCEL,

@@ -10,27 +10,21 @@ pub(super) const LEVEL: Level = Level {
     id: "rate",
     title: "Two a second",
     chapter: "Requests a second",
-    story: prose(
-        "This server counts requests per second, not requests in flight: it answers two within any second and refuses \
+    story: "This server counts requests per second, not requests in flight: it answers two within any second and refuses \
             the next. Its answers come at once. A, B and C each send one request. Time passes only when no \
             task that has started can run.",
-    ),
     goal: "Make the server refuse a request.",
     wins: Win { kind: Kind::Refused, times: 1 },
-    hint: prose("A permit is a token here: spend the full bucket just before the next token arrives."),
+    hint: "A permit is a token here: spend the full bucket just before the next token arrives.",
     question: Question {
-        ask: prose(
-            "The bucket holds 2 tokens and gets one more every second. What is the most that can be sent within a second?",
-        ),
+        ask: "The bucket holds 2 tokens and gets one more every second. What is the most that can be sent within a second?",
         answers: &["1", "2", "3"],
         right: 2,
     },
-    lesson: prose(
-        "A semaphore limits how many are in flight. A rate needs permits that return with time: a request uses its \
+    lesson: "A semaphore limits how many are in flight. A rate needs permits that return with time: a request uses its \
              permit up (`forget`), and a timer adds one every second, up to the size of the bucket. The most that can be \
              sent within a second is the bucket plus what arrives in that second, so both together must stay within the \
              quota: here, a bucket of 1 and one token a second.",
-    ),
     guilty: None,
     links: &[],
     rules: PLAIN,

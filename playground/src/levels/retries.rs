@@ -10,19 +10,13 @@ pub(super) const LEVEL: Level = Level {
     id: "retries",
     title: "A storm of retries",
     chapter: "Requests a second",
-    story: prose(
-        "The server answers one request at a time, within a second, and refuses the others with 429. A task whose request is \
+    story: "The server answers one request at a time, within a second, and refuses the others with 429. A task whose request is \
          refused sends it again until it is answered. Three pages, so three requests would be enough.",
-    ),
     goal: "Make the server refuse four requests.",
     wins: Win { kind: Kind::Refused, times: 4 },
-    hint: prose(
-        "A refused request comes back before the one in flight is answered. In the second variant, which task should see first that a second has passed?",
-    ),
+    hint: "A refused request comes back before the one in flight is answered. In the second variant, which task should see first that a second has passed?",
     question: Question {
-        ask: prose(
-            "Ten tasks are refused together, and each tries again after exactly one second. What happens then?",
-        ),
+        ask: "Ten tasks are refused together, and each tries again after exactly one second. What happens then?",
         answers: &[
             "One is answered, nine are refused together again",
             "All are answered",
@@ -30,11 +24,9 @@ pub(super) const LEVEL: Level = Level {
         ],
         right: 0,
     },
-    lesson: prose(
-        "A refusal costs the server work too, so retries at once keep an overloaded server overloaded. A pause that is the \
+    lesson: "A refusal costs the server work too, so retries at once keep an overloaded server overloaded. A pause that is the \
          same for all brings them back together; pauses that double, with a random part, spread them. But a client that \
          knows the server's limit needs neither: with a permit for each request, none is refused in any order of moves.",
-    ),
     guilty: None,
     links: &[],
     rules: PLAIN,
