@@ -359,6 +359,32 @@ async function stepInside(browser, host) {
   assert.equal(await page.locator(".predict.wrong").textContent(), "waiting");
   assert.match(await page.textContent("li.guilty"), /if !self\.locked\.get\(\) \{/);
   assert.ok(await page.locator('.guilty-why a[href*="issue32734"]').count());
+  // Inside fairgate: A releases the permit while B waits, and asks again.
+  await page.goto(`${host.url}#overtaking.fairgate.AB`);
+  await afterMove(page, 2);
+  await page.keyboard.press("a");
+  await afterMove(page, 3);
+  const cells = async () => (await page.locator(".word .cell b").allTextContents()).join(" "); // permits, CLOSED, RECHECK, LOCKED, QUEUED
+  const queue = async () => (await page.locator(".core .place").allTextContents()).join(" ");
+  const shown = [];
+  for (let step = 9; step >= 1; step--) {
+    assert.match(await page.textContent(".inside-steps .actions"), new RegExp(`Step ${step} of 9 in move 3`));
+    shown.unshift([await cells(), await queue(), await page.locator(".core .changed").count()]);
+    await page.keyboard.press(",");
+  }
+  assert.deepEqual(shown, [
+    ["0 0 0 0 1", "Bwaits", 0],
+    ["1 0 0 1 1", "Bwaits", 2], // locked, with the permit
+    ["1 0 0 1 1", "Bclaimed", 1],
+    ["0 0 0 0 0", "Bclaimed", 3], // unlocked, without the permit
+    ["0 0 0 0 0", "Bgranted", 1],
+    ["0 0 0 0 0", "Bgranted", 0], // woken
+    ["0 0 0 1 1", "Bgranted", 2],
+    ["0 0 0 1 1", "Awaits Bgranted", 1],
+    ["0 0 0 0 1", "Awaits Bgranted", 1],
+  ]);
+  await page.keyboard.press(".");
+  assert.equal(await page.textContent("#said"), "Step 2 of 9: The queue is locked, and in the same step 1 permit is released.");
   await page.context().close();
 }
 

@@ -15,6 +15,9 @@ function fill(element, attributes, children) {
 export const h = (tag, attributes, ...children) => fill(document.createElement(tag), attributes, children);
 export const s = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
 
+// A link to a page elsewhere.
+export const outside = (url, text, attributes) => h("a", { href: url, rel: "noopener", target: "_blank", ...attributes }, text);
+
 // Text with `code` in it.
 export const rich = (text) =>
   text.split("`").map((part, index) => (index % 2 ? h("code", {}, part) : part));

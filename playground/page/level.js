@@ -1,10 +1,11 @@
 // A level: the story, the code, the moves, and where they lead.
 
 import { ask } from "./host.js";
-import { column, h, isLarge, layOut, reducedMotion, rich, say, show, slug, token } from "./dom.js";
+import { column, h, isLarge, layOut, outside, reducedMotion, rich, say, show, slug, token } from "./dom.js";
 import { isDone, keepMoves, keptMoves, markDone, set } from "./store.js";
 import { words } from "./home.js";
 import { listing } from "./code.js";
+import { drawing, sentence } from "./inside.js";
 import { picture } from "./picture.js";
 import { PHASES, timeline, zoom } from "./timeline.js";
 
@@ -21,6 +22,8 @@ const STATUS = {
   "no connection": "✕",
 };
 const ENDS = ["done", "cancelled", "closed", "refused", "timed out", "no connection"];
+
+export const LESSON = "https://docs.rs/fairgate/latest/fairgate/guide/lesson/";
 
 let isReload = performance.getEntriesByType("navigation")[0]?.type === "reload";
 
@@ -63,7 +66,7 @@ export function level(content, levels, level) {
   grid.addEventListener("layout", () => draw());
   content.replaceChildren(grid);
   // What lies above the bar with the moves must not be hidden behind it.
-  const bar = new ResizeObserver(() => grid.style.setProperty("--bar", `${areas.moves.closest(".dock")?.offsetHeight ?? 0}px`));
+  const bar = new ResizeObserver(() => document.body.style.setProperty("--bar", `${areas.moves.closest(".dock")?.offsetHeight ?? 0}px`));
   bar.observe(areas.moves);
   bar.observe(areas.outcome);
 
@@ -301,7 +304,7 @@ export function level(content, levels, level) {
     redraw("reveal", [state.variant.id, hint, asking, found, answer, state.world.won, state.predicted, nextPoll()], reveal);
     show(areas.code, code());
     fit();
-    redraw("how", [state.variant.id, state.at, state.world.steps, state.inside, state.world.won], semaphore);
+    redraw("how", [state.variant.id, state.at, insideSteps(), state.inside, state.world.won], semaphore);
     drawTimeline();
     show(areas.log, log());
   }
@@ -457,6 +460,7 @@ export function level(content, levels, level) {
     else if (state.found) parts.push(h("p", { class: "found" }, foundText()));
     if (state.world.won || state.predicted) parts.push(prediction());
     if (state.asking || state.world.won) parts.push(question());
+    parts.push(furtherReading());
     parts.push(h("details", { open: state.words, ontoggle: (event) => (state.words = event.target.open) }, h("summary", { "data-focus": "words" }, "The words"), words()));
     return parts;
   }
@@ -506,14 +510,13 @@ export function level(content, levels, level) {
           solution
             ? h("button", { type: "button", "data-focus": "solution", id: "solution", onclick: playSolution }, `Show the solution (${solution.length} moves)`)
             : h("p", { class: "about" }, "On this variant there is no solution. “Try every sequence” proves it."),
-          level.links.map(({ name, url }) => h("a", { class: "button", href: url, rel: "noopener", target: "_blank" }, name)),
-          next ? h("a", { class: "button strong", id: "next", href: `#${next.id}.${next.variants[0].id}.` }, `Next: ${next.title}`) : h("a", { class: "button strong", href: "#sandbox" }, "To the sandbox"))),
-      furtherReading()];
+          level.links.map(({ name, url }) => outside(url, name, { class: "button" })),
+          next ? h("a", { class: "button strong", id: "next", href: `#${next.id}.${next.variants[0].id}.` }, `Next: ${next.title}`) : h("a", { class: "button strong", href: "#sandbox" }, "To the sandbox")))];
   }
 
   const furtherReading = () => h("p", { class: "about" }, "Read on: ",
     h("a", { href: `#lesson.${slug(level.chapter)}` }, `${level.chapter}, in the lesson`), " · ",
-    h("a", { href: "https://docs.rs/fairgate", rel: "noopener", target: "_blank" }, "the crate’s documentation"));
+    outside(`${LESSON}#${slug(level.chapter)}`, "the same in prose"));
 
   function code() {
     return [h("h2", {}, "Code"), state.variant.functions.map(({ name, first, text }) =>
@@ -521,37 +524,42 @@ export function level(content, levels, level) {
   }
 
   function semaphore() {
-    if (!state.variant.semaphore.length) return [];
+    const { name, semaphore, fairgate } = state.variant;
+    if (!semaphore.length && !fairgate) return [];
     return h("details", { open: state.semaphore, ontoggle: (event) => (state.semaphore = event.target.open) },
-      h("summary", { "data-focus": "semaphore" }, `How it works: ${state.variant.name}`),
+      h("summary", { "data-focus": "semaphore" }, fairgate ? "Inside fairgate" : `How it works: ${name}`),
       inside(),
-      state.variant.semaphore.map(({ name, first, text }) => listing(`The semaphore’s ${name}`, text, null, "rust", look(first, text.split("\n")))),
+      semaphore.map(({ name, first, text }) => listing(`The semaphore’s ${name}`, text, null, "rust", look(first, text.split("\n")))),
+      fairgate ? h("p", { class: "about" }, "These are the steps that fairgate’s sources report. In a program with threads, other threads may run between any two of them; ", outside("https://docs.rs/fairgate/latest/fairgate/guide/design/", "the page on its design"), " says why that is harmless.") : null,
       guilty());
   }
 
-  // Steps inside the semaphore: which statements the last move ran, one by one.
-  const shownStep = () => state.inside ?? state.world.steps.length - 1;
+  // Steps inside the semaphore: which statements the last move ran, or what fairgate did, one by one.
+  const insideSteps = () => (state.variant.fairgate ? state.world.inside : state.world.steps);
+  const shownStep = () => state.inside ?? insideSteps().length - 1;
+  const textOf = (step) => (step.what ? sentence(step) : `${step.text}.`);
 
   function stepTo(index) {
-    const { steps } = state.world;
-    if (!steps.length) return notice("The last move ran no statement of the semaphore.");
+    const steps = insideSteps();
+    if (!steps.length) return notice("The last move did nothing inside the semaphore.");
     state.inside = Math.max(0, Math.min(index, steps.length - 1));
     draw();
-    say(`Statement ${state.inside + 1} of ${steps.length}: ${steps[state.inside].text}.`);
+    say(`Step ${state.inside + 1} of ${steps.length}: ${textOf(steps[state.inside])}`);
   }
 
   function inside() {
-    const { steps } = state.world;
-    if (!steps.length) return h("p", { class: "about" }, "The last move ran no statement in here.");
+    const steps = insideSteps();
+    if (!steps.length) return h("p", { class: "about" }, "The last move did nothing in here.");
     const at = shownStep();
     const step = steps[at];
     const button = (label, key, to, off) => h("button", { type: "button", "data-focus": `inside-${key}`, "aria-keyshortcuts": key, "aria-disabled": off ? "true" : null, onclick: () => stepTo(to) }, label, h("kbd", { "aria-hidden": "true" }, key));
     return h("div", { class: "inside-steps" },
       h("div", { class: "actions" },
-        button("Statement before", ",", at - 1, at === 0),
-        button("Next statement", ".", at + 1, at === steps.length - 1),
-        h("span", { class: "about" }, `Statement ${at + 1} of ${steps.length} in move ${state.at}`)),
-      h("p", { class: step.changed ? "changed" : "" }, step.text));
+        button("Step before", ",", at - 1, at === 0),
+        button("Next step", ".", at + 1, at === steps.length - 1),
+        h("span", { class: "about" }, `Step ${at + 1} of ${steps.length} in move ${state.at}`)),
+      h("p", { class: step.changed ? "changed" : "" }, step.what ? sentence(step) : step.text),
+      step.what ? drawing(steps, at, state.world.gates) : null);
   }
 
   // The wrong line is named after the win, on the variant that has it.
@@ -570,7 +578,7 @@ export function level(content, levels, level) {
   function guilty() {
     if (!isGuilty()) return null;
     return h("p", { class: "guilty-why" }, h("b", {}, "The guilty line: "), h("code", {}, level.guilty.line), " ", level.guilty.why, " ",
-      level.links.map(({ name, url }) => [h("a", { href: url, rel: "noopener", target: "_blank" }, name), " "]));
+      level.links.map(({ name, url }) => [outside(url, name), " "]));
   }
 
   function log() {
@@ -614,8 +622,8 @@ export function level(content, levels, level) {
       if (/^[a-h]$/i.test(key)) {
         return once(() => make(event.shiftKey ? `x${key.toUpperCase()}` : key.toUpperCase()));
       }
-      if (key === "," && state.variant.semaphore.length) return stepTo(shownStep() - 1), true;
-      if (key === "." && state.variant.semaphore.length) return stepTo(shownStep() + 1), true;
+      if (key === ",") return stepTo(shownStep() - 1), true;
+      if (key === ".") return stepTo(shownStep() + 1), true;
       if (key === "t") return once(() => make("t"));
       if (/^[1-9]$/.test(key)) return once(() => make(key));
       if (focus?.type === "radio" || focus?.type === "range") return false;

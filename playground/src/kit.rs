@@ -115,7 +115,7 @@ impl Future for Acquiring {
         let this = &mut *self;
         let board = this.slots.board.clone();
         let (id, waker) = this.asked.get_or_insert_with(|| {
-            let waker = RequestWaker::new(cx.waker());
+            let waker = RequestWaker::new(board.running(), cx.waker());
             (board.asks(this.slots.id, this.n, this.future.clone(), waker.clone()), waker)
         });
         let (id, was_woken) = (*id, waker.woken.is_set());

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
 use crate::board::{Board, Flag, Kind, Limit, Standing, TaskId, Verdict, name};
-use crate::gates::{Closed, Gate};
+use crate::gates::{Closed, Gate, inside};
 use crate::kit::{Barrier, Clock, Counter, Idle, Lock, Outcome, Record, Server, Slot, Slots, Work};
 
 /// A step of the game.
@@ -125,6 +125,7 @@ pub struct World {
 
 impl World {
     pub(crate) fn new(rules: Rules, build: impl FnOnce(&mut Self)) -> Self {
+        inside::start();
         let mut world = Self {
             board: Board::new(),
             tasks: Vec::new(),

@@ -10,6 +10,7 @@ pub(crate) mod asyncio_2022_september;
 pub(crate) mod asyncio_2023;
 pub(crate) mod asyncio_lock_2017;
 mod fair;
+pub(crate) mod inside;
 pub(crate) mod own;
 mod promise;
 pub(crate) mod trace;
