@@ -74,7 +74,7 @@ function section(levels, index, onStop) {
     h("h2", {}, "The figure"),
     h("p", {}, rich(caption)),
     figure(game, onStop),
-    exercise ? exerciseOf(exercise) : null,
+    exerciseOf(exercise),
     h("h2", {}, "In short"),
     h("p", { class: "goal" }, rich(short)),
     h("h2", {}, own.length === 1 ? "The level of this section" : "The levels of this section"),
