@@ -130,7 +130,7 @@ async function playAll(browser, host) {
       assert.match(await page.textContent(".outcome .won"), /No sequence is shorter/, id);
       await undoAndLink(browser, host, page, id, variant.solution);
     }
-    if (!(await page.locator(".question").count())) await page.click("#why");
+    if (!(await page.locator("[data-answer]").count())) await page.click("#why");
     await page.click(`[data-answer="${level.question.right}"]`);
     assert.match(await page.textContent(".lesson"), /^Right\./);
     assert.equal(await page.locator(".tick").count(), level.variants.length, `${level.id}: not all variants are done`);
@@ -222,9 +222,12 @@ async function keyboardAlone(browser, host) {
   }
   assert.match(await page.textContent("#said"), /Goal reached/);
   await tabTo("explain");
-  assert.equal(await page.evaluate(() => document.activeElement.dataset.focus), "answer-0");
-  await page.keyboard.press("Tab");
-  await page.keyboard.press("Enter");
+  // First the prediction, then the question.
+  assert.equal(await page.evaluate(() => document.activeElement.dataset.focus), "predict-ready");
+  assert.equal(await page.locator("[data-answer]").count(), 0);
+  await tabTo("predict-done");
+  assert.equal(await page.textContent("#said"), "Right: A is done then. Poll it and see.");
+  await tabTo("answer-1");
   assert.equal(await page.textContent("#said"), "Right.");
   await tabTo("solution");
   await afterMove(page, 0);
@@ -352,6 +355,7 @@ async function stepInside(browser, host) {
   await page.waitForSelector(".outcome .won");
   // The prediction, once: A holds the lock and works, and is done after its next poll.
   await page.waitForSelector("#predict");
+  assert.equal(await page.locator("li.guilty, [data-answer]").count(), 0);
   await page.click('[data-predict="waiting"]');
   assert.equal(await page.textContent("#said"), "Not quite: A is done then. Poll it and see.");
   await page.evaluate(() => document.querySelector('[data-predict="done"]').click());
@@ -359,6 +363,11 @@ async function stepInside(browser, host) {
   assert.equal(await page.locator(".predict.wrong").textContent(), "waiting");
   assert.match(await page.textContent("li.guilty"), /if !self\.locked\.get\(\) \{/);
   assert.ok(await page.locator('.guilty-why a[href*="issue32734"]').count());
+  // Or without a prediction.
+  await page.goto(`${host.url}#overtaking.textbook.ABA`);
+  await page.click('[data-predict=""]');
+  assert.equal(await page.textContent("#said"), "A is done then. Poll it and see.");
+  assert.ok(await page.locator("[data-answer]").count());
   // Inside fairgate: A releases the permit while B waits, and asks again.
   await page.goto(`${host.url}#overtaking.fairgate.AB`);
   await afterMove(page, 2);

@@ -36,7 +36,7 @@ export function level(content, levels, level) {
     at: 0, // how many of them are made
     world: null,
     hint: false,
-    predicted: null, // the status that the player expects after the next poll, and the right one
+    predicted: null, // the status that the player expects after the next poll, and the right one; "" if it was shown
     answer: null, // to the question
     asking: false,
     found: null, // by the search
@@ -301,10 +301,10 @@ export function level(content, levels, level) {
     show(areas.moves, moves());
     show(areas.picture, h("h2", {}, "Now"), picture(state.world));
     const { hint, asking, found, answer } = state;
-    redraw("reveal", [state.variant.id, hint, asking, found, answer, state.world.won, state.predicted, nextPoll()], reveal);
+    redraw("reveal", [state.variant.id, hint, asking, found, answer, state.world.won, state.predicted, explains(), nextPoll()], reveal);
     show(areas.code, code());
     fit();
-    redraw("how", [state.variant.id, state.at, insideSteps(), state.inside, state.world.won], semaphore);
+    redraw("how", [state.variant.id, state.at, insideSteps(), state.inside, isGuilty()], semaphore);
     drawTimeline();
     show(areas.log, log());
   }
@@ -406,7 +406,7 @@ export function level(content, levels, level) {
   }
 
   function explain() {
-    const answer = areas.reveal.querySelector(".answer");
+    const answer = areas.reveal.querySelector(explains() ? "[data-answer]" : ".predict");
     answer.closest(".question").scrollIntoView({ block: "center", behavior: reducedMotion() ? "instant" : "smooth" });
     answer.focus({ preventScroll: true });
   }
@@ -459,21 +459,21 @@ export function level(content, levels, level) {
     if (state.found === "running") parts.push(h("p", {}, "Searching …"));
     else if (state.found) parts.push(h("p", { class: "found" }, foundText()));
     if (state.world.won || state.predicted) parts.push(prediction());
-    if (state.asking || state.world.won) parts.push(question());
+    if (explains()) parts.push(question());
     parts.push(furtherReading());
     parts.push(h("details", { open: state.words, ontoggle: (event) => (state.words = event.target.open) }, h("summary", { "data-focus": "words" }, "The words"), words()));
     return parts;
   }
 
-  // After the win: a task that can be polled, and how it stands after that.
+  // The explanation comes after the win, and after a prediction if there is something to predict.
+  const explains = () => state.asking || (state.world.won && (state.predicted !== null || !pollable()));
+  const pollable = () => state.world.legal.find(({ kind }) => kind === "poll");
+
+  // After the win: a task that can be polled, and how it stands after that. Null as long as the engine has not answered.
   function nextPoll() {
-    const { world } = state;
-    if (!world.won) return null;
-    for (const { kind, task, text } of world.legal) {
-      const next = kind === "poll" && worlds.get(gameText({ ...state, moves: [...state.moves.slice(0, state.at), text], at: state.at + 1 }));
-      if (next) return { move: text, name: world.tasks[task].name, right: next.tasks[task].status };
-    }
-    return null;
+    const move = state.world.won && pollable();
+    const next = move && worlds.get(gameText({ ...state, moves: [...state.moves.slice(0, state.at), move.text], at: state.at + 1 }));
+    return next ? { name: state.world.tasks[move.task].name, right: next.tasks[move.task].status } : null;
   }
 
   // Once in each game: predict the next state.
@@ -481,17 +481,20 @@ export function level(content, levels, level) {
     const next = state.predicted ?? nextPoll();
     if (!next) return null;
     const { name, right, said } = next;
-    const choices = [...new Set(["ready", "waiting", "done", right])];
+    const isOver = said !== undefined;
+    const predict = (said) => { if (isOver) return; state.predicted = { ...next, said }; draw(); say(verdict(state.predicted)); };
+    const look = (choice) => (isOver && choice === right ? "right" : choice === said ? "wrong" : "");
+    const button = (choice, text) => h("button", { type: "button", class: `predict ${look(choice)}`, "data-focus": `predict-${choice}`, "data-predict": choice, "aria-disabled": isOver ? "true" : null, onclick: () => predict(choice) }, text);
     return h("fieldset", { class: "question", id: "predict" }, h("legend", {}, "Predict the next state"),
       h("p", {}, `If ${name} is polled now, how will it stand after that?`),
-      h("div", { class: "actions" }, choices.map((choice) => h("button", {
-        type: "button", class: `predict ${said ? (choice === right ? "answer right" : choice === said ? "answer wrong" : "") : ""}`, "data-focus": `predict-${choice}`, "data-predict": choice, "aria-disabled": said ? "true" : null,
-        onclick: () => { if (said) return; state.predicted = { ...next, said: choice }; draw(); say(verdict(state.predicted)); },
-      }, choice))),
-      said ? h("p", {}, verdict(next)) : null);
+      h("div", { class: "actions" }, [...new Set(["ready", "waiting", "done", right])].map((choice) => button(choice, choice)), isOver ? null : button("", "Show me")),
+      isOver ? h("p", {}, verdict(next)) : null);
   }
 
-  const verdict = ({ name, right, said }) => (said === right ? `Right: ${name} is ${right} then.` : `Not quite: ${name} is ${right} then. Poll it and see.`);
+  function verdict({ name, right, said }) {
+    const how = said === "" ? "" : said === right ? "Right: " : "Not quite: ";
+    return `${how}${name} is ${right} then. Poll it and see.`;
+  }
 
   function question() {
     const { ask: text, answers, right } = level.question;
@@ -563,7 +566,7 @@ export function level(content, levels, level) {
   }
 
   // The wrong line is named after the win, on the variant that has it.
-  const isGuilty = () => state.world.won && level.guilty && state.variant === level.variants[0];
+  const isGuilty = () => state.world.won && explains() && level.guilty && state.variant === level.variants[0];
 
   function look(first, lines) {
     const { steps } = state.world;
