@@ -316,6 +316,14 @@ async function bringYourOwn(browser, host) {
   assert.match(await page.textContent(".verdict"), /It breaks after 3 moves\. B asked later than A|It breaks after 3 moves\. \w asked later than \w/);
   for (let step = 0; step < 3; step++) await page.click('[data-focus="figure-step"]');
   await page.waitForFunction(() => document.querySelector(".figure-at").textContent === "Step 3 of 3");
+  // The counterexample is a link, which plays without a search.
+  const link = await page.evaluate(() => location.hash);
+  assert.match(link, /^#own\.ad-gh-\.\w{3}$/);
+  const other = await open(browser, host, link, { reducedMotion: "reduce" });
+  await other.waitForSelector(".figure-at");
+  const [searched, played] = [await page.textContent(".verdict"), await other.textContent(".verdict")];
+  assert.equal(searched, `${played} No shorter sequence breaks it.`);
+  await other.context().close();
   // Hand permits over instead of waking, and pass on what a cancelled request was handed.
   for (const [name, at] of [["acquire", 1], ["acquire", 0], ["release", 1], ["release", 0]]) {
     await page.focus(`[data-focus="${name}-${at}-delete"]`);

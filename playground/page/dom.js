@@ -101,6 +101,17 @@ export function say(text) {
   document.getElementById("said").textContent = text;
 }
 
+// Whether the address of the page is in the clipboard now.
+export async function copyAddress() {
+  try {
+    await navigator.clipboard.writeText(location.href);
+  } catch {
+    return false;
+  }
+  say("The link is copied.");
+  return true;
+}
+
 // A heading as it is in an address.
 export const slug = (text) => text.toLowerCase().replace(/[^a-z0-9 ]/g, "").replaceAll(" ", "-");
 

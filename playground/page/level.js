@@ -1,7 +1,7 @@
 // A level: the story, the code, the moves, and where they lead.
 
 import { ask } from "./host.js";
-import { column, h, isLarge, layOut, outside, reducedMotion, rich, say, show, slug, token } from "./dom.js";
+import { column, copyAddress, h, isLarge, layOut, outside, reducedMotion, rich, say, show, slug, token } from "./dom.js";
 import { isDone, keepMoves, keptMoves, markDone, set } from "./store.js";
 import { words } from "./home.js";
 import { listing } from "./code.js";
@@ -280,13 +280,8 @@ export function level(content, levels, level) {
 
   async function copyLink() {
     showAddress();
-    try {
-      await navigator.clipboard.writeText(location.href);
-      state.copied = true;
-      say("The link is copied.");
-    } catch {
-      state.trouble = `Copy this address: ${location.href}`;
-    }
+    state.copied = await copyAddress();
+    if (!state.copied) state.trouble = `Copy this address: ${location.href}`;
     draw();
   }
 
