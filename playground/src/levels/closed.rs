@@ -31,7 +31,10 @@ pub(super) const LEVEL: Level = Level {
         line: "self.word.set(permits.saturating_sub(n) << 1);",
         why: "It writes the whole word and loses the lowest bit, which says that the semaphore is closed.",
     }),
-    links: &[Link { name: "The report: tokio#8020", url: "https://github.com/tokio-rs/tokio/issues/8020" }],
+    links: &[
+        Link { name: "The report: tokio#8020", url: "https://github.com/tokio-rs/tokio/issues/8020" },
+        Link { name: "The repair", url: "https://github.com/tokio-rs/tokio/pull/8021" },
+    ],
     rules: ALL,
     source: source!("closed.rs"),
     variants: &[

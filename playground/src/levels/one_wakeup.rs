@@ -23,15 +23,19 @@ pub(super) const LEVEL: Level = Level {
         answers: &["One", "Two", "Three"],
         right: 1,
     },
-    lesson: "gh-111693, repaired in November 2023: the permit that is left waits for B to run before C is woken. Nothing hangs \
-             for good as long as B runs, but C is late by as long as B is late. What wakes waiters must go on until the \
-             permits or the waiters are used up. fairgate grants to all that fit, in one pass, when permits arrive.",
+    lesson: "asyncio repaired this in passing, in the pull request for gh-111693, a report about conditions: the permit \
+             that is left waits for B to run before C is woken. Nothing hangs for good as long as B runs, but C is late \
+             by as long as B is late. What wakes waiters must go on until the permits or the waiters are used up. \
+             fairgate grants to all that fit, in one pass, when permits arrive.",
     guilty: Some(Guilty {
         line: "if self.value.get() > 0 {",
         why: "It wakes one waiter, however many permits are left. It should go on as long as there are any.",
     }),
     links: &[
-        Link { name: "The report: gh-111693", url: "https://github.com/python/cpython/issues/111693" },
+        Link {
+            name: "The report that led to it: gh-111693",
+            url: "https://github.com/python/cpython/issues/111693",
+        },
         Link { name: "The repair", url: "https://github.com/python/cpython/pull/111694" },
     ],
     rules: ALL,
@@ -40,7 +44,9 @@ pub(super) const LEVEL: Level = Level {
         Variant {
             id: "asyncio-september-2022",
             name: "asyncio 2022 to 2023",
-            about: prose("The semaphore of Python's asyncio, in Rust, before the repair gh-111693."),
+            about: prose(
+                "The semaphore of Python's asyncio, in Rust, before the pull request for gh-111693.",
+            ),
             fairgate: false,
             solution: Some("A111BCA"),
             functions: &["turn"],
@@ -51,7 +57,7 @@ pub(super) const LEVEL: Level = Level {
         Variant {
             id: "asyncio-2023",
             name: "asyncio, repaired",
-            about: prose("The same semaphore after the repair gh-111693."),
+            about: prose("The same semaphore after the pull request for gh-111693."),
             fairgate: false,
             solution: None,
             functions: &["turn"],
