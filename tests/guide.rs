@@ -96,9 +96,11 @@ fn elements(svg: &str) -> (Vec<Element>, Vec<Element>) {
                 extent: [0.0; 4],
             });
         } else {
-            // The title and the description: here the page describes its picture. `shortened` keeps the style.
+            // The title, the description and the link: here the page has its own. `shortened` keeps the style.
             assert!(
-                ["<svg", "<title", "<desc", "<style", "</"].iter().any(|start| line.starts_with(start)),
+                ["<svg", "<title", "<desc", "<style", "<a ", "</"]
+                    .iter()
+                    .any(|start| line.starts_with(start)),
                 "unknown: {line}"
             );
         }
