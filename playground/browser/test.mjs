@@ -652,6 +652,39 @@ async function everyScreen(browser, host) {
   }
 }
 
+// The texts of the page that are smaller than 10 pixels on the screen, those of scaled pictures too.
+const smallTexts = (page) =>
+  page.evaluate(() => {
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    const small = [];
+    while (walker.nextNode()) {
+      const { parentElement: element, data } = walker.currentNode;
+      if (!data.trim() || !element.getClientRects().length || element.closest(".hidden, title, desc")) continue;
+      const svg = element.closest("svg");
+      const scale = svg ? svg.getBoundingClientRect().width / svg.viewBox.baseVal.width : 1;
+      const size = Number.parseFloat(getComputedStyle(element).fontSize) * scale;
+      if (size < 10) small.push(`${data.trim()}: ${size.toFixed(1)} px`);
+    }
+    return small;
+  });
+
+// On a phone every text can be read.
+async function textSizes(browser, host) {
+  if (!host.first) return "on the first host";
+  const levels = await catalog(browser, host);
+  const sections = [...new Set(levels.map(({ chapter }) => chapter))].map((chapter) => `#lesson.${chapter.toLowerCase().replace(/[^a-z0-9 ]/g, "").replaceAll(" ", "-")}`);
+  const games = levels.map(({ id, variants }) => `#${id}.${variants.at(-1).id}.A`);
+  const page = await open(browser, host, "", { viewport: { width: 390, height: 844 } });
+  for (const path of ["#", "#lesson", "#own.ad-gh-.ABA", "#sandbox.1", "#sandbox.3.20.3.1.200.90.400.2.10.1", "#one-wakeup.asyncio-september-2022.A111BCA", ...sections, ...games]) {
+    await page.goto(host.url + path);
+    await page.waitForFunction(() => document.querySelector("h1") && !document.querySelector("[aria-busy]"));
+    await page.waitForSelector(path.startsWith("#sandbox") ? ".timeline" : path.startsWith("#lesson.") ? ".figure-at" : "h1");
+    await page.evaluate(() => document.querySelectorAll("details").forEach((part) => (part.open = true)));
+    assert.deepEqual(await smallTexts(page), [], path);
+  }
+  await page.context().close();
+}
+
 // What a screen reader is told: each thing once, in plain text, and where the focus goes.
 async function announcements(browser, host) {
   const page = await open(browser, host, "#one-wakeup.asyncio-september-2022.");
@@ -808,7 +841,7 @@ try {
   for (const path of hosts) {
     const host = { ...(await start(path)), first: path === hosts[0] };
     try {
-      for (const test of [playAll, keys, keyboardAlone, announcements, memory, names, lessonPath, bringYourOwn, stepInside, everyScreen, stress, badLinks, playSandbox, accessible, tabOrder, forcedColors, fromDisk, brokenEngine, screenshots]) {
+      for (const test of [playAll, keys, keyboardAlone, announcements, memory, names, lessonPath, bringYourOwn, stepInside, everyScreen, textSizes, stress, badLinks, playSandbox, accessible, tabOrder, forcedColors, fromDisk, brokenEngine, screenshots]) {
         const from = performance.now();
         const said = await test(browser, host);
         console.log(`${host.name}: ${test.name}: ok${said ? `: ${said}` : ""} (${((performance.now() - from) / 1000).toFixed(0)} s)`);
