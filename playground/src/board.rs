@@ -63,7 +63,7 @@ pub enum Kind {
     TooEarly,
     /// A task read a value that was half written.
     TornRead,
-    /// A task waits for an answer that never comes, and everything waits.
+    /// All permits are held by tasks that wait for an answer that never comes.
     Hung,
     /// As a goal: any of the others.
     Any,
@@ -846,11 +846,14 @@ impl Inner {
         let hung: Vec<_> =
             self.rooms.iter().flat_map(|room| &room.inside).map(|task| name(Some(*task))).collect();
         if !hung.is_empty() {
-            let hung = hung.join(" and ");
-            let text = format!(
-                "{hung} waited for an answer that never came, and no timer was set that could end it."
-            );
-            return self.violated_once(Kind::Hung, text);
+            if self.gates.iter().all(|gate| gate.gate.available() == 0) {
+                let hung = hung.join(" and ");
+                let text = format!(
+                    "{hung} waited for an answer that never came, no permit was left, and no timer was set that could end it."
+                );
+                self.violated_once(Kind::Hung, text);
+            }
+            return;
         }
         let waits = |task: &TaskId| {
             let request =

@@ -12,8 +12,8 @@ pub(super) const LEVEL: Level = Level {
     chapter: "Requests a second",
     story: "The server answers one request at a time, within a second, and refuses the others with 429. A task whose request is \
          refused sends it again until it is answered. Three pages, so three requests would be enough.",
-    goal: "Make the server refuse four requests.",
-    wins: Win { kind: Kind::Refused, times: 4 },
+    goal: "Make the server refuse five requests.",
+    wins: Win { kind: Kind::Refused, times: 5 },
     hint: "A refused request comes back before the one in flight is answered. In the second variant, which task should see first that a second has passed?",
     question: Question {
         ask: "Ten tasks are refused together, and each tries again after exactly one second. What happens then?",
@@ -37,7 +37,7 @@ pub(super) const LEVEL: Level = Level {
             name: "retry at once",
             about: prose("A refused request is sent again when its task is polled next."),
             fairgate: false,
-            solution: Some("ABBBB"),
+            solution: Some("ABBBBC"),
             functions: &["at_once"],
             semaphore: None,
             program: None,
@@ -53,7 +53,7 @@ pub(super) const LEVEL: Level = Level {
             name: "retry after 1 second",
             about: prose("A refused request is sent again after a second."),
             fairgate: false,
-            solution: Some("ABCtBC"),
+            solution: Some("ABCtBCAtBC"),
             functions: &["after_a_pause"],
             semaphore: None,
             program: None,
