@@ -236,7 +236,7 @@ fn around(game: Game) -> Result<String, String> {
     let next = next_moves(&world, &moves);
     let mut worlds = Vec::with_capacity(next.len() + 1);
     let mut add = |moves: Vec<Move>| {
-        let game = Game { level, variant: variant.clone(), name: name.clone(), moves };
+        let game = Game { level, variant, name: name.clone(), moves };
         worlds.push(format!("{}:{}", json(&game.to_string())?, play(&game)?));
         Ok::<_, String>(())
     };

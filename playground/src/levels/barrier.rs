@@ -38,22 +38,18 @@ pub(super) const LEVEL: Level = Level {
             id: "textbook",
             name: "one semaphore, on the textbook",
             about: prose("All rounds use the same semaphore."),
-            fairgate: false,
             solution: Some("ABB"),
             functions: &["one_semaphore"],
             semaphore: Some((textbook::SOURCE, &["acquire_many", "take", "release"])),
-            program: None,
             build: |world| one(world, Rc::new(Textbook::new(0))),
+            ..Variant::OTHER
         },
         Variant {
             id: "two",
             name: "two semaphores, on the textbook",
             about: prose("Odd rounds use one semaphore, and even rounds the other."),
-            fairgate: false,
-            solution: None,
             functions: &["two_semaphores"],
             semaphore: Some((textbook::SOURCE, &["acquire_many", "take", "release"])),
-            program: None,
             build: |world| {
                 let barrier = world.barrier(2);
                 let odd = world.semaphore("odd", Rc::new(Textbook::new(0)));
@@ -67,6 +63,7 @@ pub(super) const LEVEL: Level = Level {
                     );
                 }
             },
+            ..Variant::OTHER
         },
         Variant {
             id: "fairgate",
@@ -74,12 +71,9 @@ pub(super) const LEVEL: Level = Level {
             about: prose(
                 "All rounds use the same semaphore, which grants permits in the order of its queue.",
             ),
-            fairgate: true,
-            solution: None,
             functions: &["one_semaphore"],
-            semaphore: None,
-            program: None,
             build: |world| one(world, Rc::new(fairgate::Semaphore::new(0))),
+            ..Variant::FAIRGATE
         },
     ],
 };

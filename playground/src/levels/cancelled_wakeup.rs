@@ -43,23 +43,20 @@ pub(super) const LEVEL: Level = Level {
             id: "asyncio-2014",
             name: "asyncio until 2015",
             about: prose("The semaphore of Python's asyncio, in Rust, before the repair asyncio#270."),
-            fairgate: false,
             solution: Some("AB1xA"),
             functions: &["turn"],
             semaphore: Some((asyncio_2014::SOURCE, &["acquire", "release"])),
-            program: None,
             build: |world| build(world, Rc::new(Asyncio2014::new(1))),
+            ..Variant::OTHER
         },
         Variant {
             id: "asyncio-2015",
             name: "asyncio, repaired",
             about: prose("The same semaphore after the repair asyncio#270."),
-            fairgate: false,
-            solution: None,
             functions: &["turn"],
             semaphore: Some((asyncio_2015::SOURCE, &["acquire", "release", "wake_next"])),
-            program: None,
             build: |world| build(world, Rc::new(Asyncio2015::new(1))),
+            ..Variant::OTHER
         },
         Variant {
             id: "textbook",
@@ -67,23 +64,18 @@ pub(super) const LEVEL: Level = Level {
             about: prose(
                 "A counter and an event. The crate event-listener passes a wake-up on when its listener is dropped.",
             ),
-            fairgate: false,
-            solution: None,
             functions: &["turn"],
             semaphore: Some((textbook::SOURCE, &["acquire_many", "take", "release"])),
-            program: None,
             build: |world| build(world, Rc::new(Textbook::new(1))),
+            ..Variant::OTHER
         },
         Variant {
             id: "fairgate",
             name: "fairgate",
             about: prose("A granted request that is dropped hands its permit to the next."),
-            fairgate: true,
-            solution: None,
             functions: &["turn"],
-            semaphore: None,
-            program: None,
             build: |world| build(world, Rc::new(fairgate::Semaphore::new(1))),
+            ..Variant::FAIRGATE
         },
     ],
 };

@@ -44,11 +44,9 @@ pub(super) const LEVEL: Level = Level {
             about: prose(
                 "The number of permits and the flag in one word, as in tokio, and with the mistake.",
             ),
-            fairgate: false,
             solution: Some("12A"),
             functions: &["turn"],
             semaphore: Some((tokio_word::SOURCE, &["acquire", "release", "close", "forget_permits"])),
-            program: None,
             build: |world| {
                 let semaphore = Rc::new(TokioWord::new(2));
                 build(
@@ -60,16 +58,13 @@ pub(super) const LEVEL: Level = Level {
                     },
                 );
             },
+            ..Variant::OTHER
         },
         Variant {
             id: "fairgate",
             name: "fairgate",
             about: prose("Every transition of the word keeps the flag."),
-            fairgate: true,
-            solution: None,
             functions: &["turn"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let semaphore = Rc::new(Semaphore::new(2));
                 build(
@@ -81,6 +76,7 @@ pub(super) const LEVEL: Level = Level {
                     },
                 );
             },
+            ..Variant::FAIRGATE
         },
     ],
 };

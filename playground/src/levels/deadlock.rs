@@ -32,11 +32,8 @@ pub(super) const LEVEL: Level = Level {
             id: "crossed",
             name: "two locks, crossed",
             about: prose("A locks left, then right. B locks right, then left."),
-            fairgate: true,
             solution: Some("ABAB"),
             functions: &["left_then_right", "right_then_left"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let (left, right) = (world.lock("left", ()), world.lock("right", ()));
                 let other = right_then_left(left.clone(), right.clone(), world.work());
@@ -47,16 +44,13 @@ pub(super) const LEVEL: Level = Level {
                 );
                 world.task("right, then left", "right_then_left", other);
             },
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "ordered",
             name: "two locks, one order",
             about: prose("Both tasks lock left first."),
-            fairgate: true,
-            solution: None,
             functions: &["left_then_right"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let (left, right) = (world.lock("left", ()), world.lock("right", ()));
                 for _ in 0..2 {
@@ -64,6 +58,7 @@ pub(super) const LEVEL: Level = Level {
                     world.task("left, then right", "left_then_right", code);
                 }
             },
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "one-by-one",
@@ -71,33 +66,28 @@ pub(super) const LEVEL: Level = Level {
             about: prose(
                 "A semaphore of 2. Each task needs both permits and acquires them one after the other.",
             ),
-            fairgate: true,
             solution: Some("ABAB"),
             functions: &["one_by_one"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let slots = world.semaphore("slots", Rc::new(fairgate::Semaphore::new(2)));
                 for _ in 0..2 {
                     world.task("needs two permits", "one_by_one", one_by_one(slots.clone(), world.work()));
                 }
             },
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "fairgate",
             name: "two permits at once",
             about: prose("A semaphore of 2. Each task acquires both permits in one request."),
-            fairgate: true,
-            solution: None,
             functions: &["at_once"],
-            semaphore: None,
-            program: None,
             build: |world: &mut World| {
                 let slots = world.semaphore("slots", Rc::new(fairgate::Semaphore::new(2)));
                 for _ in 0..2 {
                     world.task("needs two permits", "at_once", at_once(slots.clone(), world.work()));
                 }
             },
+            ..Variant::FAIRGATE
         },
     ],
 };

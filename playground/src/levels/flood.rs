@@ -36,17 +36,15 @@ pub(super) const LEVEL: Level = Level {
             id: "unlimited",
             name: "no limit",
             about: prose("Each task sends its request at once."),
-            fairgate: false,
             solution: Some("ABC"),
             functions: &["unlimited"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let server = world.server(Limit::AtOnce(2), None);
                 for title in TITLES {
                     world.task(title, "unlimited", unlimited(server.clone()));
                 }
             },
+            ..Variant::OTHER
         },
         Variant {
             id: "fairgate",
@@ -54,11 +52,7 @@ pub(super) const LEVEL: Level = Level {
             about: prose(
                 "A semaphore hands out two permits. Each task acquires one first, and waits in a queue if there is none.",
             ),
-            fairgate: true,
-            solution: None,
             functions: &["limited"],
-            semaphore: None,
-            program: None,
             build: |world: &mut World| {
                 let server = world.server(Limit::AtOnce(2), None);
                 let slots = world.semaphore("slots", Rc::new(fairgate::Semaphore::new(2)));
@@ -66,6 +60,7 @@ pub(super) const LEVEL: Level = Level {
                     world.task(title, "limited", limited(slots.clone(), server.clone()));
                 }
             },
+            ..Variant::FAIRGATE
         },
     ],
 };

@@ -37,27 +37,22 @@ pub(super) const LEVEL: Level = Level {
             id: "none",
             name: "no time limit",
             about: prose("Each task waits for its answer as long as it takes."),
-            fairgate: true,
             solution: Some("1ABC"),
             functions: &["unlimited"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let (slots, server, _) = shared(world);
                 for title in TITLES {
                     world.task(title, "unlimited", unlimited(slots.clone(), server.clone()));
                 }
             },
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "wait",
             name: "a limit on the wait",
             about: prose("A task waits for its permit for 2 seconds at most."),
-            fairgate: true,
             solution: Some("1ABCtC"),
             functions: &["limited_wait"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let (slots, server, clock) = shared(world);
                 for title in TITLES {
@@ -65,16 +60,13 @@ pub(super) const LEVEL: Level = Level {
                     world.task(title, "limited_wait", code);
                 }
             },
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "request",
             name: "a limit on the request",
             about: prose("A request may take 2 seconds, from the moment when its task has a permit."),
-            fairgate: true,
-            solution: None,
             functions: &["limited_request"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let (slots, server, clock) = shared(world);
                 for title in TITLES {
@@ -82,6 +74,7 @@ pub(super) const LEVEL: Level = Level {
                     world.task(title, "limited_request", code);
                 }
             },
+            ..Variant::FAIRGATE
         },
     ],
 };

@@ -36,34 +36,28 @@ pub(super) const LEVEL: Level = Level {
             id: "fairgate",
             name: "select over &mut request, on fairgate",
             about: prose("The first request stays in the queue."),
-            fairgate: true,
             solution: Some("ABtBtAB"),
             functions: &["holder", "keeps_request"],
-            semaphore: None,
-            program: None,
             build: |world| build(world, Rc::new(fairgate::Mutex::new(())), true),
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "textbook",
             name: "select over &mut request, on the textbook",
             about: prose("The wake-up goes to the first request."),
-            fairgate: false,
             solution: Some("ABtBtAB"),
             functions: &["holder", "keeps_request"],
             semaphore: Some((textbook::SOURCE, &["acquire_many", "take", "release"])),
-            program: None,
             build: |world| build(world, Rc::new(Textbook::new(1)), true),
+            ..Variant::OTHER
         },
         Variant {
             id: "cured",
             name: "with_timeout, on fairgate",
             about: prose("The first request is dropped when its time is up."),
-            fairgate: true,
-            solution: None,
             functions: &["holder", "drops_request"],
-            semaphore: None,
-            program: None,
             build: |world| build(world, Rc::new(fairgate::Mutex::new(())), false),
+            ..Variant::FAIRGATE
         },
     ],
 };

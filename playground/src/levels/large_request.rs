@@ -34,23 +34,19 @@ pub(super) const LEVEL: Level = Level {
             id: "textbook",
             name: "textbook",
             about: prose("A release wakes all waiters, and each looks whether there is enough for it."),
-            fairgate: false,
             solution: Some("ABAC"),
             functions: &["small", "large"],
             semaphore: Some((textbook::SOURCE, &["acquire_many", "take", "release"])),
-            program: None,
             build: |world| build(world, Rc::new(Textbook::with_sizes(2))),
+            ..Variant::OTHER
         },
         Variant {
             id: "fairgate",
             name: "fairgate",
             about: prose("The queue is in order, whatever the size of a request."),
-            fairgate: true,
-            solution: None,
             functions: &["small", "large"],
-            semaphore: None,
-            program: None,
             build: |world| build(world, Rc::new(fairgate::Semaphore::new(2))),
+            ..Variant::FAIRGATE
         },
     ],
 };

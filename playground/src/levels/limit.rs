@@ -36,49 +36,42 @@ pub(super) const LEVEL: Level = Level {
             id: "underscore",
             name: "2 permits, let _ = …",
             about: prose("Two permits, but the permit is assigned to `_`."),
-            fairgate: true,
             solution: Some("ABC"),
             functions: &["underscore"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let (slots, server) = shared(world, 2);
                 for title in TITLES {
                     world.task(title, "underscore", underscore(slots.clone(), server.clone()));
                 }
             },
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "three",
             name: "3 permits",
             about: prose("The permit is held, but there are three, and the server takes two requests."),
-            fairgate: true,
             solution: Some("ABC"),
             functions: &["held"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let (slots, server) = shared(world, 3);
                 for title in TITLES {
                     world.task(title, "held", held(slots.clone(), server.clone()));
                 }
             },
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "fairgate",
             name: "2 permits, held",
             about: prose("Two permits, each held during the request."),
-            fairgate: true,
-            solution: None,
             functions: &["held"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let (slots, server) = shared(world, 2);
                 for title in TITLES {
                     world.task(title, "held", held(slots.clone(), server.clone()));
                 }
             },
+            ..Variant::FAIRGATE
         },
     ],
 };

@@ -33,55 +33,45 @@ pub(super) const LEVEL: Level = Level {
             id: "nothing",
             name: "no protection",
             about: prose("No lock, no semaphore."),
-            fairgate: false,
             solution: Some("ABAB"),
             functions: &["unprotected"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let counter = Rc::new(world.counter());
                 for title in TITLES {
                     world.task(title, "unprotected", unprotected(counter.clone(), world.work()));
                 }
             },
+            ..Variant::OTHER
         },
         Variant {
             id: "semaphore-3",
             name: "Semaphore::new(3)",
             about: prose("A semaphore, but with more than one permit."),
-            fairgate: true,
             solution: Some("ABAB"),
             functions: &["with_slots"],
-            semaphore: None,
-            program: None,
             build: |world| with_semaphore(world, 3),
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "semaphore-1",
             name: "Semaphore::new(1)",
             about: prose("A semaphore with one permit."),
-            fairgate: true,
-            solution: None,
             functions: &["with_slots"],
-            semaphore: None,
-            program: None,
             build: |world| with_semaphore(world, 1),
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "fairgate",
             name: "Mutex",
             about: prose("The counter is inside the mutex."),
-            fairgate: true,
-            solution: None,
             functions: &["with_lock"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let counter = world.lock("counter", world.counter());
                 for title in TITLES {
                     world.task(title, "with_lock", with_lock(counter.clone(), world.work()));
                 }
             },
+            ..Variant::FAIRGATE
         },
     ],
 };

@@ -100,7 +100,7 @@ pub struct Question {
 }
 
 /// One form of a level.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub struct Variant {
     /// Its name in links.
     pub id: &'static str,
@@ -169,7 +169,24 @@ pub fn find(level: &str, variant: &str) -> Result<(&'static Level, Variant), Str
     let level = known.ok_or_else(|| format!("there is no level \"{level}\""))?;
     let known = level.variants.iter().find(|known| known.id == variant);
     let variant = known.ok_or_else(|| format!("level \"{}\" has no variant \"{variant}\"", level.id))?;
-    Ok((level, variant.clone()))
+    Ok((level, *variant))
+}
+
+impl Variant {
+    /// What variants on fairgate have in common, unless they say something else.
+    const FAIRGATE: Self = Self { fairgate: true, ..Self::OTHER };
+    /// The same for the others.
+    const OTHER: Self = Self {
+        id: "",
+        name: "",
+        about: "",
+        fairgate: false,
+        solution: None,
+        functions: &[],
+        semaphore: None,
+        program: None,
+        build: |_| {},
+    };
 }
 
 impl Level {

@@ -47,34 +47,28 @@ pub(super) const LEVEL: Level = Level {
             about: prose(
                 "The semaphore of Python's asyncio, in Rust, before the pull request for gh-111693.",
             ),
-            fairgate: false,
             solution: Some("A111BCA"),
             functions: &["turn"],
             semaphore: Some((asyncio_2022_september::SOURCE, &["acquire", "release", "wake_next"])),
-            program: None,
             build: |world| build(world, Rc::new(Asyncio2022September::new(3))),
+            ..Variant::OTHER
         },
         Variant {
             id: "asyncio-2023",
             name: "asyncio, repaired",
             about: prose("The same semaphore after the pull request for gh-111693."),
-            fairgate: false,
-            solution: None,
             functions: &["turn"],
             semaphore: Some((asyncio_2023::SOURCE, &["acquire", "release", "wake_next"])),
-            program: None,
             build: |world| build(world, Rc::new(Asyncio2023::new(3))),
+            ..Variant::OTHER
         },
         Variant {
             id: "fairgate",
             name: "fairgate",
             about: prose("Permits that arrive are granted to all waiters that fit."),
-            fairgate: true,
-            solution: None,
             functions: &["turn"],
-            semaphore: None,
-            program: None,
             build: |world| build(world, Rc::new(fairgate::Semaphore::new(3))),
+            ..Variant::FAIRGATE
         },
     ],
 };

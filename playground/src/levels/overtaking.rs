@@ -44,34 +44,29 @@ pub(super) const LEVEL: Level = Level {
             about: prose(
                 "The semaphore that most people write first: a counter of permits, and an event of the crate event-listener that wakes a waiter.",
             ),
-            fairgate: false,
             solution: Some("ABA"),
             functions: &["turns"],
             semaphore: Some((textbook::SOURCE, &["acquire_many", "take", "release"])),
-            program: None,
             build: |world| build(world, Rc::new(Textbook::new(1))),
+            ..Variant::OTHER
         },
         Variant {
             id: "asyncio-2015",
             name: "asyncio 2015 to 2022",
             about: prose("The semaphore of Python's asyncio, in Rust, before the repair bpo-45997."),
-            fairgate: false,
             solution: Some("ABA"),
             functions: &["turns"],
             semaphore: Some((asyncio_2015::SOURCE, &["acquire", "release", "wake_next"])),
-            program: None,
             build: |world| build(world, Rc::new(Asyncio2015::new(1))),
+            ..Variant::OTHER
         },
         Variant {
             id: "fairgate",
             name: "fairgate",
             about: prose("A release hands the permit to the front of the queue."),
-            fairgate: true,
-            solution: None,
             functions: &["turns"],
-            semaphore: None,
-            program: None,
             build: |world| build(world, Rc::new(fairgate::Semaphore::new(1))),
+            ..Variant::FAIRGATE
         },
     ],
 };

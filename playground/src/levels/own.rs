@@ -27,21 +27,11 @@ pub(super) static LEVEL: Level = Level {
 
 /// Three tasks, and two permits that the player adds: a semaphore starts with none.
 pub(super) fn variant(program: Program) -> Variant {
-    Variant {
-        id: "own",
-        name: "your own",
-        about: "",
-        fairgate: false,
-        solution: None,
-        functions: &["turn"],
-        semaphore: None,
-        build: |_| {},
-        program: Some(program),
-    }
+    Variant { id: "own", name: "your own", functions: &["turn"], program: Some(program), ..Variant::OTHER }
 }
 
 pub(super) fn build(world: &mut World, program: &Program) {
-    let slots = world.semaphore("slots", Rc::new(Own::new(program.clone())));
+    let slots = world.semaphore("slots", Rc::new(Own::new(*program)));
     let added = slots.clone();
     world.action("Add a permit", 2, move || added.add_permits(1));
     for title in ["turn 1", "turn 2", "turn 3"] {

@@ -32,12 +32,10 @@ pub(super) const LEVEL: Level = Level {
             id: "left-first",
             name: "left fork first",
             about: prose("Each takes the fork on the left, and then the fork on the right."),
-            fairgate: true,
             solution: Some("ABCABC"),
             functions: &["dine"],
-            semaphore: None,
-            program: None,
             build: |world| dinner(world, false),
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "ordered",
@@ -45,22 +43,15 @@ pub(super) const LEVEL: Level = Level {
             about: prose(
                 "C takes the fork on the right first, so that all take the fork with the lower number first.",
             ),
-            fairgate: true,
-            solution: None,
             functions: &["dine"],
-            semaphore: None,
-            program: None,
             build: |world| dinner(world, true),
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "seats",
             name: "two seats",
             about: prose("A semaphore of 2: only two of them sit at the table at once."),
-            fairgate: true,
-            solution: None,
             functions: &["dine_seated"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let forks = forks(world);
                 let seats = world.semaphore("seats", Rc::new(fairgate::Semaphore::new(2)));
@@ -70,6 +61,7 @@ pub(super) const LEVEL: Level = Level {
                     world.task(TITLES[place], "dine_seated", code);
                 }
             },
+            ..Variant::FAIRGATE
         },
     ],
 };

@@ -37,11 +37,8 @@ pub(super) const LEVEL: Level = Level {
             id: "permit-first",
             name: "permit released first",
             about: prose("The permit is released before the connection is reset and put back."),
-            fairgate: true,
             solution: Some("AAB"),
             functions: &["permit_first"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let (slots, idle) = shared(world);
                 for title in TITLES {
@@ -52,6 +49,7 @@ pub(super) const LEVEL: Level = Level {
                     );
                 }
             },
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "by-hand",
@@ -59,33 +57,28 @@ pub(super) const LEVEL: Level = Level {
             about: prose(
                 "The connection is put back before the permit is released, by the last line of the task.",
             ),
-            fairgate: true,
             solution: Some("AxAB"),
             functions: &["by_hand"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let (slots, idle) = shared(world);
                 for title in TITLES {
                     world.task(title, "by_hand", by_hand(slots.clone(), idle.clone(), world.work()));
                 }
             },
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "fairgate",
             name: "put back by a guard",
             about: prose("A guard puts the connection back when it is dropped."),
-            fairgate: true,
-            solution: None,
             functions: &["with_guard", "drop"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let (slots, idle) = shared(world);
                 for title in TITLES {
                     world.task(title, "with_guard", with_guard(slots.clone(), idle.clone(), world.work()));
                 }
             },
+            ..Variant::FAIRGATE
         },
     ],
 };

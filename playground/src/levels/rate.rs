@@ -36,12 +36,10 @@ pub(super) const LEVEL: Level = Level {
             about: prose(
                 "A token bucket with two tokens. D adds one every second if the bucket is not full.",
             ),
-            fairgate: true,
             solution: Some("DtABDC"),
             functions: &["with_tokens", "refill"],
-            semaphore: None,
-            program: None,
             build: |world| bucket(world, 2),
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "fairgate",
@@ -49,12 +47,9 @@ pub(super) const LEVEL: Level = Level {
             about: prose(
                 "A token bucket with one token. D adds one every second if the bucket is not full.",
             ),
-            fairgate: true,
-            solution: None,
             functions: &["with_tokens", "refill"],
-            semaphore: None,
-            program: None,
             build: |world| bucket(world, 1),
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "second",
@@ -62,11 +57,7 @@ pub(super) const LEVEL: Level = Level {
             about: prose(
                 "No bucket: each request keeps its permit for a second, however soon the answer comes.",
             ),
-            fairgate: true,
-            solution: None,
             functions: &["for_a_second"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let server = world.server(Limit::PerSecond(2), None);
                 let slots = world.semaphore("slots", Rc::new(fairgate::Semaphore::new(2)));
@@ -75,6 +66,7 @@ pub(super) const LEVEL: Level = Level {
                     world.task(title, "for_a_second", code);
                 }
             },
+            ..Variant::FAIRGATE
         },
     ],
 };

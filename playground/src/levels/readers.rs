@@ -33,23 +33,18 @@ pub(super) const LEVEL: Level = Level {
             id: "one",
             name: "the writer takes 1 permit",
             about: prose("Two permits. The writer takes one of them, as a reader does."),
-            fairgate: true,
             solution: Some("ABB"),
             functions: &["write", "read"],
-            semaphore: None,
-            program: None,
             build: |world| build(world, 1),
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "all",
             name: "the writer takes both permits",
             about: prose("Two permits. The writer takes both in one request."),
-            fairgate: true,
-            solution: None,
             functions: &["write", "read"],
-            semaphore: None,
-            program: None,
             build: |world| build(world, 2),
+            ..Variant::FAIRGATE
         },
     ],
 };

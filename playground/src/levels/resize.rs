@@ -34,23 +34,18 @@ pub(super) const LEVEL: Level = Level {
             id: "forget",
             name: "forget_permits",
             about: prose("Takes away what is available, and no more."),
-            fairgate: true,
             solution: Some("AB1AC"),
             functions: &["turn", "shrink_by_forgetting"],
-            semaphore: None,
-            program: None,
             build: |world| build(world, shrink_by_forgetting),
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "fairgate",
             name: "reduce_permits",
             about: prose("What cannot be taken away now is owed."),
-            fairgate: true,
-            solution: None,
             functions: &["turn", "shrink_by_reducing"],
-            semaphore: None,
-            program: None,
             build: |world| build(world, shrink_by_reducing),
+            ..Variant::FAIRGATE
         },
     ],
 };

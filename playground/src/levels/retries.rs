@@ -36,43 +36,35 @@ pub(super) const LEVEL: Level = Level {
             id: "at-once",
             name: "retry at once",
             about: prose("A refused request is sent again when its task is polled next."),
-            fairgate: false,
             solution: Some("ABBBBC"),
             functions: &["at_once"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let server = server(world);
                 for title in TITLES {
                     world.task(title, "at_once", at_once(server.clone(), world.work()));
                 }
             },
+            ..Variant::OTHER
         },
         Variant {
             id: "pause",
             name: "retry after 1 second",
             about: prose("A refused request is sent again after a second."),
-            fairgate: false,
             solution: Some("ABCtBCAtBC"),
             functions: &["after_a_pause"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let server = server(world);
                 for title in TITLES {
                     world.task(title, "after_a_pause", after_a_pause(server.clone(), world.clock()));
                 }
             },
+            ..Variant::OTHER
         },
         Variant {
             id: "permit",
             name: "a permit for each request",
             about: prose("A semaphore of 1, because the server answers one request at a time."),
-            fairgate: true,
-            solution: None,
             functions: &["with_permit"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let server = server(world);
                 let slots = world.semaphore("slots", Rc::new(fairgate::Semaphore::new(1)));
@@ -81,6 +73,7 @@ pub(super) const LEVEL: Level = Level {
                     world.task(title, "with_permit", code);
                 }
             },
+            ..Variant::FAIRGATE
         },
     ],
 };

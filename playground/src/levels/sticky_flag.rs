@@ -42,12 +42,11 @@ pub(super) const LEVEL: Level = Level {
             id: "asyncio-march-2022",
             name: "asyncio, March 2022",
             about: prose("The semaphore of Python's asyncio, in Rust, before the repair gh-90155."),
-            fairgate: false,
             solution: Some("A1xAB"),
             functions: &["turn"],
             semaphore: Some((asyncio_2022_march::SOURCE, &["acquire", "release", "wake_next"])),
-            program: None,
             build: |world| build(world, Rc::new(Asyncio2022March::new(1))),
+            ..Variant::OTHER
         },
         Variant {
             id: "asyncio-september-2022",
@@ -55,23 +54,18 @@ pub(super) const LEVEL: Level = Level {
             about: prose(
                 "The same semaphore after the repair gh-90155: a release grants the permit in the order of the queue.",
             ),
-            fairgate: false,
-            solution: None,
             functions: &["turn"],
             semaphore: Some((asyncio_2022_september::SOURCE, &["acquire", "release", "wake_next"])),
-            program: None,
             build: |world| build(world, Rc::new(Asyncio2022September::new(1))),
+            ..Variant::OTHER
         },
         Variant {
             id: "fairgate",
             name: "fairgate",
             about: prose("A release grants the permit in the order of the queue."),
-            fairgate: true,
-            solution: None,
             functions: &["turn"],
-            semaphore: None,
-            program: None,
             build: |world| build(world, Rc::new(fairgate::Semaphore::new(1))),
+            ..Variant::FAIRGATE
         },
     ],
 };

@@ -34,33 +34,28 @@ pub(super) const LEVEL: Level = Level {
             id: "around",
             name: "limit around wait and work",
             about: prose("The limit of 3 seconds starts before the task has a permit."),
-            fairgate: true,
             solution: Some("ABtABtB"),
             functions: &["around"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let (slots, server, clock) = shared(world);
                 for title in TITLES {
                     world.task(title, "around", around(slots.clone(), server.clone(), clock.clone()));
                 }
             },
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "inside",
             name: "limit inside the permit",
             about: prose("The limit of 3 seconds starts when the task has its permit."),
-            fairgate: true,
-            solution: None,
             functions: &["inside"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let (slots, server, clock) = shared(world);
                 for title in TITLES {
                     world.task(title, "inside", inside(slots.clone(), server.clone(), clock.clone()));
                 }
             },
+            ..Variant::FAIRGATE
         },
     ],
 };

@@ -41,23 +41,19 @@ pub(super) const LEVEL: Level = Level {
             id: "asyncio-2017",
             name: "asyncio.Lock 2017",
             about: prose("The lock of Python's asyncio, in Rust, before the repair bpo-32734."),
-            fairgate: false,
             solution: Some("ABC1xBAC"),
             functions: &["turn"],
             semaphore: Some((asyncio_lock_2017::SOURCE, &["acquire", "release", "wake_first"])),
-            program: None,
             build: |world| build(world, Rc::new(AsyncioLock2017::default())),
+            ..Variant::OTHER
         },
         Variant {
             id: "fairgate",
             name: "fairgate::Mutex",
             about: prose("The mutex of this crate."),
-            fairgate: true,
-            solution: None,
             functions: &["turn"],
-            semaphore: None,
-            program: None,
             build: |world| build(world, Rc::new(fairgate::Mutex::new(()))),
+            ..Variant::FAIRGATE
         },
     ],
 };
