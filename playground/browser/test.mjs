@@ -381,7 +381,7 @@ async function stepInside(browser, host) {
   await afterMove(page, 2);
   await page.keyboard.press("a");
   await afterMove(page, 3);
-  const cells = async () => (await page.locator(".word .cell b").allTextContents()).join(" "); // permits, CLOSED, RECHECK, LOCKED, QUEUED
+  const cells = async () => (await page.locator(".bits .cell b").allTextContents()).join(" "); // permits, CLOSED, RECHECK, LOCKED, QUEUED
   const queue = async () => (await page.locator(".core .place").allTextContents()).join(" ");
   const shown = [];
   for (let step = 9; step >= 1; step--) {
@@ -821,7 +821,7 @@ async function screenshots(browser, host) {
     lecture: { viewport: { width: 1024, height: 768 } },
     projector: { viewport: { width: 1920, height: 1080 }, colorScheme: "dark" },
   };
-  const paths = { home: "", lesson: "#lesson", own: "#own.ad-gh-", start: "#flood.unlimited.", level: "#overtaking.textbook.ABA", long: "#one-wakeup.asyncio-september-2022.A111BCA", sandbox: "#sandbox.3.20.3.1.200.90.400.2.10.1" };
+  const paths = { home: "", lesson: "#lesson", own: "#own.ad-gh-", start: "#flood.unlimited.", level: "#overtaking.textbook.ABA", inside: "#overtaking.fairgate.ABA", long: "#one-wakeup.asyncio-september-2022.A111BCA", sandbox: "#sandbox.3.20.3.1.200.90.400.2.10.1" };
   for (const [size, options] of Object.entries(sizes)) {
     // What differs on these is only a level.
     const shown = Object.entries(paths).filter(([name]) => !["landscape", "wide", "projector"].includes(size) || ["level", "long"].includes(name));

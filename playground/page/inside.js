@@ -61,7 +61,7 @@ export function drawing(steps, at, gates) {
   const list = (label, nodes) => h("div", { class: "row" }, h("span", { class: "label" }, label), nodes.length ? h("ol", { class: "places", "aria-label": label }, nodes.map(node)) : h("span", { class: "label" }, "none"));
   return h("div", { class: "core" },
     h("p", { class: "label" }, `The word${name}, one atomic number`),
-    h("div", { class: "word" }, cell("permits", String(after.permits), after.permits !== before.permits, "Available permits; below 0 they are owed"), flags),
+    h("div", { class: "bits" }, cell("permits", String(after.permits), after.permits !== before.permits, "Available permits; below 0 they are owed"), flags),
     list(`The queue${name}, front first`, inQueue),
     apart.length ? list("No longer in the queue", apart) : null);
 }
