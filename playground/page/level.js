@@ -454,14 +454,14 @@ export function level(content, levels, level) {
     if (state.found === "running") parts.push(h("p", {}, "Searching …"));
     else if (state.found) parts.push(h("p", { class: "found" }, foundText()));
     if (state.world.won || state.predicted) parts.push(prediction());
-    if (explains()) parts.push(question());
+    if (state.asking || state.world.won) parts.push(question());
     parts.push(furtherReading());
     parts.push(h("details", { open: state.words, ontoggle: (event) => (state.words = event.target.open) }, h("summary", { "data-focus": "words" }, "The words"), words()));
     return parts;
   }
 
-  // The explanation comes after the win, and after a prediction if there is something to predict.
-  const explains = () => state.asking || (state.world.won && (state.predicted !== null || !pollable()));
+  // After a win the explanation waits for a prediction, if there is something to predict.
+  const explains = () => !state.world.won || state.predicted !== null || !pollable();
   const pollable = () => state.world.legal.find(({ kind }) => kind === "poll");
 
   // After the win: a task that can be polled, and how it stands after that. Null as long as the engine has not answered.
@@ -503,7 +503,7 @@ export function level(content, levels, level) {
     const { solution } = state.variant;
     return [form,
       h("div", { class: "lesson" },
-        h("p", {}, h("b", {}, state.answer === right ? "Right. " : "Not quite. "), rich(level.lesson)),
+        h("p", {}, h("b", {}, state.answer === right ? "Right. " : "Not quite. "), explains() ? rich(level.lesson) : "Predict the next state above, then this is explained."),
         h("div", { class: "actions" },
           solution
             ? h("button", { type: "button", "data-focus": "solution", id: "solution", onclick: playSolution }, `Show the solution (${solution.length} moves)`)
