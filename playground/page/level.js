@@ -201,7 +201,7 @@ export function level(content, levels, level) {
     if (!task) return `There is no task ${name}.`;
     if (ENDS.includes(task.status)) return task.status === "done" || task.status === "cancelled" ? `${name} is ${task.status}.` : `${name} has ended: ${task.status}.`;
     if (move.length === 1) return `${name} waits and was not woken.`;
-    return level.cancel ? `${name} has not started.` : "In this level no task can be cancelled.";
+    return level.rules.cancel ? `${name} has not started.` : "In this level no task can be cancelled.";
   }
 
   // `to` is where to go, of the moves that are made or undone.
@@ -428,7 +428,7 @@ export function level(content, levels, level) {
             note ? h("small", {}, rich(` · ${note}`)) : null)),
         h("div", { class: "buttons" },
           over ? null : moveButton(task.name, `Poll ${task.name}`, task.name, { class: `move ${spurious.has(index) ? "quiet" : "strong"}`, title: spurious.has(index) ? "Poll it although it was not woken" : null }),
-          over || !level.cancel ? null : moveButton(`x${task.name}`, h("span", {}, h("span", { class: "hidden" }, `Cancel ${task.name}`), h("span", { "aria-hidden": "true" }, "Cancel")), `⇧${task.name}`, { "aria-keyshortcuts": `Shift+${task.name}` })));
+          over || !level.rules.cancel ? null : moveButton(`x${task.name}`, h("span", {}, h("span", { class: "hidden" }, `Cancel ${task.name}`), h("span", { "aria-hidden": "true" }, "Cancel")), `⇧${task.name}`, { "aria-keyshortcuts": `Shift+${task.name}` })));
     });
     const extra = world.others.map(({ text, label }) => moveButton(text, label, text.toUpperCase()));
     return [

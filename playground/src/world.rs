@@ -6,6 +6,8 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
+use serde::Serialize;
+
 use crate::board::{Board, Flag, Kind, Limit, Standing, TaskId, Verdict, name};
 use crate::gates::{Closed, Gate, inside};
 use crate::kit::{Barrier, Clock, Counter, Idle, Lock, Outcome, Record, Server, Slot, Slots, Work};
@@ -24,7 +26,7 @@ pub enum Move {
 }
 
 /// What the player may do.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub struct Rules {
     /// Drop the future of a task.
     pub cancel: bool,

@@ -31,6 +31,7 @@ use crate::source::Source;
 use crate::world::{Move, Rules, World};
 
 /// A puzzle: the player picks the moves and tries to reach the goal.
+#[derive(Serialize)]
 pub struct Level {
     /// Its name in links.
     pub id: &'static str,
@@ -43,6 +44,7 @@ pub struct Level {
     /// What to do.
     pub goal: &'static str,
     /// What counts as done.
+    #[serde(skip)]
     pub wins: Win,
     /// A nudge.
     pub hint: &'static str,
@@ -57,8 +59,10 @@ pub struct Level {
     /// What the player may do.
     pub rules: Rules,
     /// The source file.
+    #[serde(skip)]
     pub source: Source,
     /// The same game on different semaphores, or with different code.
+    #[serde(skip)]
     pub variants: &'static [Variant],
 }
 
@@ -90,6 +94,7 @@ pub struct Link {
 }
 
 /// A question with one right answer.
+#[derive(Serialize)]
 pub struct Question {
     /// The question.
     pub ask: &'static str,
@@ -100,7 +105,7 @@ pub struct Question {
 }
 
 /// One form of a level.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Serialize)]
 pub struct Variant {
     /// Its name in links.
     pub id: &'static str,
@@ -111,14 +116,19 @@ pub struct Variant {
     /// Whether the semaphore or lock is fairgate's.
     pub fairgate: bool,
     /// The shortest solution; `None` if there is none.
+    #[serde(skip)]
     pub solution: Option<&'static str>,
     /// The functions of the level's source that the page shows.
+    #[serde(skip)]
     pub functions: &'static [&'static str],
     /// The semaphore's own code, if it is one of the historic ones: the source and the functions to show.
+    #[serde(skip)]
     pub semaphore: Option<(Source, &'static [&'static str])>,
     /// The learner's own semaphore, in the level that is about it.
+    #[serde(skip)]
     pub program: Option<Program>,
     /// Builds the world, unless there is a program.
+    #[serde(skip)]
     pub build: fn(&mut World),
 }
 
