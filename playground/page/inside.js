@@ -26,8 +26,6 @@ const SENTENCES = {
   push: ({ of, n }) => `The request of ${of} for ${permits(n)} enters the queue at its back.`,
   remove: ({ of }) => `The request of ${of} leaves the queue.`,
   claim: ({ of, n }) => (n ? `The request of ${of} is at the front, and it fits: it leaves the queue with a claim to ${permits(n)}.` : `The request of ${of} is at the front, and will fail.`),
-  "put-back": ({ of }) => `The request of ${of} is put back at the front.`,
-  look: () => "The front is examined again.",
   unlock: ({ n }) => `The queue is unlocked${n ? `, and the ${permits(n)} that ${n === 1 ? "was" : "were"} claimed leave the word in the same step. A later request cannot take them` : ""}.`,
   store: ({ of, n }) => `The outcome is stored in the request of ${of}: ${permits(n)}. They belong to it from here on, although ${of} has not run.`,
   fail: ({ of }) => `The outcome is stored in the request of ${of}: closed.`,

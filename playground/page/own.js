@@ -121,7 +121,7 @@ export function own(content, address) {
     show(result,
       h("h2", {}, "Does it hold?"),
       trouble ? h("p", { class: "trouble", role: "alert" }, trouble) : null,
-      it === "running" ? h("p", {}, "Searching …") : it ? h("p", { class: `verdict ${it.world?.violations.length ? "broken" : "won"}` }, sentence()) : h("p", { class: "about" }, "“Try every sequence” tells you."),
+      it === "running" ? h("p", {}, "Searching …") : it ? h("p", { class: `verdict ${it.world?.violations.length ? "broken" : it.found ? "won" : ""}` }, sentence()) : h("p", { class: "about" }, "“Try every sequence” tells you."),
       it?.moves ? h("p", {}, "The moves: ", h("code", {}, it.moves), " (a letter polls a task, x cancels it, 1 adds a permit) ",
         h("button", { type: "button", "data-focus": "link", id: "link", onclick: copy }, state.copied ? "Copied ✓" : "Copy link")) : null);
   }

@@ -152,7 +152,7 @@ export const SECTIONS = [
     title: "Cancellation",
     about: "A task may be cancelled at every moment, also after its permit was granted.",
     text: [
-      "A task in the queue can be cancelled: by a time limit, by a user who closes the page. The hard moment is after its permit was granted and before it has run. Then the permit must go to the next one. Python’s asyncio had this wrong five times between 2015 and 2023; the levels of this section are those mistakes.",
+      "A task in the queue can be cancelled: by a time limit, by a user who closes the page. The hard moment is after its permit was granted and before it has run. Then the permit must go to the next one. Four levels of this section are mistakes that Python’s asyncio had between 2014 and 2023.",
     ],
     terms: [
       ["`pin!` and `Box::pin`", "A future that was polled must not move in memory any more, because it may point into itself, or a queue may point to it. `pin!` fixes it where it is, `Box::pin` on the heap; the latter can be dropped early, which is what cancels it here."],

@@ -1,4 +1,7 @@
 //! What fairgate does inside a move: the steps that its sources report, and the word and the queue after each of them.
+//!
+//! A world has one thread, so a step that only another thread causes never happens: the queue is locked by nobody else, the
+//! flag RECHECK is never set, and no claim is put back.
 
 use std::cell::RefCell;
 
@@ -9,7 +12,6 @@ use crate::board::{TaskId, name};
 
 /// The flags of the word are its lowest bits.
 const LOCKED: usize = 0b0010;
-const RECHECK: usize = 0b0100;
 const CLOSED: usize = 0b1000;
 const SHIFT: u32 = 4;
 
@@ -184,13 +186,11 @@ impl Model {
         let cause = match reason {
             _ if set & CLOSED != 0 => "close",
             "" if more < 0 => "take",
-            _ if set & RECHECK != 0 => "recheck",
             _ => reason,
         };
         let (what, with) = match () {
             () if set & LOCKED != 0 => ("lock", Some(cause).filter(|cause| !cause.is_empty())),
             () if cleared & LOCKED != 0 => ("unlock", None),
-            () if cleared & RECHECK != 0 => ("look", None),
             () => (cause, None),
         };
         (!what.is_empty()).then_some((what, with, None, more.unsigned_abs()))
@@ -217,7 +217,6 @@ impl Model {
             }
             Step::Remove { node } => ("remove", node, "removed", 0),
             Step::Claim { node, n } => ("claim", node, "claimed", n),
-            Step::PutBack { node, .. } => ("put-back", node, "queued", 0),
             Step::Publish { node, granted: Some(n) } => ("store", node, "granted", n),
             Step::Publish { node, granted: None } => ("fail", node, "failed", 0),
             Step::Take { node, granted } => ("outcome", node, "taken", granted.unwrap_or(0)),
@@ -230,9 +229,6 @@ impl Model {
         let nodes = &mut self.queues[at].nodes;
         nodes[index].place = place;
         let of = Some(nodes[index].task.clone());
-        if what == "put-back" {
-            nodes.iter_mut().filter(|node| node.place == "claimed").for_each(|node| node.place = "queued");
-        }
         Some((what, None, of, n))
     }
 }
