@@ -108,6 +108,12 @@ async function playAll(browser, host) {
   const levels = await catalog(browser, host);
   const page = await open(browser, host, "");
   assert.equal(await page.locator(".card").count(), levels.length);
+  // In the order of the lesson, or the easiest first.
+  const hard = async () => (await page.locator(".card > small:first-child").allTextContents()).map((text) => ["easy", "medium", "hard"].indexOf(text.split(" · ")[1]));
+  await page.check("#easiest");
+  assert.deepEqual(await hard(), (await hard()).toSorted());
+  await page.uncheck("#easiest");
+  assert.notDeepEqual(await hard(), (await hard()).toSorted());
   await page.click("text=Start with level 1");
   for (const [index, level] of levels.entries()) {
     await page.waitForSelector(`h1:has-text("${level.title}")`);

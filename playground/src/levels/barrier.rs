@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{Guilty, Level, PLAIN, Question, Variant, Win, prose};
+use super::{Difficulty, Guilty, Level, PLAIN, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::textbook::{self, Textbook};
@@ -12,6 +12,7 @@ pub(super) const LEVEL: Level = Level {
     id: "barrier",
     title: "A barrier",
     chapter: "Lock or semaphore?",
+    difficulty: Difficulty::Easy,
     story: "Two tasks work in rounds. Neither may begin its next round before both have ended this one. The last task to \
          arrive adds two permits to a semaphore that starts with none, one for each task.",
     goal: "Let a task pass the barrier of round 2 before the other has arrived there.",

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{ALL, Guilty, Level, Link, Question, Variant, Win, prose};
+use super::{ALL, Difficulty, Guilty, Level, Link, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::asyncio_2014::{self, Asyncio2014};
@@ -14,6 +14,7 @@ pub(super) const LEVEL: Level = Level {
     id: "cancelled-wakeup",
     title: "A wake-up that is lost",
     chapter: "Cancellation",
+    difficulty: Difficulty::Medium,
     story: "You hold the only permit. A, B and C ask for it. When you release it, a task is woken, but it runs only when you \
             poll it. Until then you can still cancel it.",
     goal: "Leave a permit free while a task waits for it and is not woken.",

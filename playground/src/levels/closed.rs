@@ -2,7 +2,7 @@ use std::rc::Rc;
 
 use fairgate::Semaphore;
 
-use super::{ALL, Guilty, Level, Link, Question, Variant, Win, prose};
+use super::{ALL, Difficulty, Guilty, Level, Link, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::tokio_word::{self, TokioWord};
@@ -14,6 +14,7 @@ pub(super) const LEVEL: Level = Level {
     id: "closed",
     title: "Closed means closed",
     chapter: "Cancellation",
+    difficulty: Difficulty::Easy,
     story: "A program shuts down: it closes its semaphore, so that no task starts anything new. Permits that are held stay \
             valid. You can close it, and you can take away a permit that is available.",
     goal: "Let a task that asks after the close get a permit.",

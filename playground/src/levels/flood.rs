@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{Level, PLAIN, Question, Variant, Win, prose};
+use super::{Difficulty, Level, PLAIN, Question, Variant, Win, prose};
 use crate::board::{Kind, Limit};
 use crate::kit::{Outcome, Server, Slots};
 use crate::source::source;
@@ -10,6 +10,7 @@ pub(super) const LEVEL: Level = Level {
     id: "flood",
     title: "All at once",
     chapter: "Twenty requests at once",
+    difficulty: Difficulty::Easy,
     story: "Three tasks, A, B and C, each fetch a page. Starting a task is cheap, so all three start without asking \
             whether the server can take it. This server answers two requests at a time and refuses the third with \
             status 429, which means \"too many requests\". You are the scheduler: you decide which task runs next. A task runs from one `.await` to the \

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{Level, PLAIN, Question, Variant, Win, prose};
+use super::{Difficulty, Level, PLAIN, Question, Variant, Win, prose};
 use crate::board::{Kind, Limit};
 use crate::kit::{Clock, Outcome, Server, Slots, with_timeout};
 use crate::source::source;
@@ -10,6 +10,7 @@ pub(super) const LEVEL: Level = Level {
     id: "forgotten-timeout",
     title: "A forgotten timeout",
     chapter: "A time limit",
+    difficulty: Difficulty::Easy,
     story: "Two permits, three tasks. The server answers within a second. Once, you can cut the network: a request that is \
          sent after that gets no answer, and no error either. Time passes only when no task that has started can run.",
     goal: "Bring everything to a standstill: both permits are held for good, and no timer is set that could end it.",

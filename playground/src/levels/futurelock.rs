@@ -1,7 +1,7 @@
 use std::pin::pin;
 use std::rc::Rc;
 
-use super::{Level, Link, PLAIN, Question, Variant, Win, prose};
+use super::{Difficulty, Level, Link, PLAIN, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::textbook::{self, Textbook};
@@ -13,6 +13,7 @@ pub(super) const LEVEL: Level = Level {
     id: "futurelock",
     title: "A permit for a future that is not polled",
     chapter: "Cancellation",
+    difficulty: Difficulty::Easy,
     story: "A holds a lock for 2 seconds. B asks for the same lock, stops waiting after 1 second, and then needs the lock for something \
             else. Its first request is still in the queue: `select` only borrows it.",
     goal: "Bring everything to a standstill: the lock belongs to a request that no task polls.",

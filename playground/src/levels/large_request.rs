@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{Level, Question, Rules, Variant, Win, prose};
+use super::{Difficulty, Level, Question, Rules, Variant, Win, prose};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::textbook::{self, Textbook};
@@ -12,6 +12,7 @@ pub(super) const LEVEL: Level = Level {
     id: "large-request",
     title: "A large request among small ones",
     chapter: "Order and its price",
+    difficulty: Difficulty::Easy,
     story: "Two permits. B needs both at once. A and C need one each and take several turns. While B waits for two, one \
             permit is often available: enough for a small request.",
     goal: "Let small requests pass the large one twice.",

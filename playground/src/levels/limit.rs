@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{CANCEL, Level, Question, Variant, Win, prose};
+use super::{CANCEL, Difficulty, Level, Question, Variant, Win, prose};
 use crate::board::{Kind, Limit};
 use crate::kit::{Outcome, Server, Slots};
 use crate::source::source;
@@ -10,6 +10,7 @@ pub(super) const LEVEL: Level = Level {
     id: "limit",
     title: "A limit that does not limit",
     chapter: "A limit",
+    difficulty: Difficulty::Medium,
     story: "The same server, which takes two requests at a time. Every variant has a semaphore. In two of them it does \
             not help: the permit is released too early, or there are too many permits. Here you can also cancel \
             a task: its future is dropped, and with it all that it holds.",

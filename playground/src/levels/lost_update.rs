@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{CANCEL, Level, Question, Variant, Win, prose};
+use super::{CANCEL, Difficulty, Level, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::kit::{Counter, Lock, Outcome, Slots, Work};
 use crate::source::source;
@@ -10,6 +10,7 @@ pub(super) const LEVEL: Level = Level {
     id: "lost-update",
     title: "Read, wait, write",
     chapter: "Lock or semaphore?",
+    difficulty: Difficulty::Medium,
     story: "Two tasks add 1 to a counter. Each reads the value, waits for a moment (think of a database), and writes the \
             value it has read plus 1. Nothing runs in parallel here: you switch from one task to the other only at an \
             `.await`. That is enough.",

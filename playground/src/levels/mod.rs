@@ -39,6 +39,8 @@ pub struct Level {
     pub title: &'static str,
     /// The chapter of `docs/lesson.md` that it belongs to.
     pub chapter: &'static str,
+    /// How hard it is.
+    pub difficulty: Difficulty,
     /// What happens here.
     pub story: &'static str,
     /// What to do.
@@ -64,6 +66,18 @@ pub struct Level {
     /// The same game on different semaphores, or with different code.
     #[serde(skip)]
     pub variants: &'static [Variant],
+}
+
+/// How often random moves win a level, as `tests/difficulty.rs` measures it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Difficulty {
+    /// In a fifth of the games or more.
+    Easy,
+    /// Sometimes.
+    Medium,
+    /// In less than 25 of 600 games.
+    Hard,
 }
 
 /// What has to go wrong, and how often.

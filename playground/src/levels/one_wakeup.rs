@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{ALL, Guilty, Level, Link, Question, Variant, Win, prose};
+use super::{ALL, Difficulty, Guilty, Level, Link, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::asyncio_2022_september::{self, Asyncio2022September};
@@ -13,6 +13,7 @@ pub(super) const LEVEL: Level = Level {
     id: "one-wakeup",
     title: "One wake-up for several permits",
     chapter: "Cancellation",
+    difficulty: Difficulty::Hard,
     story: "You hold three permits and release them one by one. A task that is woken takes its permit when it runs, and then \
             wakes the next one. Only the next one.",
     goal: "A task gets its permit and leaves another one free, although a task waits for it and is not woken.",

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{ALL, Guilty, Level, Link, Question, Variant, Win, prose};
+use super::{ALL, Difficulty, Guilty, Level, Link, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::asyncio_2015::{self, Asyncio2015};
@@ -13,6 +13,7 @@ pub(super) const LEVEL: Level = Level {
     id: "overtaking",
     title: "The greedy task",
     chapter: "Order and its price",
+    difficulty: Difficulty::Medium,
     story: "One permit. A takes two turns and asks again as soon as it has released the permit. B takes one turn. The \
             permit goes to a task that waits, or to whichever task asks first: that is up to the semaphore. You can also \
             poll a task that was not woken; a good semaphore does not care.",

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{ALL, Level, Question, Variant, Win};
+use super::{ALL, Difficulty, Level, Question, Variant, Win};
 use crate::board::Kind;
 use crate::gates::own::{Own, Program};
 use crate::kit::{Outcome, Slots, Work};
@@ -12,6 +12,7 @@ pub(super) static LEVEL: Level = Level {
     id: "own",
     title: "Bring your own",
     chapter: "Cancellation",
+    difficulty: Difficulty::Hard,
     story: "",
     goal: "",
     wins: Win { kind: Kind::Any, times: 1 },

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{Level, PLAIN, Question, Variant, Win, prose};
+use super::{Difficulty, Level, PLAIN, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::kit::{Lock, Outcome, Slots, Work};
 use crate::source::source;
@@ -10,6 +10,7 @@ pub(super) const LEVEL: Level = Level {
     id: "philosophers",
     title: "Dining philosophers",
     chapter: "Lock or semaphore?",
+    difficulty: Difficulty::Easy,
     story: "Three philosophers sit at a round table with three forks, one between each two of them. To eat, each needs the \
          fork on the left and the fork on the right, and takes one after the other. A fork is a lock.",
     goal: "Let all of them starve: each holds one fork and waits for the next.",

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{CANCEL, Level, Question, Variant, Win, prose};
+use super::{CANCEL, Difficulty, Level, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::kit::{Idle, Outcome, Slots, Work};
 use crate::source::source;
@@ -10,6 +10,7 @@ pub(super) const LEVEL: Level = Level {
     id: "pool",
     title: "A permit and no connection",
     chapter: "A pool",
+    difficulty: Difficulty::Easy,
     story: "A pool with one connection. The permit says that one is free, and a plain list says which. So the list is never \
             empty when a permit is granted, if the connection always comes back before its permit.",
     goal: "Let a task get a permit and find no connection.",

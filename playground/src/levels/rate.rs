@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{Level, PLAIN, Question, Variant, Win, prose};
+use super::{Difficulty, Level, PLAIN, Question, Variant, Win, prose};
 use crate::board::{Kind, Limit};
 use crate::kit::{Clock, Outcome, Server, Slots};
 use crate::source::source;
@@ -10,6 +10,7 @@ pub(super) const LEVEL: Level = Level {
     id: "rate",
     title: "Two a second",
     chapter: "Requests a second",
+    difficulty: Difficulty::Hard,
     story: "This server counts requests per second, not requests in flight: it answers two within any second and refuses \
             the next. Its answers come at once. A, B and C each send one request. Time passes only when no \
             task that has started can run.",

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{Level, PLAIN, Question, Variant, Win, prose};
+use super::{Difficulty, Level, PLAIN, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::kit::{Outcome, Record, Slots, Work};
 use crate::source::source;
@@ -10,6 +10,7 @@ pub(super) const LEVEL: Level = Level {
     id: "readers",
     title: "Readers and a writer",
     chapter: "Lock or semaphore?",
+    difficulty: Difficulty::Easy,
     story: "A record has two halves. Any number of tasks may read it at once, but a task that writes it must be alone: \
          between its two writes, half of the record is new. A semaphore with two permits is to keep readers and the writer \
          apart.",

@@ -2,7 +2,7 @@ use std::rc::Rc;
 
 use fairgate::Semaphore;
 
-use super::{CANCEL, Level, Question, Variant, Win, prose};
+use super::{CANCEL, Difficulty, Level, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::kit::{Outcome, Slots, Work};
 use crate::source::source;
@@ -12,6 +12,7 @@ pub(super) const LEVEL: Level = Level {
     id: "resize",
     title: "Owed permits",
     chapter: "A pool",
+    difficulty: Difficulty::Hard,
     story: "A limit of 2 that you can change to 1 while the tasks run, say because the server is slow today. What if both \
             permits are held at that moment?",
     goal: "Change the limit to 1, and then let a second task in while another one is inside.",

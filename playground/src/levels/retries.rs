@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{Level, PLAIN, Question, Variant, Win, prose};
+use super::{Difficulty, Level, PLAIN, Question, Variant, Win, prose};
 use crate::board::{Kind, Limit};
 use crate::kit::{Clock, Outcome, Server, Slots, Work};
 use crate::source::source;
@@ -10,6 +10,7 @@ pub(super) const LEVEL: Level = Level {
     id: "retries",
     title: "A storm of retries",
     chapter: "Requests a second",
+    difficulty: Difficulty::Easy,
     story: "The server answers one request at a time, within a second, and refuses the others with 429. A task whose request is \
          refused sends it again until it is answered. Three pages, so three requests would be enough.",
     goal: "Make the server refuse five requests.",

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{ALL, Guilty, Level, Link, Question, Variant, Win, prose};
+use super::{ALL, Difficulty, Guilty, Level, Link, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::asyncio_2022_march::{self, Asyncio2022March};
@@ -13,6 +13,7 @@ pub(super) const LEVEL: Level = Level {
     id: "sticky-flag",
     title: "The flag that sticks",
     chapter: "Cancellation",
+    difficulty: Difficulty::Medium,
     story: "You hold the only permit. Barging means that a later request takes a permit before one that waits. Against it, \
             asyncio added a flag in March 2022: while a woken task has not run \
             yet, every other task has to wait. The woken task resets the flag when it runs.",

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{CANCEL, Level, Question, Variant, Win, prose};
+use super::{CANCEL, Difficulty, Level, Question, Variant, Win, prose};
 use crate::board::{Kind, Limit};
 use crate::kit::{Clock, Outcome, Server, Slots, with_timeout};
 use crate::source::source;
@@ -10,6 +10,7 @@ pub(super) const LEVEL: Level = Level {
     id: "time-limit",
     title: "When does the time limit start?",
     chapter: "A time limit",
+    difficulty: Difficulty::Hard,
     story: "Two tasks share one permit. The server takes 2 seconds for every answer, never longer. Each task has a time \
             limit of 3 seconds. Time passes only when no task that has started can run: \
             then the clock goes to the next timer.",

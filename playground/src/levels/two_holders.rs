@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{ALL, Guilty, Level, Link, Question, Variant, Win, prose};
+use super::{ALL, Difficulty, Guilty, Level, Link, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::asyncio_lock_2017::{self, AsyncioLock2017};
@@ -12,6 +12,7 @@ pub(super) const LEVEL: Level = Level {
     id: "two-holders",
     title: "Two holders of one lock",
     chapter: "Cancellation",
+    difficulty: Difficulty::Hard,
     story: "You hold a lock. A, B and C ask for it. The wake-up that was lost in “A wake-up that is lost” is repaired here: a waiter that \
             is cancelled while the lock is free wakes another one. Perhaps it is too eager.",
     goal: "Let two tasks hold the lock at the same time.",
