@@ -87,14 +87,14 @@ pub enum Step {
     Free { node: usize },
 }
 
-/// Declares a `const fn`; under loom, whose constructors are not `const`, a plain `fn`.
+/// Declares a `const fn`; under loom and with reports, whose constructors are not `const`, a plain `fn`.
 macro_rules! const_fn {
     ($(#[$meta:meta])* $vis:vis const fn $($rest:tt)*) => {
-        #[cfg(not(any(fairgate_loom, all(loom, feature = "loom"))))]
+        #[cfg(not(any(fairgate_loom, fairgate_steps, all(loom, feature = "loom"))))]
         $(#[$meta])*
         $vis const fn $($rest)*
 
-        #[cfg(any(fairgate_loom, all(loom, feature = "loom")))]
+        #[cfg(any(fairgate_loom, fairgate_steps, all(loom, feature = "loom")))]
         $(#[$meta])*
         $vis fn $($rest)*
     };
