@@ -119,7 +119,8 @@ impl RawSemaphore {
             // ORDERING: Acquire, see `try_lock`. No Release: this step publishes nothing.
             match self.queue.try_lock(state, state, Ordering::Acquire) {
                 Ok(queue) => break queue,
-                Err(actual) => state = actual,
+                // Not the actual state: it was loaded with Relaxed, and it may be closed (see `state`).
+                Err(_) => state = self.state(),
             }
         };
         while let Some(n) = queue.share_of_all() {
