@@ -1,6 +1,6 @@
 #![allow(unsafe_code)]
 //! The future behind all waiting futures of the crate. Poll and drop each have a fast path, and below it the cold functions:
-//! `poll_new` for the first poll, `poll_enqueued` for later ones, `cancel` for a drop. They are not methods of the generic
+//! `poll_new` for the first poll, `poll_slow` for later ones, `cancel` for a drop. They are not methods of the generic
 //! future, so that all handles share them.
 //!
 //! * **A1 (same queue)** A node that was enqueued is in the queue of the semaphore to which `handle` points. [`RawHandle`]

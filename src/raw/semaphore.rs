@@ -145,7 +145,8 @@ impl RawSemaphore {
         // ORDERING: Release, with the Acquire in `take`, in `WaitQueue::try_lock`, in a failed `QueueGuard::unlock`, and in
         // `state`: threads that take or see these permits see what their holder wrote.
         if State(self.queue.state.fetch_add(State::new(n).0, Ordering::Release)).is_queued() {
-            self.serve_after_race();
+            // A request was queued since the load. Serves it, unless another thread does (F6).
+            self.serve_rest(None);
         }
     }
 
@@ -160,13 +161,6 @@ impl RawSemaphore {
     #[inline(never)]
     fn hand_off(&self, n: usize) {
         self.update(|state| state.plus(n));
-    }
-
-    /// A request was queued between the look at the word and the release. Serves it, unless another thread does (F6).
-    #[cold]
-    #[inline(never)]
-    fn serve_after_race(&self) {
-        self.serve_rest(None);
     }
 
     /// Closes the semaphore. May call wakers.
@@ -447,7 +441,7 @@ impl RawSemaphore {
         }
     }
 
-    /// Calls the waker, and serves the rest of the queue.
+    /// Calls the waker, and serves the rest of the queue: the path of a thread that is committed to examine it (F3).
     #[cold]
     #[inline(never)]
     fn serve_rest(&self, waker: Option<Waker>) {
