@@ -8,17 +8,17 @@ SEMAPHORE, ACQUIRE, QUEUE = "raw/semaphore.rs", "raw/acquire.rs", "raw/queue.rs"
 
 FAULTS = {
     "is_unfinished is not computed again after a failed unlock": [
-        (SEMAPHORE, "        loop {\n            let claim = queue.claim_front();", "let mut first = None;\nOLD"),
-        (SEMAPHORE, "            match queue.unlock(granted) {",
+        (SEMAPHORE, "        loop {\n            let Some(claim) = queue.claim_front()", "let mut first = None;\nOLD"),
+        (SEMAPHORE, "            match queue.unlock(claim.permits) {",
          "let kept = *first.get_or_insert(is_unfinished);\n"
          "let is_unfinished = if PLANTED { kept } else { is_unfinished };\nOLD"),
     ],
     "the owner of a claimed node unlocks without a look at the front": [
-        (ACQUIRE, "        semaphore.unlock(queue);\n        if replaced.is_ok()",
-         "if PLANTED && replaced.is_err() {\n"
+        (ACQUIRE, "        semaphore.unlock(queue);\n    }\n    // The waker that is not needed.",
+         "if PLANTED && !is_queued {\n"
          "    let mut unlocked = queue.unlock(0);\n"
          "    while let Err(queue) = unlocked { unlocked = queue.unlock(0); }\n"
-         "} else { semaphore.unlock(queue); }\n        if replaced.is_ok()"),
+         "} else { semaphore.unlock(queue); }\n    }\n    // The waker that is not needed."),
     ],
     "take_share tests CLOSED in its first round only": [
         (SEMAPHORE, "        loop {\n            let state = self.state();\n            match state.share_of_new(request) {",
@@ -65,14 +65,16 @@ FAULTS = {
          "OLD\nlet new = if PLANTED { new.without_recheck() } else { new };"),
     ],
     "the outcome is decided by the state after the unlock": [
-        (SEMAPHORE, "                    if let Some(claim) = claim {\n                        claim.complete",
-         "let state = if PLANTED { self.semaphore.state() } else { state };\nOLD"),
+        (SEMAPHORE, "Ok(state) => return (Some(claim.complete(&self.queue, state)), is_unfinished),",
+         "Ok(state) => {\n"
+         "    let state = if PLANTED { self.state() } else { state };\n"
+         "    return (Some(claim.complete(&self.queue, state)), is_unfinished);\n}"),
     ],
     "a claim is not put back when the state changes": [
-        (SEMAPHORE, "            let claim = queue.claim_front();", "let claim = kept.take().or_else(|| queue.claim_front());"),
-        (SEMAPHORE, "        loop {\n            let claim", "let mut kept = None;\nOLD"),
-        (SEMAPHORE, "            if let Some(claim) = claim {\n                queue.put_back(claim);",
-         "if PLANTED { kept = claim; continue; }\nOLD"),
+        (SEMAPHORE, "            let Some(claim) = queue.claim_front() else {",
+         "let Some(claim) = kept.take().or_else(|| queue.claim_front()) else {"),
+        (SEMAPHORE, "            queue.put_back(claim);", "if PLANTED { kept = Some(claim) } else { OLD }"),
+        (SEMAPHORE, "    fn serve_front(&self, mut queue: QueueGuard<'_>) -> (Option<Waker>, bool) {", "OLD\nlet mut kept = None;"),
     ],
     "a try of all permits does not look at the limit under the lock": [
         (QUEUE, "share_of_front(self.limit(), MAX_PERMITS)",
