@@ -409,6 +409,19 @@ async function stepInside(browser, host) {
   ]);
   await page.keyboard.press(".");
   assert.equal(await page.textContent("#said"), "Step 2 of 9: The queue is locked, and in the same step 1 permit is released.");
+  // On small screens the steps are scrolled to, and not behind the bar with the moves.
+  for (const [width, height] of [[390, 844], [1024, 768]]) {
+    const small = await open(browser, host, "#overtaking.fairgate.ABA", { viewport: { width, height } });
+    if (width > 1000) await large(small);
+    await small.click("#inside");
+    assert.equal(await small.evaluate(() => document.activeElement.dataset.focus), "inside-.");
+    await small.keyboard.press("Enter");
+    assert.match(await small.textContent(".inside-steps"), /Step 2 of 9/);
+    for (const part of [".inside-steps p", ".bits", '[data-focus="inside-."]']) {
+      assert.ok((await onFirstScreen(small, part)).every(({ seen }) => seen), `${part} at ${width} px`);
+    }
+    await small.context().close();
+  }
   await page.context().close();
 }
 

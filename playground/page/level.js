@@ -66,7 +66,7 @@ export function level(content, levels, level) {
   grid.addEventListener("layout", () => draw());
   content.replaceChildren(grid);
   // What lies above the bar with the moves must not be hidden behind it.
-  const bar = new ResizeObserver(() => document.body.style.setProperty("--bar", `${areas.moves.closest(".dock")?.offsetHeight ?? 0}px`));
+  const bar = new ResizeObserver(() => document.documentElement.style.setProperty("--bar", `${areas.moves.closest(".dock")?.offsetHeight ?? 0}px`));
   bar.observe(areas.moves);
   bar.observe(areas.outcome);
 
@@ -291,6 +291,9 @@ export function level(content, levels, level) {
     if (!state.world && !state.trouble) return;
     const done = level.variants.map((variant) => isDone(level.id, variant.id));
     redraw("intro", [state.variant.id, done, state.story, grid.dataset.layout], intro);
+    // On a phone the variants are a row that scrolls.
+    const chosen = areas.intro.querySelector(".chosen");
+    chosen.parentElement.scrollLeft = chosen.offsetLeft - chosen.parentElement.offsetLeft;
     show(areas.outcome, outcome());
     if (!state.world) return;
     show(areas.moves, moves());
@@ -439,7 +442,8 @@ export function level(content, levels, level) {
         h("button", { type: "button", "data-focus": "undo", id: "undo", "aria-disabled": state.at ? null : "true", onclick: undo }, "Undo", h("kbd", { "aria-hidden": "true" }, "←")),
         h("button", { type: "button", "data-focus": "redo", id: "redo", "aria-disabled": state.at < state.moves.length ? null : "true", onclick: redo }, "Redo", h("kbd", { "aria-hidden": "true" }, "→")),
         h("button", { type: "button", "data-focus": "restart", id: "restart", "aria-disabled": state.at ? null : "true", onclick: restart }, "Restart", h("kbd", { "aria-hidden": "true" }, "R")),
-        h("button", { type: "button", "data-focus": "link", id: "link", onclick: copyLink }, state.copied ? "Copied ✓" : "Copy link")),
+        h("button", { type: "button", "data-focus": "link", id: "link", onclick: copyLink }, state.copied ? "Copied ✓" : "Copy link"),
+        hasInside() && h("button", { type: "button", "data-focus": "inside", id: "inside", "aria-disabled": insideSteps().length ? null : "true", onclick: stepInside }, "Step inside")),
       world.legal.length || world.won ? null : h("p", { class: "over" }, "No move is left. Undo or restart."),
     ];
   }
@@ -523,7 +527,7 @@ export function level(content, levels, level) {
 
   function semaphore() {
     const { name, semaphore, fairgate } = state.variant;
-    if (!semaphore.length && !fairgate) return [];
+    if (!hasInside()) return [];
     return h("details", { open: state.semaphore, ontoggle: (event) => (state.semaphore = event.target.open) },
       h("summary", { "data-focus": "semaphore" }, fairgate ? "Inside fairgate" : `How it works: ${name}`),
       inside(),
@@ -533,6 +537,7 @@ export function level(content, levels, level) {
   }
 
   // Steps inside the semaphore: which statements the last move ran, or what fairgate did, one by one.
+  const hasInside = () => state.variant.fairgate || state.variant.semaphore.length > 0;
   const insideSteps = () => (state.variant.fairgate ? state.world.inside : state.world.steps);
   const shownStep = () => state.inside ?? insideSteps().length - 1;
   const textOf = (step) => (step.what ? sentence(step) : `${step.text}.`);
@@ -541,8 +546,15 @@ export function level(content, levels, level) {
     const steps = insideSteps();
     if (!steps.length) return notice("The last move did nothing inside the semaphore.");
     state.inside = Math.max(0, Math.min(index, steps.length - 1));
+    state.semaphore = true;
     draw();
+    for (const part of areas.how.querySelectorAll(".current, .inside-steps")) part.scrollIntoView({ block: "nearest" });
     say(`Step ${state.inside + 1} of ${steps.length}: ${textOf(steps[state.inside])}`);
+  }
+
+  function stepInside() {
+    stepTo(0);
+    areas.how.querySelector('[data-focus="inside-."]')?.focus({ preventScroll: true });
   }
 
   function inside() {
