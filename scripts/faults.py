@@ -72,9 +72,9 @@ FAULTS = {
     ],
     "a claim is not put back when the state changes": [
         (SEMAPHORE, "            let Some(claim) = queue.claim_front() else {",
-         "let Some(claim) = kept.take().or_else(|| queue.claim_front()) else {"),
-        (SEMAPHORE, "            queue.put_back(claim);", "if PLANTED { kept = Some(claim) } else { OLD }"),
-        (SEMAPHORE, "    fn serve_front(&self, mut queue: QueueGuard<'_>) -> (Option<Waker>, bool) {", "OLD\nlet mut kept = None;"),
+         "let Some(claim) = stale.take().or_else(|| queue.claim_front()) else {"),
+        (SEMAPHORE, "            queue.put_back(claim);", "if PLANTED { stale = Some(claim) } else { OLD }"),
+        (SEMAPHORE, "    fn serve_front(&self, mut queue: QueueGuard<'_>) -> (Option<Waker>, bool) {", "OLD\nlet mut stale = None;"),
     ],
     "a try of all permits does not look at the limit under the lock": [
         (QUEUE, "share_of_front(self.limit(), MAX_PERMITS)",

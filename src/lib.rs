@@ -198,7 +198,7 @@ pub use mutex::{OwnedMappedMutexGuard, OwnedMutexGuard};
 #[cfg(feature = "alloc")]
 pub use semaphore::{OwnedSemaphorePermit, PollSemaphore};
 pub use semaphore::{Permit, Semaphore, SemaphorePermit};
-/// What the checks in `loom-tests/` observe.
+/// What the checks in `loom-tests/` and the playground observe.
 #[cfg(fairgate_steps)]
 pub use sync::{Event, Step, observe};
 #[doc(hidden)]

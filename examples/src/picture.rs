@@ -94,7 +94,7 @@ pub fn save(file: Option<&Path>, title: &str, panels: &[Panel]) -> Result<(), St
 const DARK: &str = "<style>@media (prefers-color-scheme: dark) { svg { filter: invert(0.93) hue-rotate(180deg) } }</style>";
 
 /// Where to read on. Browsers follow the link if the picture is a page of its own.
-const LINK: &str = "https://docs.rs/fairgate/latest/fairgate/guide/lesson/";
+const LINK: &str = "https://docs.rs/fairgate/latest/fairgate/";
 
 /// Writes an SVG file with a title and a description for screen readers.
 pub fn write_svg(
@@ -121,7 +121,7 @@ pub fn write_svg(
     );
     // plotters writes the element `svg` first, without a title, and knows no links.
     let link = format!(
-        "<a href=\"{LINK}\"><text x=\"{MARGIN}\" y=\"{}\" text-anchor=\"start\" font-family=\"sans-serif\" font-size=\"22\" fill=\"#1C64B4\">Read on: the lesson</text></a>\n</svg>",
+        "<a href=\"{LINK}\"><text x=\"{MARGIN}\" y=\"{}\" text-anchor=\"start\" font-family=\"sans-serif\" font-size=\"22\" fill=\"#1C64B4\">Read on: the documentation</text></a>\n</svg>",
         height + LINE / 2
     );
     let svg = svg.replacen('>', &names, 1).replace("</svg>", &link);

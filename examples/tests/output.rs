@@ -22,7 +22,7 @@ fn run_and_draw(example: &str, options: &[&str]) -> String {
             "role=\"img\" aria-labelledby=\"title description\"",
             "<title id=\"title\">",
             "<desc id=\"description\">",
-            "<a href=\"https://docs.rs/fairgate/latest/fairgate/guide/lesson/\">",
+            "<a href=\"https://docs.rs/fairgate/latest/fairgate/\">",
         ] {
             assert_eq!(svg.matches(part).count(), 1, "{example}: {part}");
         }

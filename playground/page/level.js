@@ -23,7 +23,7 @@ const STATUS = {
 };
 const ENDS = ["done", "cancelled", "closed", "refused", "timed out", "no connection"];
 
-export const LESSON = "https://docs.rs/fairgate/latest/fairgate/guide/lesson/";
+const DOCS = "https://docs.rs/fairgate/latest/fairgate/";
 
 let isReload = performance.getEntriesByType("navigation")[0]?.type === "reload";
 
@@ -518,7 +518,7 @@ export function level(content, levels, level) {
 
   const furtherReading = () => h("p", { class: "about" }, "Read on: ",
     h("a", { href: `#lesson.${slug(level.chapter)}` }, `${level.chapter}, in the lesson`), " · ",
-    outside(`${LESSON}#${slug(level.chapter)}`, "the same in prose"));
+    outside(DOCS, "the documentation"));
 
   function code() {
     return [h("h2", {}, "Code"), state.variant.functions.map(({ name, first, text }) =>
@@ -532,7 +532,7 @@ export function level(content, levels, level) {
       h("summary", { "data-focus": "semaphore" }, fairgate ? "Inside fairgate" : `How it works: ${name}`),
       inside(),
       semaphore.map(({ name, first, text }) => listing(`The semaphore’s ${name}`, text, null, "rust", look(first, text.split("\n")))),
-      fairgate ? h("p", { class: "about" }, "These are the steps that fairgate’s sources report. In a program with threads, other threads may run between any two of them; ", outside("https://docs.rs/fairgate/latest/fairgate/guide/design/", "the page on its design"), " says why that is harmless.") : null,
+      fairgate ? h("p", { class: "about" }, "These are the steps that fairgate’s sources report. In a program with threads, other threads may run between any two of them. docs/design.md says why that is harmless.") : null,
       guilty());
   }
 

@@ -48,10 +48,10 @@ pub(crate) mod half {
     pub(crate) use self::atomic::{AtomicIsize as AtomicSigned, AtomicUsize as AtomicUnsigned};
 }
 
-/// What the accesses to the state word do not show by themselves. The algorithm reports it to the checks in `loom-tests/`.
-/// Without the cfg `fairgate_steps` a report does nothing.
+/// What the accesses to the state word do not show by themselves. The algorithm reports it to the checks in `loom-tests/` and to
+/// the playground. Without the cfg `fairgate_steps` a report does nothing.
 #[derive(Clone, Copy, Debug)]
-#[cfg_attr(not(fairgate_steps), expect(dead_code, unreachable_pub, reason = "only loom-tests reads it"))]
+#[cfg_attr(not(fairgate_steps), expect(dead_code, unreachable_pub, reason = "only its readers use it"))]
 pub enum Step {
     /// The next compare-and-swap of the word takes available permits away, and no caller owns them.
     Forget,
