@@ -5,10 +5,10 @@ use std::thread;
 
 use fairgate::Semaphore;
 
+use crate::common::panics;
 use crate::common::source::{NewSource, SemaphoreSource, for_each_source};
 use crate::common::step::{Outcome, Request, State};
 use crate::common::world::World;
-use crate::common::panics;
 
 const MAX: usize = Semaphore::MAX_PERMITS;
 const TOO_MANY: [usize; 3] = [MAX + 1, usize::MAX / 2 + 1, usize::MAX];
