@@ -8,17 +8,16 @@ SEMAPHORE, ACQUIRE, QUEUE = "raw/semaphore.rs", "raw/acquire.rs", "raw/queue.rs"
 
 FAULTS = {
     "is_unfinished is not computed again after a failed unlock": [
-        (SEMAPHORE, "    let mut claims = Claims::NONE;\n    while queue.claim_front", "let mut first = None;\nOLD"),
-        (SEMAPHORE, "        match queue.unlock(&claims) {\n            Ok(state) => return Batch",
+        (SEMAPHORE, "        loop {\n            let claim = queue.claim_front();", "let mut first = None;\nOLD"),
+        (SEMAPHORE, "            match queue.unlock(granted) {",
          "let kept = *first.get_or_insert(is_unfinished);\n"
          "let is_unfinished = if PLANTED { kept } else { is_unfinished };\nOLD"),
     ],
     "the owner of a claimed node unlocks without a look at the front": [
         (ACQUIRE, "        semaphore.unlock(queue);\n        if replaced.is_ok()",
          "if PLANTED && replaced.is_err() {\n"
-         "    let none = super::queue::Claims::NONE;\n"
-         "    let mut unlocked = queue.unlock(&none);\n"
-         "    while let Err(queue) = unlocked { unlocked = queue.unlock(&none); }\n"
+         "    let mut unlocked = queue.unlock(0);\n"
+         "    while let Err(queue) = unlocked { unlocked = queue.unlock(0); }\n"
          "} else { semaphore.unlock(queue); }\n        if replaced.is_ok()"),
     ],
     "take_share tests CLOSED in its first round only": [
@@ -31,24 +30,17 @@ FAULTS = {
         (ACQUIRE, "            semaphore.unlock(queue);\n            mem::forget(claimed);",
          "OLD\nif PLANTED { semaphore.queue.wait_for_outcome(&node); return; }"),
     ],
-    "a full batch leaves a front that needs exactly what is left": [
-        (QUEUE, "let left = self.state.minus(claims.permits);",
-         "let left = self.state.minus(claims.permits + usize::from(PLANTED && claims.count == 2));"),
-    ],
-    "a claim counts what the claims before it take as available": [
-        (QUEUE, "let needed = self.queue.needed.load(Ordering::Relaxed);",
-         "OLD\nlet left = if PLANTED { self.state } else { left };"),
+    "a grant leaves a front that needs exactly what is left": [
+        (QUEUE, "let left = self.state.minus(claimed);",
+         "let left = self.state.minus(claimed + usize::from(PLANTED && claimed > 0));"),
     ],
     "put_back forgets the length": [
-        (QUEUE, "self.set_len(|length| length + count as half::Unsigned);", "if !PLANTED { OLD }"),
-    ],
-    "put_back drops the last node": [
-        (QUEUE, "        while let Some(entry) = claims.pop() {",
-         "if PLANTED { claims.count = claims.count.saturating_sub(1); }\nOLD"),
+        (QUEUE, "        self.set_front(this, this.min());\n        self.set_len(|length| length + 1);",
+         "self.set_front(this, this.min());\nif !PLANTED { self.set_len(|length| length + 1); }"),
     ],
     "put_back does not publish what the front needs": [
-        (QUEUE, "self.set_front(first, first.min());",
-         "if PLANTED { self.queue.front.store(first.0.as_ptr(), Ordering::Relaxed) } else { OLD }"),
+        (QUEUE, "self.set_front(this, this.min());",
+         "if PLANTED { self.queue.front.store(this.0.as_ptr(), Ordering::Relaxed) } else { OLD }"),
     ],
     "forget does not set RECHECK": [
         (SEMAPHORE, "let (new, forgotten) = state.forget(n);",
@@ -69,17 +61,18 @@ FAULTS = {
     "RECHECK is cleared after the look": [
         (QUEUE, "        let state =\n            State(self.queue.state.fetch_and",
          "if PLANTED { self.state = State(self.queue.state.load(Ordering::Acquire)); return; }\nOLD"),
-        (QUEUE, "let new = self.state.unlock(claims.permits, is_empty);",
+        (QUEUE, "let new = self.state.unlock(granted, is_empty);",
          "OLD\nlet new = if PLANTED { new.without_recheck() } else { new };"),
     ],
-    "complete_next uses the state after the unlock": [
-        (SEMAPHORE, "        let mut batch = claim_and_unlock(queue);", "OLD\nif PLANTED { batch.state = self.state(); }"),
+    "the outcome is decided by the state after the unlock": [
+        (SEMAPHORE, "                    if let Some(claim) = claim {\n                        claim.complete",
+         "let state = if PLANTED { self.semaphore.state() } else { state };\nOLD"),
     ],
-    "an elastic claim stays when the state changes": [
-        (QUEUE, "&& !is_elastic)", "&& (PLANTED || !is_elastic))"),
-    ],
-    "claim_again keeps claims that no longer fit": [
-        (QUEUE, "self.state.permits() >= claims.permits as isize", "(PLANTED || OLD)"),
+    "a claim is not put back when the state changes": [
+        (SEMAPHORE, "            let claim = queue.claim_front();", "let claim = kept.take().or_else(|| queue.claim_front());"),
+        (SEMAPHORE, "        loop {\n            let claim", "let mut kept = None;\nOLD"),
+        (SEMAPHORE, "            if let Some(claim) = claim {\n                queue.put_back(claim);",
+         "if PLANTED { kept = claim; continue; }\nOLD"),
     ],
     "a try of all permits does not look at the limit under the lock": [
         (QUEUE, "share_of_front(self.limit(), MAX_PERMITS)",

@@ -243,7 +243,7 @@ impl<H: Handle<Target = Semaphore>> Acquire<H> {
 impl<H: Handle<Target = Semaphore>> Future for Acquire<H> {
     type Output = Result<Permit<H>, AcquireError>;
 
-    #[inline]
+    #[cfg_attr(feature = "std", inline)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // SAFETY: S1.
         let raw = unsafe { Pin::new_unchecked(&mut self.get_unchecked_mut().raw) };

@@ -24,9 +24,6 @@ pub(crate) use steps::{AtomicIsize, Word, report};
 #[cfg(fairgate_steps)]
 pub use steps::{Event, observe};
 
-/// Whether the crate is compiled for loom.
-pub(crate) const LOOM: bool = cfg!(any(fairgate_loom, all(loom, feature = "loom")));
-
 /// Numbers that are half as wide as a pointer on 64-bit targets, so that two of them fit into one word, and atomics for them
 /// that are only loaded and stored. Not loom's: they order nothing, and no decision depends on them unless the queue lock is
 /// held.
@@ -80,8 +77,8 @@ pub enum Step {
     Remove { node: usize },
     /// A node was taken from the front, and is granted `n` permits unless the state changes.
     Claim { node: usize, n: usize },
-    /// The last `count` claimed nodes, the first of which is `node`, were put back at the front.
-    PutBack { node: usize, count: usize },
+    /// The claimed node was put back at the front.
+    PutBack { node: usize },
     /// The outcome is stored next: the permits, or `None` if the request fails.
     Publish { node: usize, granted: Option<usize> },
     /// The owner of a node takes the outcome.
@@ -90,14 +87,14 @@ pub enum Step {
     Free { node: usize },
 }
 
-/// Declares a `const fn`; under loom, whose constructors are not `const`, a plain `fn`.
+/// Declares a `const fn`; under loom and with reports, whose constructors are not `const`, a plain `fn`.
 macro_rules! const_fn {
     ($(#[$meta:meta])* $vis:vis const fn $($rest:tt)*) => {
-        #[cfg(not(any(fairgate_loom, all(loom, feature = "loom"))))]
+        #[cfg(not(any(fairgate_loom, fairgate_steps, all(loom, feature = "loom"))))]
         $(#[$meta])*
         $vis const fn $($rest)*
 
-        #[cfg(any(fairgate_loom, all(loom, feature = "loom")))]
+        #[cfg(any(fairgate_loom, fairgate_steps, all(loom, feature = "loom")))]
         $(#[$meta])*
         $vis fn $($rest)*
     };

@@ -25,7 +25,7 @@ fn forty_waiters_of_which_two_panic<S: NewSource>(world: &mut World<S>, two: [us
     (0..40).map(&mut acquire).filter(|waiter| !two.contains(waiter)).collect()
 }
 
-/// P09: when a waker panicked, the rest of its batch was lost, and with it their permits.
+/// P09: when a waker panicked, the wakers after it were lost, and with them their permits.
 fn a_large_release_grants_and_wakes_all_if_wakers_panic<S: SemaphoreSource + NewSource>() {
     for two in [[0, 0], [0, 39], [7, 31], [31, 32]] {
         let mut world = World::<S>::new(0);
@@ -210,7 +210,7 @@ fn the_payload_of_a_suppressed_panic_is_dropped<S: SyncSource>() {
     assert_eq!(drops.load(SeqCst), 2);
 }
 
-/// Every waker of a batch panics, and of the batches behind it. All are called; the panic of the first resumes.
+/// Every waker panics. All are called; the panic of the first resumes.
 fn every_waker_is_called_and_the_first_panic_resumes<S: SemaphoreSource + SyncSource>() {
     type Operation<S> = fn(&mut World<S>);
     // Each operation wakes every waiter behind the front.

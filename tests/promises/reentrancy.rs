@@ -250,9 +250,9 @@ fn a_permit_added_while_the_waker_is_cloned_is_acquired_by_the_same_poll<S: Sync
     }
 }
 
-/// P32: between two batches of wake-ups the lock was free and a new request barged. A waker that calls back
+/// P32: between two wake-ups the lock was free and a new request barged. A waker that calls back
 /// while waiters remain to be granted acquires nothing, and the permits go to the front.
-fn nothing_barges_between_two_batches_of_wake_ups<S: SemaphoreSource + SyncSource>() {
+fn nothing_barges_between_two_wake_ups<S: SemaphoreSource + SyncSource>() {
     let mut world = World::<S>::new(0);
     let results = Arc::new(Mutex::new(Vec::new()));
     let (source, log, push_to) = (world.source.clone(), WakeLog::default(), results.clone());
@@ -393,7 +393,7 @@ for_each_source! {
         a_waker_may_call_anything_when_it_is_woken,
         a_waker_may_call_anything_when_it_is_dropped,
         a_waker_may_call_anything_when_it_is_cloned,
-        nothing_barges_between_two_batches_of_wake_ups,
+        nothing_barges_between_two_wake_ups,
         reading_the_state_calls_no_waker,
         a_logger_may_format_the_state_under_a_lock_that_wakers_take,
         a_chain_of_500_tasks_owned_by_their_wakers_fits_on_a_thread_stack,

@@ -254,9 +254,9 @@ impl Bridge {
                 self.leave_edit_out(thread, at)?;
                 self.step(thread, at, Transition::Claim { waiter, n: signed(n) })
             }
-            Step::PutBack { node, count } => {
+            Step::PutBack { node } => {
                 let (at, waiter) = self.find_waiter(node)?;
-                self.step(thread, at, Transition::PutBack { waiter, count })
+                self.step(thread, at, Transition::PutBack { waiter })
             }
             Step::Publish { node, granted } => {
                 let (at, waiter) = self.find_waiter(node)?;

@@ -80,7 +80,7 @@ pub enum Activity {
 #[derive(Clone, Debug)]
 struct ThreadState {
     activity: Activity,
-    /// How many looks at the queue it owes: more than one if a waker that it calls after a full batch releases permits in turn.
+    /// How many looks at the queue it owes: more than one if a waker that it calls before it looks at the next request releases permits in turn.
     looks: usize,
     /// It looks at the queue once more if it has seen an old limit.
     may_look: bool,
@@ -131,7 +131,7 @@ pub enum Transition {
     Claim { waiter: Waiter, n: isize },
     UnlockFails,
     BeginRecheck,
-    PutBack { waiter: Waiter, count: usize },
+    PutBack { waiter: Waiter },
     Unlock,
     Publish { waiter: Waiter, granted: Option<isize> },
     LookAndLock,
@@ -303,7 +303,8 @@ impl State {
             }
             Claim { waiter, n } => {
                 let (seen, claims) = self.holding(thread)?;
-                let left = seen.permits - sum(claims);
+                check(claims.is_empty(), "two requests are claimed in one critical section")?;
+                let left = seen.permits;
                 let front = *self.queue.first().ok_or("a node is claimed that is not queued")?;
                 check(front.waiter == waiter, "F1: a node is claimed that is not the front")?;
                 let share = share(seen, left, front.needs);
@@ -324,22 +325,12 @@ impl State {
                 self.word.recheck = false;
                 self.see(thread);
             }
-            PutBack { waiter, count } => {
-                let (seen, claims) = self.holding(thread)?;
-                let is_elastic = claims.iter().any(|claim| is_elastic(claim.needs));
-                check(
-                    !seen.closed && (is_elastic || seen.permits < sum(claims)),
-                    "claims are put back that are right",
-                )?;
-                let claims = std::mem::take(claims);
-                check(
-                    claims.len() == count && claims.first().is_some_and(|first| first.waiter == waiter),
-                    "F6: not all claims are put back",
-                )?;
-                for claim in claims.iter().rev() {
-                    self.waiters[claim.waiter] = Status::Queued;
-                    self.queue.insert(0, Request { n: 0, ..*claim });
-                }
+            PutBack { waiter } => {
+                let (_, claims) = self.holding(thread)?;
+                let claim = claims.pop().ok_or("a request is put back that was not claimed")?;
+                check(claim.waiter == waiter, "F6: another request is put back than the claimed one")?;
+                self.waiters[waiter] = Status::Queued;
+                self.queue.insert(0, Request { n: 0, ..claim });
             }
             Unlock => {
                 let (seen, claims) = self.holding(thread)?;
@@ -371,7 +362,7 @@ impl State {
                 self.word.locked = false;
                 let limit_moves = self.limit_moves(front);
                 let this = &mut self.threads[thread];
-                // A full batch: the thread looks at the queue again once it has called the wakers.
+                // The next request can complete, too: the thread looks at the queue again once it has called the waker.
                 match limit_moves {
                     true => this.may_look = true,
                     false => this.looks += usize::from(is_front_servable),
@@ -388,7 +379,7 @@ impl State {
                 let claim = claims.remove(0);
                 check(
                     claim.waiter == waiter,
-                    "outcomes are stored in another order than that of the claims",
+                    "the outcome of another request is stored than that of the claimed one",
                 )?;
                 let decided = (!*closed).then_some(claim.n);
                 check(granted == decided, "F5: an outcome is not what the unlock has decided")?;
@@ -655,12 +646,5 @@ fn share(word: Word, left: isize, needs: Needs) -> Option<isize> {
         _ if word.closed => Some(0),
         Needs::Range { min, max } => (left >= min).then_some(max.min(left)),
         Needs::All => Some(left.max(0)),
-    }
-}
-
-fn is_elastic(needs: Needs) -> bool {
-    match needs {
-        Needs::Range { min, max } => min != max,
-        Needs::All => true,
     }
 }

@@ -37,14 +37,9 @@ const ENQUEUE_RANGE: Steps =
     &[(0, LockToEnqueue), (0, Push { waiter: 0, needs: Needs::Range { min: 1, max: 2 } }), (0, Unlock)];
 const ENQUEUE_ALL: Steps = &[(0, LockToEnqueue), (0, Push { waiter: 0, needs: Needs::All }), (0, Unlock)];
 const REMOVE: Steps = &[(0, LockForOwner), (0, Remove { waiter: 0 }), (0, Unlock)];
-const ADD_AND_CLAIM: Steps = &[(0, RAISE), (0, ADD_AND_LOCK), (0, CLAIM_FIRST), (0, Unlock)];
-/// Two permits, and both requests are claimed.
-const CLAIM_BOTH: Steps = &[
-    (0, ChangeLimit { by: 2 }),
-    (0, UpdateAndLock { change: Change::Add(2) }),
-    (0, CLAIM_FIRST),
-    (0, CLAIM_SECOND),
-];
+const ADD_AND_UNLOCK: Steps = &[(0, RAISE), (0, ADD_AND_LOCK), (0, CLAIM_FIRST), (0, Unlock)];
+/// One permit is added, and the first request is claimed.
+const ADD_AND_CLAIM: Steps = &[(0, RAISE), (0, ADD_AND_LOCK), (0, CLAIM_FIRST)];
 
 // Thread 1 acquires a permit, and releases it.
 const ACQUIRE: Steps = &[(1, Acquire { n: 1 })];
@@ -108,7 +103,7 @@ const PERMITTED: &[(isize, &[Steps])] = &[
             ],
         ],
     ),
-    // A full batch, and another look after it.
+    // Two requests are served, one after the other.
     (
         0,
         &[
@@ -120,19 +115,17 @@ const PERMITTED: &[(isize, &[Steps])] = &[
             &[(1, Publish { waiter: 1, granted: Some(1) })],
         ],
     ),
-    // Permits are forgotten while requests are claimed: the claims are put back, and one of them fits.
+    // Permits are forgotten while a request is claimed: it is put back, and waits.
     (
         0,
         &[
             ENQUEUE,
-            ENQUEUE_SECOND,
-            CLAIM_BOTH,
+            ADD_AND_CLAIM,
             FORGET,
-            &[(0, UnlockFails), (0, BeginRecheck), (0, PutBack { waiter: 0, count: 2 })],
-            &[(0, CLAIM_FIRST), (0, Unlock), (0, PUBLISH), (0, Wake)],
+            &[(0, UnlockFails), (0, BeginRecheck), (0, PutBack { waiter: 0 }), (0, Unlock)],
         ],
     ),
-    // Permits are forgotten, and enough are left: the claims stay.
+    // Permits are forgotten, and enough are left: it is claimed again.
     (
         1,
         &[
@@ -144,7 +137,8 @@ const PERMITTED: &[(isize, &[Steps])] = &[
             &[(0, ChangeLimit { by: 2 }), (0, UpdateAndLock { change: Change::Add(2) })],
             &[(0, Claim { waiter: 0, n: 2 })],
             FORGET,
-            &[(0, UnlockFails), (0, BeginRecheck), (0, Unlock)],
+            &[(0, UnlockFails), (0, BeginRecheck), (0, PutBack { waiter: 0 })],
+            &[(0, Claim { waiter: 0, n: 2 }), (0, Unlock)],
             &[(0, Publish { waiter: 0, granted: Some(2) }), (0, Wake)],
         ],
     ),
@@ -154,7 +148,7 @@ const PERMITTED: &[(isize, &[Steps])] = &[
         &[
             ENQUEUE_RANGE,
             &[(0, RAISE), (0, ADD_AND_LOCK), (0, CLAIM_FIRST), (1, RAISE), (1, ADD), (0, UnlockFails)],
-            &[(0, PutBack { waiter: 0, count: 1 }), (0, Claim { waiter: 0, n: 2 }), (0, Unlock)],
+            &[(0, PutBack { waiter: 0 }), (0, Claim { waiter: 0, n: 2 }), (0, Unlock)],
             &[(0, Publish { waiter: 0, granted: Some(2) })],
         ],
     ),
@@ -234,7 +228,7 @@ const REJECTED: &[(isize, &[Steps], Broken)] = &[
     (0, &[&[(0, LockForOwner)]], "the queue is locked for the owner of a node, and is empty"),
     (0, &[&[(0, LockToEnqueue), (0, PUSH), (0, Remove { waiter: 0 })]],
         "a node is removed by a thread that has not locked the queue for it"),
-    (0, &[ENQUEUE, ENQUEUE_SECOND, ADD_AND_CLAIM, &[(1, LockForOwner), (1, Remove { waiter: 0 })]],
+    (0, &[ENQUEUE, ENQUEUE_SECOND, ADD_AND_UNLOCK, &[(1, LockForOwner), (1, Remove { waiter: 0 })]],
         "a node is removed that is not queued"),
     (0, &[&[(0, LockToEnqueue), (0, PUSH), (0, NoEdit)]], "there is no edit to leave out"),
 
@@ -271,8 +265,8 @@ const REJECTED: &[(isize, &[Steps], Broken)] = &[
         "F1: a node is claimed that is not the front"),
     (0, &[ENQUEUE_LARGE, &[(0, RAISE), (0, ADD_AND_LOCK), (0, CLAIM_FIRST)]],
         "the front is claimed and cannot complete"),
-    (0, &[ENQUEUE, ENQUEUE_SECOND, &[(0, RAISE), (0, ADD_AND_LOCK), (0, CLAIM_FIRST), (0, CLAIM_SECOND)]],
-        "the front is claimed and cannot complete"),
+    (0, &[ENQUEUE, ENQUEUE_SECOND, ADD_AND_CLAIM, &[(0, CLAIM_SECOND)]],
+        "two requests are claimed in one critical section"),
     (0, &[ENQUEUE, &[(0, ChangeLimit { by: 3 }), (0, UpdateAndLock { change: Change::Add(3) }),
                      (0, Claim { waiter: 0, n: 3 })]],
         "a claim is not the front's share of the permits"),
@@ -284,23 +278,16 @@ const REJECTED: &[(isize, &[Steps], Broken)] = &[
     (1, &[&[(0, LockToEnqueue), (0, BeginRecheck)]],
         "a thread claims or unlocks before the edit for which it holds the lock"),
     (1, &[&[(0, LockToEnqueue), (0, NoEdit), (0, BeginRecheck)]], "a look begins that no thread has asked for"),
-    (0, &[ENQUEUE, &[(0, RAISE), (0, ADD_AND_LOCK), (0, CLAIM_FIRST), (1, RAISE), (1, ADD), (0, UnlockFails),
-                     (0, PutBack { waiter: 0, count: 1 })]],
-        "claims are put back that are right"),
-    (0, &[ENQUEUE, &[(0, RAISE), (0, ADD_AND_LOCK), (0, CLAIM_FIRST), (1, Forget { n: 1 }), (1, CLOSE),
-                     (0, UnlockFails), (0, BeginRecheck), (0, PutBack { waiter: 0, count: 1 })]],
-        "claims are put back that are right"),
-    (0, &[ENQUEUE, ENQUEUE_SECOND, CLAIM_BOTH, FORGET,
-          &[(0, UnlockFails), (0, BeginRecheck), (0, PutBack { waiter: 0, count: 1 })]],
-        "F6: not all claims are put back"),
-    (0, &[ENQUEUE, ENQUEUE_SECOND, CLAIM_BOTH, FORGET,
-          &[(0, UnlockFails), (0, BeginRecheck), (0, PutBack { waiter: 1, count: 2 })]],
-        "F6: not all claims are put back"),
+    (0, &[ENQUEUE, &[(0, RAISE), (0, ADD_AND_LOCK), (0, PutBack { waiter: 0 })]],
+        "a request is put back that was not claimed"),
+    (0, &[ENQUEUE, ENQUEUE_SECOND, ADD_AND_CLAIM, FORGET,
+          &[(0, UnlockFails), (0, BeginRecheck), (0, PutBack { waiter: 1 })]],
+        "F6: another request is put back than the claimed one"),
     (0, &[&[(0, LockToEnqueue), (0, PUSH), (1, RAISE), (1, ADD), (0, Unlock)]],
         "F6: the queue is unlocked although the word has changed"),
-    (0, &[ENQUEUE, ENQUEUE_SECOND, CLAIM_BOTH, FORGET, &[(0, UnlockFails), (0, Unlock)]],
+    (0, &[ENQUEUE, ADD_AND_CLAIM, FORGET, &[(0, UnlockFails), (0, Unlock)]],
         "F6: the queue is unlocked although a thread has asked for another look"),
-    (0, &[ENQUEUE, ENQUEUE_SECOND, CLAIM_BOTH, FORGET, &[(0, UnlockFails), (0, BeginRecheck), (0, Unlock)]],
+    (0, &[ENQUEUE, ADD_AND_CLAIM, FORGET, &[(0, UnlockFails), (0, BeginRecheck), (0, Unlock)]],
         "F5: a grant exceeds the permits"),
     (0, &[&[(0, LockToEnqueue), (0, PUSH), (1, RAISE), (1, ADD), (0, UnlockFails), (0, Unlock)]],
         "F3: the queue is unlocked although the front can complete"),
@@ -310,9 +297,6 @@ const REJECTED: &[(isize, &[Steps], Broken)] = &[
         "F3: the queue is unlocked although the front can complete"),
     (2, &[ACQUIRE, ENQUEUE_ALL, &[(0, RAISE), (0, ADD_AND_LOCK), (0, Claim { waiter: 0, n: 2 }), (0, Unlock)]],
         "F7: all permits are granted although some are held"),
-    (0, &[ENQUEUE, &[(0, LockToEnqueue), (0, Push { waiter: 1, needs: Needs::All }), (0, Unlock)],
-          &[(0, RAISE), (0, ADD_AND_LOCK), (0, CLAIM_FIRST), (0, Claim { waiter: 1, n: 0 }), (0, Unlock)]],
-        "F7: all permits are granted although some are held"),
     (0, &[&[(0, LockToEnqueue), (0, Unlock)]],
         "a thread claims or unlocks before the edit for which it holds the lock"),
     (0, &[&[(0, Unlock)]], "Q2: a thread claims or unlocks without the queue lock"),
@@ -321,11 +305,11 @@ const REJECTED: &[(isize, &[Steps], Broken)] = &[
 
     (0, &[ENQUEUE, &[(0, RAISE), (0, ADD_AND_LOCK), (0, CLAIM_FIRST), (0, PUBLISH)]],
         "F5: an outcome is stored by a thread that has not unlocked the queue"),
-    (0, &[ENQUEUE, ENQUEUE_SECOND, CLAIM_BOTH, &[(0, Unlock), (0, Publish { waiter: 1, granted: Some(1) })]],
-        "outcomes are stored in another order than that of the claims"),
-    (0, &[ENQUEUE, ADD_AND_CLAIM, &[(1, CLOSE), (0, Publish { waiter: 0, granted: None })]],
+    (0, &[ENQUEUE, ENQUEUE_SECOND, ADD_AND_UNLOCK, &[(0, Publish { waiter: 1, granted: Some(1) })]],
+        "the outcome of another request is stored than that of the claimed one"),
+    (0, &[ENQUEUE, ADD_AND_UNLOCK, &[(1, CLOSE), (0, Publish { waiter: 0, granted: None })]],
         "F5: an outcome is not what the unlock has decided"),
-    (0, &[ENQUEUE, ADD_AND_CLAIM, &[(0, Publish { waiter: 0, granted: Some(2) })]],
+    (0, &[ENQUEUE, ADD_AND_UNLOCK, &[(0, Publish { waiter: 0, granted: Some(2) })]],
         "F5: an outcome is not what the unlock has decided"),
 
     (0, &[&[(0, LookAndLock)]], "a thread looks at the queue without a reason"),
@@ -340,21 +324,21 @@ const REJECTED: &[(isize, &[Steps], Broken)] = &[
         "F3: the word changes, and no thread looks at the queue"),
 
     (0, &[ENQUEUE, &[(0, TAKE)]], "the owner takes a grant that it does not have"),
-    (0, &[ENQUEUE, ADD_AND_CLAIM, &[(0, TAKE)]], "a thread starts another operation while it holds the lock, \
+    (0, &[ENQUEUE, ADD_AND_UNLOCK, &[(0, TAKE)]], "a thread starts another operation while it holds the lock, \
         or before it has stored its outcomes"),
-    (0, &[ENQUEUE, ADD_AND_CLAIM, &[(1, TAKE)]], "the owner takes a grant that it does not have"),
-    (0, &[ENQUEUE, ADD_AND_CLAIM, &[(0, PUBLISH), (0, TAKE), (0, TAKE)]],
+    (0, &[ENQUEUE, ADD_AND_UNLOCK, &[(1, TAKE)]], "the owner takes a grant that it does not have"),
+    (0, &[ENQUEUE, ADD_AND_UNLOCK, &[(0, PUBLISH), (0, TAKE), (0, TAKE)]],
         "the owner takes a grant that it does not have"),
-    (0, &[ENQUEUE, ADD_AND_CLAIM, &[(0, PUBLISH), (0, TakeGranted { waiter: 0, n: 2 })]],
+    (0, &[ENQUEUE, ADD_AND_UNLOCK, &[(0, PUBLISH), (0, TakeGranted { waiter: 0, n: 2 })]],
         "the owner takes a grant that it does not have"),
     (0, &[ENQUEUE, &[(0, TakeFailed { waiter: 0 })]], "the owner takes a failure that it does not have"),
 
     (0, &[&[(0, LockToEnqueue), (0, PUSH), (0, Wake)]],
         "F4: a waker is called under the queue lock, or before all outcomes are stored"),
-    (0, &[ENQUEUE, ADD_AND_CLAIM, &[(0, Wake)]],
+    (0, &[ENQUEUE, ADD_AND_UNLOCK, &[(0, Wake)]],
         "F4: a waker is called under the queue lock, or before all outcomes are stored"),
     (0, &[ENQUEUE, &[(0, Free { waiter: 0 })]], "Q1: a node is freed that is queued, or has an outcome"),
-    (0, &[ENQUEUE, ADD_AND_CLAIM, &[(0, PUBLISH), (0, Free { waiter: 0 })]],
+    (0, &[ENQUEUE, ADD_AND_UNLOCK, &[(0, PUBLISH), (0, Free { waiter: 0 })]],
         "Q1: a node is freed that is queued, or has an outcome"),
 ];
 
@@ -392,7 +376,7 @@ fn the_invariants_are_checked_after_each_step() {
 /// Steps after which a semaphore must not be dropped, and why.
 const UNFINISHED: &[(&[Steps], Broken)] = &[
     (&[&[(0, LockToEnqueue)]], "Q4: a thread leaves the queue locked, or an outcome unstored"),
-    (&[ENQUEUE, ADD_AND_CLAIM], "Q4: a thread leaves the queue locked, or an outcome unstored"),
+    (&[ENQUEUE, ADD_AND_UNLOCK], "Q4: a thread leaves the queue locked, or an outcome unstored"),
     (&[ENQUEUE, &[(0, ReleaseFast { n: 0 })]], "F3: a thread does not look at the queue, and should"),
     (&[&[(0, RAISE)]], "F7: a thread changes the word or the limit, and not the other one"),
     (&[&[(0, Reduce { n: 1 })]], "F7: a thread changes the word or the limit, and not the other one"),
@@ -400,7 +384,7 @@ const UNFINISHED: &[(&[Steps], Broken)] = &[
         &[&[(0, Reduce { n: 1 }), (0, LOWER)]],
         "F7: a thread lowers the limit, and does not make the front examined again",
     ),
-    (&[ENQUEUE, ADD_AND_CLAIM, &[(0, PUBLISH)]], "a request completed, and its waker was not called"),
+    (&[ENQUEUE, ADD_AND_UNLOCK, &[(0, PUBLISH)]], "a request completed, and its waker was not called"),
     (&[ENQUEUE], "Q1: a node is still queued"),
 ];
 
