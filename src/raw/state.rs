@@ -281,6 +281,7 @@ const _: () = {
     assert!(s(9, QUEUED | LOCKED).try_take(1).is_none() && s(9, CLOSED).try_take(1).is_none());
     assert!(s(-1, 0).try_take(1).is_none()); // a deficit
     assert!(s(MAX, 0).try_take(MAX_PERMITS).is_some());
+    assert!(matches!(s(2, 0).share_of_new(TWO_TO_FOUR), Ok(2))); // exactly its minimum
     assert!(matches!(s(3, 0).share_of_new(TWO_TO_FOUR), Ok(3))); // all that are available
     assert!(matches!(s(9, 0).share_of_new(TWO_TO_FOUR), Ok(4))); // no more than its maximum
     assert!(matches!(s(9, CLOSED).share_of_new(UP_TO_FOUR), Err(Refused::Closed)));

@@ -25,6 +25,20 @@ fn a_close_against_an_acquire_with_a_permit_available() {
 }
 
 #[test]
+fn a_close_against_a_try_for_all_permits() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(1));
+        let closer = spawn_with(&semaphore, Semaphore::close);
+        match semaphore.acquire_all().try_wait() {
+            Ok(permit) => assert_eq!(permit.num_permits(), 1),
+            Err(error) => assert_eq!(error, TryAcquireError::Closed),
+        }
+        join([closer]);
+        assert_idle(&semaphore, 1);
+    });
+}
+
+#[test]
 fn a_close_against_an_acquire_that_has_to_wait() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
