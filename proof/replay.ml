@@ -1,4 +1,4 @@
-(* Replays recorded traces through the extracted function [exec]. proof/README.md has the format. *)
+(* Replays traces through the extracted function [exec]. proof/README.md has the format. *)
 
 open Protocol
 
@@ -46,8 +46,99 @@ let event = function
   | ["cancel"; i] -> Cancel (int i)
   | words -> raise (Wrong ("no event: " ^ String.concat " " words))
 
+(* A whole state, as a line of six words. *)
+
+let show_word w =
+  let flag b c = if b then c else "-" in
+  Printf.sprintf "%d%s%s%s%s" w.permits (flag w.closed "C") (flag w.recheck "R") (flag w.locked "L") (flag w.queued "Q")
+
+let list show separator = function [] -> "-" | l -> String.concat separator (List.map show l)
+
+let show_request = function Range (mn, mx) -> Printf.sprintf "%d:%d" mn mx | All -> "all"
+
+let show_status = function
+  | Queued -> "queued"
+  | Won n -> Printf.sprintf "won:%d" n
+  | Lost -> "lost"
+  | Granted n -> Printf.sprintf "granted:%d" n
+  | Failed -> "failed"
+  | Dropping n -> Printf.sprintf "dropping:%d" n
+  | Done -> "done"
+
+let show_edit = function
+  | NoEdit -> "none"
+  | ToPush w -> "push:" ^ show_word w
+  | ToRemove -> "remove"
+  | ToTakeAll None -> "all"
+  | ToTakeAll (Some n) -> Printf.sprintf "all:%d" n
+
+let show_holder h =
+  let claims = List.map (fun (i, n) -> Printf.sprintf "/%d:%d" i n) h.claims in
+  Printf.sprintf "%d/%s/%s%s" h.who (show_word h.seen) (show_edit h.doing) (String.concat "" claims)
+
+let show_thread x =
+  let todo = List.map (Printf.sprintf "/%d") x.todo in
+  Printf.sprintf "%d/%d/%s/%d%s" x.hold x.slack (if x.owes then "owes" else "-") x.looks (String.concat "" todo)
+
+let show s =
+  Printf.sprintf "%s %d %s %s %s %s" (show_word s.wd) s.limit
+    (match s.holding with None -> "-" | Some h -> show_holder h)
+    (list string_of_int "," s.queue)
+    (list (fun w -> show_request w.req ^ "/" ^ show_status w.st) "," s.waiters)
+    (list show_thread "," s.threads)
+
+let split c s = if s = "-" then [] else String.split_on_char c s
+
+let word s =
+  let n = String.length s - 4 in
+  if n < 1 then raise (Wrong ("no word: " ^ s));
+  let flag i c = s.[n + i] = c in
+  { permits = int (String.sub s 0 n); closed = flag 0 'C'; recheck = flag 1 'R'; locked = flag 2 'L'; queued = flag 3 'Q' }
+
+let status = function
+  | ["queued"] -> Queued
+  | ["won"; n] -> Won (int n)
+  | ["lost"] -> Lost
+  | ["granted"; n] -> Granted (int n)
+  | ["failed"] -> Failed
+  | ["dropping"; n] -> Dropping (int n)
+  | ["done"] -> Done
+  | words -> raise (Wrong ("no status: " ^ String.concat ":" words))
+
+let waiter s =
+  match split '/' s with
+  | [r; st] -> { req = request (split ':' r); st = status (split ':' st) }
+  | _ -> raise (Wrong ("no waiter: " ^ s))
+
+let holder s =
+  let claim s = match split ':' s with [i; n] -> (int i, int n) | _ -> raise (Wrong ("no claim: " ^ s)) in
+  let edit = function
+    | ["none"] -> NoEdit
+    | ["push"; w] -> ToPush (word w)
+    | ["remove"] -> ToRemove
+    | ["all"] -> ToTakeAll None
+    | ["all"; n] -> ToTakeAll (Some (int n))
+    | _ -> raise (Wrong ("no edit: " ^ s)) in
+  match split '/' s with
+  | who :: seen :: doing :: claims ->
+    { who = int who; seen = word seen; doing = edit (split ':' doing); claims = List.map claim claims }
+  | _ -> raise (Wrong ("no lock holder: " ^ s))
+
+let thread s =
+  match String.split_on_char '/' s with
+  | hold :: slack :: owes :: looks :: todo ->
+    { hold = int hold; slack = int slack; owes = owes = "owes"; looks = int looks; todo = List.map int todo }
+  | _ -> raise (Wrong ("no thread: " ^ s))
+
+let whole = function
+  | [w; limit; h; queue; waiters; threads] ->
+    { wd = word w; limit = int limit; holding = (if h = "-" then None else Some (holder h));
+      queue = List.map int (split ',' queue); waiters = List.map waiter (split ',' waiters);
+      threads = List.map thread (if threads = "-" then [] else String.split_on_char ',' threads) }
+  | words -> raise (Wrong ("no state: " ^ String.concat " " words))
+
 (* Permits may be sent to another thread, which then releases them. The model has no step for it: the permits are moved to the
-   account of the thread that uses them. *)
+   account of the thread that uses them. In a recorded trace they have been moved. *)
 let move state t e =
   match e with
   | Update (Release n) | FetchAdd (Release n) | ForgetHeld n ->
@@ -63,57 +154,57 @@ let move state t e =
       { state with threads = List.mapi (fun i x -> if i = t then { x with hold = x.hold + moved } else x) threads }
   | _ -> state
 
-(* What a trace may say about the state after a step: the permits in the word, its flags, and the limit. *)
-let shown s =
-  let flag b c = if b then c else "-" in
-  Printf.sprintf "%d %s%s%s%s %d" s.wd.permits (flag s.wd.closed "C") (flag s.wd.recheck "R") (flag s.wd.locked "L")
-    (flag s.wd.queued "Q") s.limit
-
-let step state words =
-  match words with
-  | t :: e ->
-    let t = int t and e = event e in
-    if t < 0 || t >= List.length state.threads then raise (Wrong "there is no such thread");
-    exec (move state t e) t e
+let step state = function
+  | t :: e -> exec state (int t) (event e)
   | [] -> raise (Wrong "no event")
 
-let rec split = function
+let step_of_run state words =
+  match words with
+  | t :: e when int t >= 0 && int t < List.length state.threads -> step (move state (int t) (event e)) words
+  | _ -> raise (Wrong "there is no such thread")
+
+let rec split_at = function
   | [] -> ([], [])
   | "=" :: after -> ([], after)
-  | word :: words -> let before, after = split words in (word :: before, after)
+  | word :: words -> let before, after = split_at words in (word :: before, after)
 
+(* After `at`, steps start in that state; after `new`, in the state after the step before. *)
 let () =
   let file = Sys.argv.(1) in
   let input = open_in file in
-  let line_number = ref 0 and traces = ref 0 and steps = ref 0 and refused = ref 0 in
+  let line_number = ref 0 and traces = ref 0 and steps = ref 0 and refused = ref 0 and wrong = ref 0 in
   let state = ref (initial 0 0) in
+  let check words =
+    match words with
+    | [] -> ()
+    | word :: _ when word.[0] = '#' -> ()
+    | ["new"; threads; permits] ->
+      incr traces;
+      state := initial (int threads) (int permits)
+    | "at" :: words -> state := whole words
+    | "!" :: words ->
+      incr refused;
+      if step !state words <> None then raise (Wrong "the step is possible, and should not be")
+    | words ->
+      incr steps;
+      let single = List.hd words = "?" in
+      let before, after = split_at (if single then List.tl words else words) in
+      match (if single then step else step_of_run) !state before with
+      | None -> raise (Wrong ("the step is not possible in the state " ^ show !state))
+      | Some next ->
+        if not single then state := next;
+        let after = String.concat " " after in
+        let limit = Printf.sprintf "%s %d" (show_word next.wd) next.limit in
+        if after <> "" && after <> limit && after <> show next then raise (Wrong ("the state after it is " ^ show next)) in
   (try
      while true do
        let line = input_line input in
        incr line_number;
-       match List.filter (fun w -> w <> "") (String.split_on_char ' ' line) with
-       | [] -> ()
-       | word :: _ when word.[0] = '#' -> ()
-       | ["new"; threads; permits] ->
-         incr traces;
-         state := initial (int threads) (int permits)
-       | "!" :: words ->
-         incr refused;
-         if step !state words <> None then raise (Wrong "the step is possible, and should not be")
-       | words ->
-         incr steps;
-         let before, after = split words in
-         (match step !state before with
-          | None -> raise (Wrong ("the step is not possible in the state " ^ shown !state))
-          | Some next ->
-            state := next;
-            let after = String.concat " " after in
-            if after <> "" && after <> shown next then
-              raise (Wrong (Printf.sprintf "the state after it is %s" (shown next))))
+       try check (List.filter (fun w -> w <> "") (String.split_on_char ' ' line))
+       with Wrong why ->
+         incr wrong;
+         if !wrong <= 10 then Printf.eprintf "%s:%d: %s: %s\n" file !line_number line why
      done
-   with
-   | End_of_file -> ()
-   | Wrong why ->
-     Printf.eprintf "%s:%d: %s\n" file !line_number why;
-     exit 1);
-  Printf.printf "%d traces, %d steps, %d refused\n" !traces !steps !refused
+   with End_of_file -> ());
+  Printf.printf "%d runs, %d steps, %d refused, %d wrong\n" !traces !steps !refused !wrong;
+  if !wrong > 0 then exit 1
