@@ -13,8 +13,9 @@ use super::relation::{Change, Edit, Holder, Request, State, Status, THREADS, Thr
 
 use Transition::*;
 
-/// One of so many changed steps is written.
+/// One of so many changed steps is written, until there are as many as [`MOST`].
 const SAMPLE: u64 = 4;
+const MOST: usize = 1_000_000;
 
 static RECORDER: LazyLock<Option<Mutex<Recorder>>> = LazyLock::new(|| {
     let folder = PathBuf::from(std::env::var_os("FAIRGATE_TRACES")?);
@@ -24,6 +25,7 @@ static RECORDER: LazyLock<Option<Mutex<Recorder>>> = LazyLock::new(|| {
         known: HashSet::new(),
         recorded: create("recorded.trace"),
         changed: create("changed.trace"),
+        count: 0,
     }))
 });
 
@@ -32,6 +34,8 @@ struct Recorder {
     known: HashSet<u64>,
     recorded: BufWriter<File>,
     changed: BufWriter<File>,
+    /// How many changed steps were written.
+    count: usize,
 }
 
 /// Writes a step, unless the same one was written.
@@ -70,7 +74,8 @@ impl Recorder {
         let mut index = hash;
         let mut is_sampled = || {
             index = index.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            (index >> 32) % SAMPLE == 0
+            self.count += usize::from((index >> 32) % SAMPLE == 0 && self.count < MOST);
+            (index >> 32) % SAMPLE == 0 && self.count < MOST
         };
         let mut events = Vec::new();
         for (thread, transition) in changed_events(thread, transition, state.waiters.len()) {
