@@ -176,8 +176,7 @@ impl Semaphore {
         }
         self.state.send_permits(thread, transition);
         let (newest_word, newest_limit) = (self.state.word, self.state.limit);
-        let reads_limit =
-            matches!(transition, Transition::Claim | Transition::FindAll | Transition::Unlock { .. });
+        let reads_limit = matches!(transition, Transition::Claim | Transition::FindAll);
         if let Some(loaded) = self.loaded.filter(|_| reads_limit) {
             self.state.limit = loaded;
         }

@@ -137,6 +137,15 @@ const PERMITTED: &[(isize, &[Steps])] = &[
             &[(0, ForgetHeld(2)), (0, Update(Recheck)), (0, Claim), (0, UNLOCK), (0, Publish)],
         ],
     ),
+    // The lock holder has read the limit before a held permit is forgotten.
+    (
+        2,
+        &[
+            ACQUIRE,
+            &[(0, LockToEnqueue), (0, PUSH_ALL), (1, ForgetHeld(1)), (0, UNLOCK), (1, Update(Recheck))],
+            &[(1, Claim), (1, UNLOCK), (1, Publish), (0, Take(0)), (0, FetchAdd(Release(1)))],
+        ],
+    ),
     // A try takes all permits, and another one gives up.
     (
         2,
@@ -240,6 +249,13 @@ const REJECTED: &[(isize, &[Steps], Broken)] = &[
     (1, &[&[(0, LockToEnqueue), (0, PUSH_ALL), (0, UNLOCK)]],
         "F3: the queue is unlocked although the front can complete"),
     (0, &[ENQUEUE, &[(0, LockForOwner), (1, Update(Close)), (0, EditNothing), (0, UnlockFails), (0, UNLOCK)]],
+        "F3: the queue is unlocked although the front can complete"),
+    // A thread has lowered the limit, but that is not why the front can complete.
+    (2, &[ACQUIRE, &[(0, LockToEnqueue), (0, PUSH_ALL), (1, ForgetHeld(1)), (2, Update(Close)), (0, UnlockFails)],
+          &[(0, UNLOCK)]],
+        "F3: the queue is unlocked although the front can complete"),
+    (1, &[ACQUIRE, &[(0, LockToEnqueue), (0, PUSH), (1, ForgetHeld(1)), (2, Limit(1)), (2, Update(Add(1)))],
+          &[(0, UnlockFails), (0, UNLOCK)]],
         "F3: the queue is unlocked although the front can complete"),
     // The claims were put back, one of which fits.
     (0, &[ENQUEUE, ENQUEUE, CLAIM_BOTH, FORGET, &[(0, UnlockFails), (0, UNLOCK)]],
