@@ -174,6 +174,16 @@ Theorem can_unlock s t x h : has_lock s t h -> nth_error (threads s) t = Some x 
   front_share s (seen h) (csum (claims h)) = None -> exec s t (Unlock false) <> None.
 Proof. enabled; rewrite ?same_word_refl; discriminate. Qed.
 
+(** The holder has read the limit before another thread has lowered it, which has yet to make sure that the front is examined. *)
+Theorem can_unlock_with_old_limit s t x h u y i l : has_lock s t h -> nth_error (threads s) t = Some x -> doing h = NoEdit ->
+  wd s = seen h -> nth_error (threads s) u = Some y -> owes y = true -> queue s = i :: l ->
+  option_map req (nth_error (waiters s) i) = Some All -> closed (wd s) = false -> exec s t (Unlock false) <> None.
+Proof.
+  enabled. rewrite same_word_refl. replace (may_not_know s) with true; [rewrite orb_true_r; discriminate|].
+  unfold may_not_know. rewrite H5, H7. destruct (nth_error (waiters s) i) as [[r st]|]; simpl in H6; [|discriminate].
+  injection H6 as ->. symmetry. rewrite andb_true_r. apply existsb_exists. exists y. split; auto. eauto using nth_error_In.
+Qed.
+
 (** After a claim the queue may be unlocked although the next request can complete; then the holder owes a look. *)
 Theorem can_unlock_before_the_next s t x h : has_lock s t h -> nth_error (threads s) t = Some x -> doing h = NoEdit -> wd s = seen h ->
   claims h <> [] -> exec s t (Unlock true) <> None.

@@ -289,6 +289,12 @@ Lemma busy_slack x : 0 < slack x -> busy x = true.
 Proof. intros H. apply Z.ltb_lt in H. unfold busy. now rewrite H. Qed.
 
 (** The thread is as busy as before, and the front can complete only if it could before. *)
+Lemma may_not_know_busy s : may_not_know s = true -> someone_busy (threads s).
+Proof.
+  unfold may_not_know. intros H. apply andb_prop in H as [H _]. apply existsb_exists in H as (x & I & O).
+  apply In_nth_error in I as [t T]. exists t, x. split; auto. unfold busy. rewrite O. now rewrite orb_true_r.
+Qed.
+
 Ltac still_busy F :=
   eapply busy_put; [eassumption| |apply F; [assumption|eapply front_share_mono; [..|eassumption]; simpl; auto; try lia]];
   unfold busy; simpl; auto.
@@ -332,7 +338,8 @@ Proof.
   - (* Unlock *)
     destruct again.
     + eapply busy_now; eauto. unfold busy. simpl. now rewrite orb_true_r.
-    + exfalso.
+    + match goal with H : negb (is_some _) || may_not_know s = true |- _ => apply orb_prop in H as [H|H] end;
+        [exfalso|eapply busy_put; [eassumption|auto|now apply may_not_know_busy]].
       assert (FN : front_share s (seen h) (csum (claims h)) <> None).
       { revert FS. apply front_share_mono; simpl; auto; try lia.
         - intros i. apply reqs_settle.

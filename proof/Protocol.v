@@ -154,6 +154,15 @@ Definition front_share (s : state) (w : word) (c : Z) : option (nat * Z) :=
       check fits (req x) (permits w - c) (limit s) ;; Some (i, share (req x) (permits w - c))
   end.
 
+(** The front is a request for all permits, and a thread has lowered the limit and not yet made sure that the front is examined: the
+    lock holder may have read the limit before that. *)
+Definition may_not_know (s : state) : bool :=
+  existsb owes (threads s)
+  && match queue s with
+     | [] => false
+     | i :: _ => match nth_error (waiters s) i with Some (Waiter All _) => negb (closed (wd s)) | _ => false end
+     end.
+
 (** The waiters after the permits of the claims have left the word. *)
 Fixpoint settle (closed : bool) (cs : list claim) (ws : list waiter) : list waiter :=
   match cs with
@@ -296,7 +305,7 @@ Definition exec (s : state) (t : nat) (e : event) : option state :=
       | NoEdit =>
           check same_word (wd s) (seen h) ;;
           check (if again : bool then negb (is_nil (claims h))
-                 else negb (is_some (front_share s (seen h) (csum (claims h))))) ;;
+                 else negb (is_some (front_share s (seen h) (csum (claims h)))) || may_not_know s) ;;
           Some (set_word (unlock (wd s) (csum (claims h)) (is_nil (queue s)))
             (set_holder None
               (set_waiters (settle (closed (wd s)) (claims h) (waiters s))

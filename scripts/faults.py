@@ -4,7 +4,7 @@ A fault is a list of changes: a file in src/, its code, and what takes its place
 planted, and OLD is the code itself. Code that is not found once is an error.
 """
 
-SEMAPHORE, ACQUIRE, QUEUE, WAKE_LIST = "raw/semaphore.rs", "raw/acquire.rs", "raw/queue.rs", "raw/wake_list.rs"
+SEMAPHORE, ACQUIRE, QUEUE = "raw/semaphore.rs", "raw/acquire.rs", "raw/queue.rs"
 
 FAULTS = {
     "is_unfinished is not computed again after a failed unlock": [
@@ -101,12 +101,12 @@ FAULTS = {
     ],
 
     # One step more or less in a comparison. Not here, because the result is the same: `plain_request` (the slow path does what
-    # the fast one does), `reconsider` (what is put back is claimed again), `add(0)`, and `excess > lowered`.
+    # the fast one does), `add(0)`, and `excess > lowered`.
     "a queue may have one more request than its bound": [
         (QUEUE, ">= max_waiters", ">= max_waiters + usize::from(PLANTED)"),
     ],
     "a try for all permits wants one more than exist": [
-        (SEMAPHORE, "state.permits() < self.limit() =>", "state.permits() < self.limit() + isize::from(PLANTED) =>"),
+        (SEMAPHORE, "state.permits() < self.limit() {", "state.permits() < self.limit() + isize::from(PLANTED) {"),
     ],
     "MAX_PERMITS permits may not exist": [
         (SEMAPHORE, "filter(|&n| n <= MAX_PERMITS as isize)", "OLD.filter(|&n| !PLANTED || n < MAX_PERMITS as isize)"),
@@ -120,19 +120,11 @@ FAULTS = {
     "a change of the limit that adds nothing does not make the front examined": [
         (SEMAPHORE, "if surplus > 0 {", "if surplus > 0 || PLANTED {"),
     ],
-    "a batch of two requests is completed as one": [
-        (SEMAPHORE, "batch.claims.count() > 1", "batch.claims.count() > 1 + usize::from(PLANTED)"),
+    "the request after a grant is not examined": [
+        (SEMAPHORE, "let is_unfinished = queue.can_serve(claim.permits);", "OLD\nlet is_unfinished = is_unfinished && !PLANTED;"),
     ],
-    "a batch has one request too many": [
-        (SEMAPHORE, "queue.claim_front(&mut claims) && claims.count() < WakeList::CAPACITY",
-         "queue.claim_front(&mut claims) && claims.count() < WakeList::CAPACITY + usize::from(PLANTED)"),
-    ],
-    "claim_again claims one request too many": [
-        (SEMAPHORE, "claims.count() < WakeList::CAPACITY && queue.claim_front(&mut claims)",
-         "claims.count() < WakeList::CAPACITY + usize::from(PLANTED) && queue.claim_front(&mut claims)"),
-    ],
-    "the last waker of a batch is not called": [
-        (WAKE_LIST, "self.next < self.end", "self.next + usize::from(PLANTED) < self.end"),
+    "a look serves one request and no more": [
+        (SEMAPHORE, "            self.is_unfinished = is_unfinished;", "if !PLANTED { OLD }"),
     ],
 
     # Two steps in the wrong order.
@@ -141,17 +133,16 @@ FAULTS = {
          "if PLANTED && n > 0 { report(Step::Add); self.hand_off(n); return self.raise_limit(n).is_some(); }\nOLD"),
     ],
     "a waker is called before the outcome is stored": [
-        (QUEUE, "let waker = unsafe { entry.take_waker() };",
+        (QUEUE, "let waker = unsafe { self.entry.take_waker() };",
          "OLD\nlet waker = if PLANTED { waker.wake(); Waker::noop().clone() } else { waker };"),
     ],
-    "the outcomes are stored before the queue is unlocked": [
-        (QUEUE, "        let new = self.state.unlock(claims.permits, is_empty);",
-         "if PLANTED {\n    let mut early = *claims;\n"
-         "    while let Some(waker) = early.complete_next(self.queue, self.state) { core::mem::forget(waker); }\n}\nOLD"),
-    ],
-    "a try for all permits takes none after a close": [
-        (SEMAPHORE, "Ok(state) if state.is_closed() => return Err(Refused::Closed),",
-         "Ok(state) if state.is_closed() && !PLANTED => return Err(Refused::Closed),"),
+    "the outcome is stored before the queue is unlocked": [
+        (SEMAPHORE, "            match queue.unlock(claim.permits) {",
+         "if PLANTED { drop(claim.early(&self.queue, self.state())) }\nOLD"),
+        (QUEUE, "    pub(super) fn complete(self, queue: &WaitQueue, state: State) -> Waker {",
+         "pub(super) fn early(&self, queue: &WaitQueue, state: State) -> core::mem::ManuallyDrop<Waker> {\n"
+         "    let claim = Claim { entry: self.entry, permits: self.permits };\n"
+         "    core::mem::ManuallyDrop::new(claim.complete(queue, state))\n}\nOLD"),
     ],
 
     # A local that is kept although it is no longer true.
@@ -164,7 +155,10 @@ FAULTS = {
          "Ok(queue) => return Some(queue),\n                Err(actual) => state = if PLANTED { state } else { actual },"),
     ],
     "an owner tries again with the old state": [
-        (QUEUE, "Err(_) => state = self.wait_for_unlock(),", "Err(_) if PLANTED => {}\nOLD"),
+        (QUEUE, "            let mut state = State(self.state.load(Ordering::Acquire));\n            if state.is_locked()",
+         "let newest = State(self.state.load(Ordering::Acquire));\n"
+         "let mut state = *old.get_or_insert(newest);\nif !PLANTED { state = newest; }\nif state.is_locked()"),
+        (QUEUE, "    pub(super) fn lock(&self) -> Option<QueueGuard<'_>> {", "OLD\nlet mut old = None;"),
     ],
     "the lock holder keeps the old state after a failed unlock": [
         (QUEUE, "                self.state = State(actual);\n", "if !PLANTED { OLD }\n"),
@@ -183,9 +177,6 @@ FAULTS = {
         (SEMAPHORE, "Ok(()) => return Some(n),\n                Err(actual) => state = actual,",
          "Ok(()) => return Some(n),\n                Err(actual) => state = if PLANTED { state } else { actual },"),
     ],
-    "a try for all permits acts on the state that a failed compare-and-swap has read": [
-        (SEMAPHORE, "Err(_) => state = self.state(),", "Err(actual) => state = if PLANTED { actual } else { self.state() },"),
-    ],
 }
 
 # Faults that scripts/mutants plants, because the tests notice them and no model does.
@@ -199,7 +190,7 @@ TESTED = {
          "OLD\nlet waker = if PLANTED { waker.clone() } else { waker };"),
     ],
     "a large minimum is stored as if it were no number": [
-        (QUEUE, "let needed = if min < LARGE {", "let needed = if min < LARGE + usize::from(PLANTED) {"),
+        (QUEUE, "min < NEEDS_MANY as usize", "min < NEEDS_MANY as usize + PLANTED as usize"),
     ],
 }
 

@@ -22,7 +22,7 @@ use core::task::{Context, Poll, Waker};
 use super::queue::{MAX_LENGTH, Node, Options, Progress};
 use super::semaphore::{AsRaw, RawHandle, RawSemaphore};
 use super::state::{Refused, Request};
-use crate::sync::contain_panic;
+use crate::sync::{Step, contain_panic, report};
 
 /// A request for permits that waits if it must.
 pub(crate) struct RawAcquire<H: RawHandle> {
@@ -269,6 +269,7 @@ unsafe fn cancel(semaphore: &RawSemaphore, node: Pin<&Node>) {
 
 /// Waits for the outcome of a node that is not queued, and releases what was granted to it.
 fn release_outcome(semaphore: &RawSemaphore, node: Pin<&Node>) {
+    report(Step::Cancel);
     semaphore.queue.wait_for_outcome(&node);
     if let Poll::Ready(Ok(n)) = poll_outcome(node) {
         semaphore.release_slow(n);

@@ -298,7 +298,8 @@ const NEEDS_ALL: half::Signed = if ALL_FITS { Request::ALL.min as half::Signed }
 const NEEDS_MANY: half::Signed = NEEDS_ALL - 1;
 const ALL_FITS: bool = Request::ALL.min <= half::Signed::MAX as usize;
 
-const fn needed(min: usize) -> half::Signed {
+#[inline]
+fn needed(min: usize) -> half::Signed {
     if ALL_FITS || min < NEEDS_MANY as usize {
         min as half::Signed
     } else if min == Request::ALL.min {

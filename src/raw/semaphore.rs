@@ -98,8 +98,12 @@ impl RawSemaphore {
             match state.share_of_new(request) {
                 Err(refused) => return Err((refused, state)),
                 Ok(0) => return Ok(0),
-                Ok(n) if self.take(state, state.minus(n)) => return Ok(n),
-                Ok(_) => {}
+                Ok(n) => {
+                    report(Step::Acquire { min: request.min, max: request.max });
+                    if self.take(state, state.minus(n)) {
+                        return Ok(n);
+                    }
+                }
             }
         }
     }

@@ -53,6 +53,9 @@ pub(crate) mod half {
 #[derive(Clone, Copy, Debug)]
 #[cfg_attr(not(fairgate_steps), expect(dead_code, unreachable_pub, reason = "only its readers use it"))]
 pub enum Step {
+    /// The next compare-and-swap of the word takes what is available of this many permits. Without this report the request is for
+    /// exactly what it takes.
+    Acquire { min: usize, max: usize },
     /// The next compare-and-swap of the word takes available permits away, and no caller owns them.
     Forget,
     /// The next compare-and-swap of the word takes permits away, into a deficit if necessary.
@@ -81,6 +84,8 @@ pub enum Step {
     PutBack { node: usize },
     /// The outcome is stored next: the permits, or `None` if the request fails.
     Publish { node: usize, granted: Option<usize> },
+    /// The request is cancelled whose outcome is taken next; then its permits are released.
+    Cancel,
     /// The owner of a node takes the outcome.
     Take { node: usize, granted: Option<usize> },
     /// A node that was enqueued is freed.
