@@ -404,7 +404,6 @@ impl Bridge {
         new: Word,
         by_addition: bool,
     ) -> Transition {
-        let seen = self.semaphores[at].as_seen();
         let reports = &mut self.reports[thread];
         let next = reports.next.take();
         let n = new.permits - old.permits;
@@ -415,6 +414,7 @@ impl Bridge {
             _ => Transition::Look,
         };
         if old.locked && !new.locked {
+            let seen = self.semaphores[at].as_seen();
             return match seen.holder {
                 Some(Holder { edit: Edit::TakeAll(_), .. }) => Transition::TakeAll,
                 // The batch is full if the front can still complete: then the thread must look again.
