@@ -25,6 +25,20 @@ fn a_close_against_an_acquire_with_a_permit_available() {
 }
 
 #[test]
+fn a_close_against_a_try_for_all_permits() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(1));
+        let closer = spawn_with(&semaphore, Semaphore::close);
+        match semaphore.acquire_all().try_wait() {
+            Ok(permit) => assert_eq!(permit.num_permits(), 1),
+            Err(error) => assert_eq!(error, TryAcquireError::Closed),
+        }
+        join([closer]);
+        assert_idle(&semaphore, 1);
+    });
+}
+
+#[test]
 fn a_close_against_an_acquire_that_has_to_wait() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
@@ -169,5 +183,19 @@ fn a_cancel_against_a_grant_and_a_close() {
         drop(second.expect_ready());
         assert!(semaphore.is_closed());
         assert_idle(&semaphore, 1);
+    });
+}
+
+/// The close serves the first request, and looks at the queue again while the owner of the second one edits it.
+#[test]
+fn a_close_against_the_cancel_of_the_last_request() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let [first, second] = [(); 2].map(|()| Request::pending(semaphore.clone().acquire_owned()));
+        let canceller = thread::spawn(move || drop(second));
+        without_waiting(|| semaphore.close());
+        join([canceller]);
+        assert!(first.expect_ready().is_err());
+        assert_idle(&semaphore, 0);
     });
 }

@@ -198,6 +198,19 @@ fn across_a_reduction() {
 }
 
 #[test]
+fn from_a_close_to_a_try_for_all_permits() {
+    check(|| {
+        let (semaphore, data) = (Arc::new(Semaphore::new(1)), Data::new());
+        let closer = write_then_close(&data, &semaphore);
+        if let Err(TryAcquireError::Closed) = semaphore.acquire_all().try_wait() {
+            data.write();
+        }
+        join([closer]);
+        assert_idle(&semaphore, 1);
+    });
+}
+
+#[test]
 fn from_a_close_to_a_first_poll() {
     check(|| {
         let (semaphore, _permit, data) = held(1);

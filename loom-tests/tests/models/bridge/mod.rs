@@ -136,8 +136,8 @@ struct Semaphore {
     nodes: Vec<(usize, Waiter)>,
     /// The limit that the lock holder has loaded.
     loaded: Option<isize>,
-    /// The claims that the failed unlock has put back: the first one and their number. The lock holder reports it next.
-    put_back: Option<(Waiter, usize)>,
+    /// The claim that the failed unlock has put back. The lock holder reports it next.
+    put_back: Option<Waiter>,
     /// How many wakers each thread has to call.
     wakes: [usize; THREADS],
     /// A blocked thread was woken, which does not show how often its waker was called.
@@ -172,7 +172,7 @@ impl Semaphore {
         is_recorded: bool,
     ) -> Result<(), Broken> {
         if self.put_back.is_some() && self.state.holds(thread) {
-            return Err("claims are not put back that are not right any more");
+            return Err("F6: a claim is not put back although the word has changed");
         }
         self.state.send_permits(thread, transition);
         let (newest_word, newest_limit) = (self.state.word, self.state.limit);
@@ -349,10 +349,10 @@ impl Bridge {
                     return Err(reject(at, "a claim is not that of the front, or not its share"));
                 }
             }
-            Step::PutBack { node, count } => {
+            Step::PutBack { node } => {
                 let (at, waiter) = self.find_waiter(node)?;
-                if self.semaphores[at].put_back.take() != Some((waiter, count)) {
-                    return Err(reject(at, "F6: claims are put back that are right, or not all claims"));
+                if self.semaphores[at].put_back.take() != Some(waiter) {
+                    return Err(reject(at, "F6: a request is put back that was not claimed"));
                 }
             }
             Step::Publish { node, granted } => {
@@ -417,7 +417,7 @@ impl Bridge {
             let seen = self.semaphores[at].as_seen();
             return match seen.holder {
                 Some(Holder { edit: Edit::TakeAll(_), .. }) => Transition::TakeAll,
-                // The batch is full if the front can still complete: then the thread must look again.
+                // If the next request can complete, too, the thread must look again.
                 Some(Holder { seen: word, ref claims, .. }) => {
                     let claimed = claims.iter().map(|claim| claim.1).sum();
                     let again = !claims.is_empty() && seen.front_share(word, claimed).is_some();
@@ -462,12 +462,12 @@ impl Bridge {
     /// The lock holder sees a word that has changed.
     fn unlock_fails(&mut self, thread: Thread, at: usize, word: usize) -> Result<(), Rejection> {
         self.end_edit(thread, at, false)?;
-        let claims = |bridge: &Self| bridge.semaphores[at].state.holder.as_ref().unwrap().claims.clone();
-        let before = claims(self);
+        let holder = self.semaphores[at].state.holder.as_ref();
+        let claimed = holder.and_then(|holder| holder.claims.first()).map(|claim| claim.0);
         self.step(thread, at, Transition::UnlockFails)?;
-        if let (Some(&(first, _)), true) = (before.first(), claims(self).is_empty()) {
-            self.semaphores[at].put_back = Some((first, before.len()));
-        }
+        self.semaphores[at].put_back = claimed;
+        // A try for all permits unlocks the queue before it tries again.
+        self.leave_edit_out(thread, at)?;
         self.check_word(at, word)
     }
 

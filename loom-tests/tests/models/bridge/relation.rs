@@ -275,9 +275,10 @@ impl State {
                 self.limit -= n;
             }
             Claim => {
-                let (seen, claimed) = self.claiming(thread)?;
-                let claim =
-                    self.front_share(seen, claimed).ok_or("the front is claimed and cannot complete")?;
+                let (seen, _) = self.claiming(thread)?;
+                let is_first = self.holding(thread)?.claims.is_empty();
+                check(is_first, "two requests are claimed in one critical section")?;
+                let claim = self.front_share(seen, 0).ok_or("the front is claimed and cannot complete")?;
                 self.queue.remove(0);
                 self.holding(thread)?.claims.push(claim);
             }
@@ -286,22 +287,15 @@ impl State {
                 check(word != holder.seen, "the unlock fails although the word has not changed")?;
                 let seen = Word { recheck: false, ..word };
                 holder.seen = seen;
-                let claims = match holder.edit {
-                    Edit::None => holder.claims.clone(),
-                    Edit::TakeAll(_) => {
-                        holder.edit = Edit::TakeAll(None);
-                        holder.claims.clear();
-                        Vec::new()
-                    }
+                let claims = std::mem::take(&mut holder.claims);
+                match holder.edit {
+                    Edit::None => drop(self.queue.splice(0..0, claims.iter().map(|claim| claim.0))),
+                    Edit::TakeAll(_) => holder.edit = Edit::TakeAll(None),
                     _ => {
                         return Err(
                             "a thread claims or unlocks before the edit for which it holds the lock",
                         );
                     }
-                };
-                if !self.are_right(seen, &claims) {
-                    self.holding(thread)?.claims.clear();
-                    self.queue.splice(0..0, claims.iter().map(|claim| claim.0));
                 }
                 self.word = seen;
             }
@@ -311,7 +305,10 @@ impl State {
                 check(word == seen, "F6: the queue is unlocked although the word has changed")?;
                 let claims = std::mem::take(&mut self.holding(thread)?.claims);
                 if again {
-                    check(!claims.is_empty(), "an empty batch is unfinished")?;
+                    check(
+                        !claims.is_empty(),
+                        "the queue is unlocked after no claim, although the front can complete",
+                    )?;
                 } else {
                     check(
                         self.front_share(seen, claimed).is_none() || self.may_not_know(),
@@ -422,15 +419,6 @@ impl State {
         let front = self.queue.first().and_then(|&front| self.waiters.get(front));
         let is_all = front.is_some_and(|front| front.0 == Request::All);
         is_all && !self.word.closed && self.threads.iter().any(|thread| thread.owes)
-    }
-
-    /// Whether claims are right in a word that has changed since.
-    fn are_right(&self, word: Word, claims: &[(Waiter, isize)]) -> bool {
-        let is_elastic = |&(waiter, _): &(Waiter, isize)| match self.waiters.get(waiter) {
-            Some((Request::Range { min, max }, _)) => min != max,
-            _ => true,
-        };
-        claims.is_empty() || word.closed || sum(claims) <= word.permits && !claims.iter().any(is_elastic)
     }
 
     fn lock(&mut self, thread: Thread, edit: Edit) {
