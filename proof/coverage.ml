@@ -4,8 +4,7 @@
    usage: coverage recorded.trace THREADS BEFORE AT_ONCE REQUESTS
 
    A search finds all that these threads reach from 0, 1 or 2 permits, with so many operations one after the other, and then so many
-   by each thread at any time. An operation has the steps that the sources make; numbers are 1 and 2, and a batch has two
-   requests, as under loom. *)
+   by each thread at any time. An operation has the steps that the sources make; numbers are 1 and 2. *)
 
 open Protocol
 open Trace
@@ -49,8 +48,8 @@ let transition s e next =
   | Limit c -> if c > 0 then "raise the limit" else "lower the limit"
   | ForgetHeld _ -> "forget held permits"
   | Claim -> "claim"
-  | UnlockFails -> if claims s <> [] && claims next = [] then "unlock fails, claims are put back" else "unlock fails"
-  | Unlock true -> "unlock after a full batch"
+  | UnlockFails -> if claims s <> [] && claims next = [] then "unlock fails, a claim is put back" else "unlock fails"
+  | Unlock true -> "unlock before the next request"
   | Unlock false -> if claims s = [] then "unlock" else "unlock after claims"
   | Publish -> "publish"
   | Look -> locks "look"
@@ -81,8 +80,6 @@ let combinations s t e next =
 
 (* The search *)
 
-let batch = 2
-
 let servable s h =
   match s.queue with
   | [] -> false
@@ -94,7 +91,7 @@ let indices f s = List.concat (List.mapi (fun i w -> if f w.st then [i] else [])
 
 (* The steps of a lock holder. *)
 let steps_of_holder s h most =
-  let unlocks = [UnlockFails; Unlock (List.length h.claims = batch && servable s h)] in
+  let unlocks = [UnlockFails; Unlock (h.claims <> [] && servable s h)] in
   match h.doing with
   | ToPush from when List.length s.waiters < most ->
     (if s.queue <> [] then [EditNothing] else [])
@@ -106,7 +103,7 @@ let steps_of_holder s h most =
   | ToRemove -> EditNothing :: List.map (fun i -> Remove i) s.queue
   | ToTakeAll None -> if (not h.seen.closed) && s.limit <= h.seen.permits then [FindAll] else [EditNothing]
   | ToTakeAll (Some _) -> [UnlockFails; TakeAll]
-  | NoEdit -> if servable s h && List.length h.claims < batch then [Claim] else unlocks
+  | NoEdit -> if servable s h && h.claims = [] then [Claim] else unlocks
 
 (* A release looks at the word first: it is an addition if nothing was queued. [seen] are the values of QUEUED that it may have
    found. *)
@@ -118,7 +115,7 @@ let rest s t drops seen most =
   match (s.holding, drops) with
   | Some h, _ when h.who = t -> steps_of_holder s h most
   | _ when x.todo <> [] -> [Publish]
-  | _, Some i -> releases seen (Drop i)
+  | _, Some i -> [Update (Drop i)]
   | _ when x.looks > 0 -> [Look]
   | _ when x.slack > 0 -> [Limit (-x.slack); Update (Add x.slack)]
   | _ when x.owes -> [Update Recheck]

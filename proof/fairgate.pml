@@ -302,7 +302,7 @@ inline wake(v) {
 /* The front can complete with what the word w holds; and how many permits it takes then. Reads the limit if it is for ALL. */
 #define fits(w, n) (has(w, CLOSED) || (nmin[n] == ALL -> permits(w) >= limit : permits(w) >= nmin[n]))
 #define is_servable(w) (front != 0 && fits(w, front))
-#define share(w, n) (has(w, CLOSED) -> 0 : (nmin[n] == ALL -> available(w) : at_most(available(w), nmax[n])))
+#define share(w, n) (has(w, CLOSED) && nmin[n] == ALL -> 0 : (nmin[n] == ALL -> available(w) : at_most(available(w), nmax[n])))
 
 #ifdef FOREIGN
 /* Foreign code in a waker may wait for all that dropping another future waits for. */

@@ -185,3 +185,17 @@ fn a_cancel_against_a_grant_and_a_close() {
         assert_idle(&semaphore, 1);
     });
 }
+
+/// The close serves the first request, and looks at the queue again while the owner of the second one edits it.
+#[test]
+fn a_close_against_the_cancel_of_the_last_request() {
+    check(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let [first, second] = [(); 2].map(|()| Request::pending(semaphore.clone().acquire_owned()));
+        let canceller = thread::spawn(move || drop(second));
+        without_waiting(|| semaphore.close());
+        join([canceller]);
+        assert!(first.expect_ready().is_err());
+        assert_idle(&semaphore, 0);
+    });
+}

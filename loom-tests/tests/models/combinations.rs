@@ -71,8 +71,8 @@ enum Start {
     Elastic,
     /// A request for all permits, and one for one permit; one permit is available, and one is held.
     Exclusive,
-    /// Like [`Large`](Self::Large) with another request for one permit: one more than a batch.
-    Batch,
+    /// Like [`Large`](Self::Large) with another request for one permit.
+    Three,
     /// Nothing: the requests that operations need have been granted. One permit is available.
     Granted,
     /// The same, but a request for one permit is queued, and none is available.
@@ -243,13 +243,13 @@ fn run(start: Start, operations: &[Operation]) {
     let queued = match start {
         Start::Empty | Start::Granted | Start::Closed => needed,
         Start::Passing => needed + 1,
-        Start::Batch => 3,
+        Start::Three => 3,
         _ => needed.max(2),
     };
     let (available, extra) = match start {
         Start::Empty if needed == 0 => (1, 0),
         Start::Empty | Start::Ones | Start::Elastic => (0, 0),
-        Start::Large | Start::Batch => (1, 0),
+        Start::Large | Start::Three => (1, 0),
         Start::Exclusive => (1, usize::from(held == 0)),
         // These are released to the requests.
         Start::Granted | Start::Closed => (0, needed + 1),
@@ -265,7 +265,7 @@ fn run(start: Start, operations: &[Operation]) {
     let mut queue: Vec<_> = (0..queued)
         .map(|place| {
             let (kind, future) = match (start, place) {
-                (Start::Large | Start::Batch, 0) => {
+                (Start::Large | Start::Three, 0) => {
                     (Kind::AtLeast(2), semaphore.clone().acquire_many_owned(2))
                 }
                 (Start::Elastic, 0) => (Kind::AtLeast(1), semaphore.clone().acquire_owned().up_to(2)),
@@ -296,8 +296,8 @@ fn run(start: Start, operations: &[Operation]) {
         .map(|&operation| {
             let mut actor = new_actor(operation);
             if operation.needs_request() {
-                // The last one of a batch and one more: it stays queued.
-                let at = if start == Start::Batch { queue.len() - 1 } else { 0 };
+                // The last one of three, which stays queued longest.
+                let at = if start == Start::Three { queue.len() - 1 } else { 0 };
                 actor.waiting = Some(queue.remove(at));
             }
             if operation.needs_permit() {
@@ -443,8 +443,8 @@ fn from_a_front_that_needs_all() {
 }
 
 #[test]
-fn from_more_requests_than_a_batch() {
-    check(Start::Batch);
+fn from_three_requests() {
+    check(Start::Three);
 }
 
 #[test]

@@ -136,7 +136,7 @@ struct Semaphore {
     nodes: Vec<(usize, Waiter)>,
     /// The limit that the lock holder has loaded.
     loaded: Option<isize>,
-    /// The waiter that the failed unlock has put back. The lock holder reports it next.
+    /// The claim that the failed unlock has put back. The lock holder reports it next.
     put_back: Option<Waiter>,
     /// How many wakers each thread has to call.
     wakes: [usize; THREADS],
@@ -172,7 +172,7 @@ impl Semaphore {
         is_recorded: bool,
     ) -> Result<(), Broken> {
         if self.put_back.is_some() && self.state.holds(thread) {
-            return Err("F6: a claimed request is not put back");
+            return Err("F6: a claim is not put back although the word has changed");
         }
         self.state.send_permits(thread, transition);
         let (newest_word, newest_limit) = (self.state.word, self.state.limit);
@@ -352,7 +352,7 @@ impl Bridge {
             Step::PutBack { node } => {
                 let (at, waiter) = self.find_waiter(node)?;
                 if self.semaphores[at].put_back.take() != Some(waiter) {
-                    return Err(reject(at, "F6: another request is put back than the claimed one"));
+                    return Err(reject(at, "F6: a request is put back that was not claimed"));
                 }
             }
             Step::Publish { node, granted } => {
@@ -404,7 +404,6 @@ impl Bridge {
         new: Word,
         by_addition: bool,
     ) -> Transition {
-        let seen = self.semaphores[at].as_seen();
         let reports = &mut self.reports[thread];
         let next = reports.next.take();
         let n = new.permits - old.permits;
@@ -415,6 +414,7 @@ impl Bridge {
             _ => Transition::Look,
         };
         if old.locked && !new.locked {
+            let seen = self.semaphores[at].as_seen();
             return match seen.holder {
                 Some(Holder { edit: Edit::TakeAll(_), .. }) => Transition::TakeAll,
                 // If the next request can complete, too, the thread must look again.
@@ -462,11 +462,11 @@ impl Bridge {
     /// The lock holder sees a word that has changed.
     fn unlock_fails(&mut self, thread: Thread, at: usize, word: usize) -> Result<(), Rejection> {
         self.end_edit(thread, at, false)?;
-        let claims = &self.semaphores[at].state.holder.as_ref().unwrap().claims;
-        let put_back = claims.first().map(|claim| claim.0);
+        let holder = self.semaphores[at].state.holder.as_ref();
+        let claimed = holder.and_then(|holder| holder.claims.first()).map(|claim| claim.0);
         self.step(thread, at, Transition::UnlockFails)?;
-        self.semaphores[at].put_back = put_back;
-        // A try for all permits begins again, after an unlock that takes none.
+        self.semaphores[at].put_back = claimed;
+        // A try for all permits unlocks the queue before it tries again.
         self.leave_edit_out(thread, at)?;
         self.check_word(at, word)
     }

@@ -59,7 +59,7 @@ pub enum Edit {
     TakeAll(Option<isize>),
 }
 
-/// The lock holder, the word that it has seen last, and the waiter that it has claimed, if any, with a number of permits.
+/// The lock holder, the word that it has seen last, and the waiters that it has claimed, each with a number of permits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Holder {
     pub thread: Thread,
@@ -276,10 +276,8 @@ impl State {
             }
             Claim => {
                 let (seen, _) = self.claiming(thread)?;
-                check(
-                    self.holding(thread)?.claims.is_empty(),
-                    "two requests are claimed in one critical section",
-                )?;
+                let is_first = self.holding(thread)?.claims.is_empty();
+                check(is_first, "two requests are claimed in one critical section")?;
                 let claim = self.front_share(seen, 0).ok_or("the front is claimed and cannot complete")?;
                 self.queue.remove(0);
                 self.holding(thread)?.claims.push(claim);
@@ -291,9 +289,7 @@ impl State {
                 holder.seen = seen;
                 let claims = std::mem::take(&mut holder.claims);
                 match holder.edit {
-                    Edit::None => {
-                        self.queue.splice(0..0, claims.iter().map(|claim| claim.0)).for_each(drop)
-                    }
+                    Edit::None => drop(self.queue.splice(0..0, claims.iter().map(|claim| claim.0))),
                     Edit::TakeAll(_) => holder.edit = Edit::TakeAll(None),
                     _ => {
                         return Err(
@@ -309,7 +305,10 @@ impl State {
                 check(word == seen, "F6: the queue is unlocked although the word has changed")?;
                 let claims = std::mem::take(&mut self.holding(thread)?.claims);
                 if again {
-                    check(!claims.is_empty(), "a thread looks again although it has granted nothing")?;
+                    check(
+                        !claims.is_empty(),
+                        "the queue is unlocked after no claim, although the front can complete",
+                    )?;
                 } else {
                     check(
                         self.front_share(seen, claimed).is_none() || self.may_not_know(),

@@ -26,9 +26,8 @@ const ENQUEUE_TWO: Steps = &[(0, LockToEnqueue), (0, PUSH_TWO), (0, UNLOCK)];
 const ENQUEUE_RANGE: Steps = &[(0, LockToEnqueue), (0, PUSH_RANGE), (0, UNLOCK)];
 const ENQUEUE_ALL: Steps = &[(0, LockToEnqueue), (0, PUSH_ALL), (0, UNLOCK)];
 const REMOVE: Steps = &[(0, LockForOwner), (0, Remove(0)), (0, UNLOCK)];
-const ADD_AND_CLAIM: Steps = &[(0, Limit(1)), (0, Update(Add(1))), (0, Claim), (0, UNLOCK)];
-/// Two permits, of which the first request gets one.
-const ADD_TWO: Steps = &[(0, Limit(2)), (0, Update(Add(2))), (0, Claim)];
+const ADD_AND_GRANT: Steps = &[(0, Limit(1)), (0, Update(Add(1))), (0, Claim), (0, UNLOCK)];
+const ADD_AND_CLAIM: Steps = &[(0, Limit(1)), (0, Update(Add(1))), (0, Claim)];
 
 // Thread 1 acquires a permit, and releases it.
 const TAKE_ONE: Transition = Acquire { min: 1, max: 1, n: 1 };
@@ -101,9 +100,9 @@ const PERMITTED: &[(isize, &[Steps])] = &[
             ],
         ],
     ),
-    // Permits are forgotten while a request is claimed: it is put back, and claimed again.
-    (0, &[ENQUEUE, ENQUEUE, ADD_TWO, FORGET, &[(0, UnlockFails), (0, Claim), (0, UNLOCK), (0, Publish)]]),
-    // Permits are forgotten, and enough are left.
+    // Permits are forgotten while a request is claimed: it is put back, and waits.
+    (0, &[ENQUEUE, ADD_AND_CLAIM, FORGET, &[(0, UnlockFails), (0, UNLOCK)]]),
+    // Permits are forgotten, and enough are left: it is claimed again.
     (
         1,
         &[
@@ -200,7 +199,7 @@ const REJECTED: &[(isize, &[Steps], Broken)] = &[
     (0, &[&[(0, LockForOwner)]], "the queue is locked for the owner of a node, and is empty"),
     (0, &[&[(0, LockToEnqueue), (0, PUSH), (0, Remove(0))]],
         "a node is removed by a thread that has not locked the queue for it"),
-    (0, &[ENQUEUE, ENQUEUE, ADD_AND_CLAIM, &[(1, LockForOwner), (1, Remove(0))]],
+    (0, &[ENQUEUE, ENQUEUE, ADD_AND_GRANT, &[(1, LockForOwner), (1, Remove(0))]],
         "a node is removed that is not queued"),
     (0, &[&[(0, LockToEnqueue), (0, PUSH), (0, EditNothing)]], "there is no edit to leave out"),
 
@@ -218,7 +217,7 @@ const REJECTED: &[(isize, &[Steps], Broken)] = &[
     (0, &[&[(0, Update(Release(-1)))]], "permits are released that no caller owns"),
     (0, &[&[(0, ForgetHeld(1))]], "permits are released that no caller owns"),
     (0, &[&[(0, ForgetHeld(-1))]], "permits are released that no caller owns"),
-    (0, &[ENQUEUE, ADD_AND_CLAIM, &[(0, Publish), (0, FetchAdd(Change::Drop(0)))]],
+    (0, &[ENQUEUE, ADD_AND_GRANT, &[(0, Publish), (0, FetchAdd(Change::Drop(0)))]],
         "the grant of a request is released that was not cancelled"),
     (0, &[&[(0, FetchAdd(Close))]], "only a release is an addition to the word"),
     (1, &[&[(0, Lower { n: 2, forget: true })]], "more permits are forgotten than are available"),
@@ -231,14 +230,15 @@ const REJECTED: &[(isize, &[Steps], Broken)] = &[
     (2, &[&[(0, LockToEnqueue), (0, EditNothing), (0, Claim)]], "the front is claimed and cannot complete"),
     (0, &[ENQUEUE_TWO, ENQUEUE, &[(0, Limit(1)), (0, Update(Add(1))), (0, Claim)]],
         "the front is claimed and cannot complete"),
-    (0, &[ENQUEUE, ENQUEUE, ADD_TWO, &[(0, Claim)]], "two requests are claimed in one critical section"),
+    (0, &[ENQUEUE, ENQUEUE, &[(0, Limit(2)), (0, Update(Add(2))), (0, Claim), (0, Claim)]],
+        "two requests are claimed in one critical section"),
     (2, &[ACQUIRE, ENQUEUE_ALL, &[(0, LockForOwner), (0, EditNothing), (0, Claim)]],
         "the front is claimed and cannot complete"),
     (0, &[&[(0, LockToEnqueue), (0, PUSH), (0, UnlockFails)]],
         "the unlock fails although the word has not changed"),
     (0, &[&[(0, LockToEnqueue), (0, PUSH), (1, Limit(1)), (1, Update(Add(1))), (0, UNLOCK)]],
         "F6: the queue is unlocked although the word has changed"),
-    (0, &[ENQUEUE, ENQUEUE, ADD_TWO, FORGET, &[(0, UNLOCK)]],
+    (0, &[ENQUEUE, ADD_AND_CLAIM, FORGET, &[(0, UNLOCK)]],
         "F6: the queue is unlocked although the word has changed"),
     (0, &[&[(0, LockToEnqueue), (0, PUSH), (1, Limit(1)), (1, Update(Add(1))), (0, UnlockFails), (0, UNLOCK)]],
         "F3: the queue is unlocked although the front can complete"),
@@ -253,28 +253,28 @@ const REJECTED: &[(isize, &[Steps], Broken)] = &[
     (1, &[ACQUIRE, &[(0, LockToEnqueue), (0, PUSH), (1, ForgetHeld(1)), (2, Limit(1)), (2, Update(Add(1)))],
           &[(0, UnlockFails), (0, UNLOCK)]],
         "F3: the queue is unlocked although the front can complete"),
-    // The claim was put back, and fits.
-    (0, &[ENQUEUE, ENQUEUE, ADD_TWO, FORGET, &[(0, UnlockFails), (0, UNLOCK)]],
+    // The claim was put back, and still fits.
+    (0, &[ENQUEUE, ADD_AND_CLAIM, &[(1, Limit(1)), (1, Update(Add(1))), (0, UnlockFails), (0, UNLOCK)]],
         "F3: the queue is unlocked although the front can complete"),
     (0, &[ENQUEUE, &[(0, LockForOwner), (0, Remove(0)), (0, Unlock { again: true })]],
-        "a thread looks again although it has granted nothing"),
+        "the queue is unlocked after no claim, although the front can complete"),
     (0, &[&[(0, LockToEnqueue), (0, UNLOCK)]],
         "a thread claims or unlocks before the edit for which it holds the lock"),
     (0, &[&[(0, LockToEnqueue), (1, Update(Close)), (0, UnlockFails)]],
         "a thread claims or unlocks before the edit for which it holds the lock"),
     (1, &[&[(0, LockToEnqueue), (0, FetchAdd(Release(0)))]],
         "a thread starts another operation while it holds the lock, or before it has stored its outcomes"),
-    (0, &[ENQUEUE, ADD_AND_CLAIM, &[(0, Update(Close))]],
+    (0, &[ENQUEUE, ADD_AND_GRANT, &[(0, Update(Close))]],
         "a thread starts another operation while it holds the lock, or before it has stored its outcomes"),
 
     (0, &[ENQUEUE, &[(0, Limit(1)), (0, Update(Add(1))), (0, Claim), (0, Publish)]],
         "F5: an outcome is stored by a thread that has not unlocked the queue"),
     (0, &[&[(0, Look)]], "a thread looks at the queue without a reason"),
     (0, &[ENQUEUE, &[(0, Take(0))]], "the owner takes a grant that it does not have"),
-    (0, &[ENQUEUE, ADD_AND_CLAIM, &[(1, Take(0))]], "the owner takes a grant that it does not have"),
-    (0, &[ENQUEUE, ADD_AND_CLAIM, &[(0, Publish), (0, Take(0)), (0, Take(0))]],
+    (0, &[ENQUEUE, ADD_AND_GRANT, &[(1, Take(0))]], "the owner takes a grant that it does not have"),
+    (0, &[ENQUEUE, ADD_AND_GRANT, &[(0, Publish), (0, Take(0)), (0, Take(0))]],
         "the owner takes a grant that it does not have"),
-    (0, &[ENQUEUE, ADD_AND_CLAIM, &[(0, Publish), (0, Take(0)), (0, Cancel(0))]],
+    (0, &[ENQUEUE, ADD_AND_GRANT, &[(0, Publish), (0, Take(0)), (0, Cancel(0))]],
         "the owner takes a grant that it does not have"),
     (0, &[ENQUEUE, &[(0, TakeFailure(0))]], "the owner takes a failure that it does not have"),
     (0, &[&[(0, Take(0))]], "there is no such waiter"),
@@ -347,7 +347,7 @@ const UNDECIDED: Broken = "F5: an outcome is stored that no unlock has decided";
 /// Steps after which a semaphore must not be dropped, and why.
 const UNFINISHED: &[(&[Steps], Broken)] = &[
     (&[&[(0, LockToEnqueue)]], "a thread leaves the queue locked"),
-    (&[ENQUEUE, ADD_AND_CLAIM], "Q4: a thread leaves an outcome unstored"),
+    (&[ENQUEUE, ADD_AND_GRANT], "Q4: a thread leaves an outcome unstored"),
     (&[ENQUEUE, &[(0, FetchAdd(Release(0)))]], "F3: a thread does not look at the queue, and should"),
     (&[&[(0, Limit(1))]], "F7: a thread changes the word or the limit, and not the other one"),
     (
@@ -359,7 +359,7 @@ const UNFINISHED: &[(&[Steps], Broken)] = &[
         "F7: a thread lowers the limit, and does not make the front examined again",
     ),
     (
-        &[ENQUEUE, ADD_AND_CLAIM, &[(0, Publish), (0, Cancel(0))]],
+        &[ENQUEUE, ADD_AND_GRANT, &[(0, Publish), (0, Cancel(0))]],
         "the grant of a cancelled request is not released",
     ),
     (&[ENQUEUE], "Q1: a node is still queued"),
@@ -484,8 +484,7 @@ fn the_bridge_rejects_events() {
     );
     claimed(Event::Reported(Step::Claim { node: 8, n: 1 }), "Q1: an unknown node is used");
     claimed(Event::Waiting, "a thread waits while it holds the queue lock, or has outcomes to store");
-    let another = "F6: another request is put back than the claimed one";
-    claimed(Event::Reported(Step::PutBack { node: 7 }), another);
+    claimed(Event::Reported(Step::PutBack { node: 7 }), "F6: a request is put back that was not claimed");
     enqueued(push(8), "Q2: the queue is accessed without its lock");
     enqueued(Event::Dropped { word: 0 }, "Q1: a node is still queued");
     enqueued(
@@ -504,7 +503,7 @@ fn the_bridge_rejects_events() {
     let word = "the word is not what this step makes of it";
     assert_eq!(observe([ENQUEUED, CLAIMED, &forgotten]), Err(word));
     let unlock = [(1, changed(LOCKED | QUEUED, 0))];
-    let missing = "F6: a claimed request is not put back";
+    let missing = "F6: a claim is not put back although the word has changed";
     assert_eq!(observe([ENQUEUED, CLAIMED, FORGOTTEN, &unlock]), Err(missing));
 
     let published = reported(Step::Publish { node: 7, granted: Some(2) });

@@ -74,8 +74,9 @@ impl Recorder {
         let mut index = hash;
         let mut is_sampled = || {
             index = index.wrapping_add(0x9e37_79b9_7f4a_7c15);
-            self.count += usize::from((index >> 32) % SAMPLE == 0 && self.count < MOST);
-            (index >> 32) % SAMPLE == 0 && self.count < MOST
+            let is_sampled = (index >> 32) % SAMPLE == 0 && self.count < MOST;
+            self.count += usize::from(is_sampled);
+            is_sampled
         };
         let mut events = Vec::new();
         for (thread, transition) in changed_events(thread, transition, state.waiters.len()) {
@@ -110,25 +111,11 @@ fn write_result(out: &mut impl Write, state: &State, thread: Thread, event: Tran
 
 /// The event by each other thread, with each number and each flag changed, and each other event in its place.
 fn changed_events(thread: Thread, event: Transition, waiters: usize) -> Vec<(Thread, Transition)> {
+    #[rustfmt::skip]
     let mut events = vec![
-        LockToEnqueue,
-        LockForAll,
-        LockForOwner,
-        EditNothing,
-        FindAll,
-        TakeAll,
-        Claim,
-        UnlockFails,
-        Publish,
-        Look,
-        Unlock { again: false },
-        Unlock { again: true },
-        Push(Request::All),
-        Update(Change::Close),
-        Update(Change::Recheck),
-        FetchAdd(Change::Close),
-        FetchAdd(Change::Recheck),
-        FetchAdd(Change::Add(1)),
+        LockToEnqueue, LockForAll, LockForOwner, EditNothing, FindAll, TakeAll, Claim, UnlockFails, Publish, Look,
+        Unlock { again: false }, Unlock { again: true }, Push(Request::All), Update(Change::Close),
+        Update(Change::Recheck), FetchAdd(Change::Close), FetchAdd(Change::Recheck), FetchAdd(Change::Add(1)),
     ];
     for n in 0..=2 {
         events.extend([
@@ -254,13 +241,9 @@ fn changed_states(state: &State) -> Vec<State> {
         }
     }
     for at in 0..state.waiters.len() {
+        #[rustfmt::skip]
         let statuses = [
-            Status::Queued,
-            Status::Won(1),
-            Status::Lost,
-            Status::Granted(1),
-            Status::Failed,
-            Status::Dropping(1),
+            Status::Queued, Status::Won(1), Status::Lost, Status::Granted(1), Status::Failed, Status::Dropping(1),
             Status::Done,
         ];
         statuses.iter().for_each(|&status| change(&|state| state.waiters[at].1 = status));
@@ -403,7 +386,7 @@ impl fmt::Display for Transition {
             Claim => f.write_str("claim"),
             UnlockFails => f.write_str("unlock-fails"),
             Unlock { again: false } => f.write_str("unlock"),
-            Unlock { again: true } => f.write_str("unlock-again"),
+            Unlock { again: true } => f.write_str("end-batch"),
             Publish => f.write_str("publish"),
             Look => f.write_str("look"),
             Take(waiter) => write!(f, "take {waiter}"),
