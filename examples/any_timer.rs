@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::Parser;
 use fairgate::{Semaphore, with_timeout};
 use fairgate_examples::live::Words;
-use fairgate_examples::options::{Common, milliseconds};
+use fairgate_examples::options::{Common, milliseconds, number_up_to, runs};
 use fairgate_examples::output::{self, Summary};
 use fairgate_examples::picture::{self, Panel};
 use fairgate_examples::recorder::{Recorder, TaskRecorder};
@@ -21,6 +21,9 @@ use fairgate_examples::timeline::Outcome;
 /// of them waits twice: once while the permit is held, and once while it is available.
 #[derive(Parser)]
 struct Options {
+    /// Only use this timer: smol's, tokio's, or the thread
+    #[arg(long, value_name = "N", value_parser = number_up_to(3))]
+    run: Option<usize>,
     /// How long to wait for a permit
     #[arg(long, value_name = "MS", default_value = "300", value_parser = milliseconds())]
     timeout_ms: u64,
@@ -34,20 +37,23 @@ fn main() -> ExitCode {
     say!("Each timer limits two waits for a permit to {limit:?}.");
     say!("During the first wait the permit is held, during the second it is available.");
     let recorder = Recorder::live(Words { one: "holding", many: "holding", log: false });
-    let results = [
-        smol::block_on(wait_twice("smol", &recorder, || smol::Timer::after(limit))),
-        tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .expect("a runtime that only has a clock")
-            .block_on(wait_twice("tokio", &recorder, || tokio::time::sleep(limit))),
-        smol::block_on(wait_twice("thread", &recorder, || ThreadTimer::after(limit))),
-    ];
+    let mut results = Vec::new();
+    if runs(options.run, 1) {
+        results.push(smol::block_on(wait_twice("smol", &recorder, || smol::Timer::after(limit))));
+    }
+    if runs(options.run, 2) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let runtime = runtime.expect("a runtime that only has a clock");
+        results.push(runtime.block_on(wait_twice("tokio", &recorder, || tokio::time::sleep(limit))));
+    }
+    if runs(options.run, 3) {
+        results.push(smol::block_on(wait_twice("thread", &recorder, || ThreadTimer::after(limit))));
+    }
     let timeline = recorder.timeline();
     results.iter().for_each(|result| say!("{result}"));
     output::print(&timeline.draw(output::columns()));
     let mut summary = Summary::default();
-    summary.add("With each of the three timers the first wait timed out and the second got the permit.");
+    summary.add("With each timer the first wait timed out and the second got the permit.");
     summary.print();
     let title = "Three timers: the first wait times out, the second succeeds";
     let panels = [Panel::new(title, timeline)];

@@ -132,26 +132,26 @@ Proof. enabled. Qed.
 Theorem can_forget_held s t x n : may_start s t x -> 0 <= n <= hold x -> exec s t (ForgetHeld n) <> None.
 Proof. enabled. Qed.
 
-(** ** The lock holder ([claim_and_unlock]) *)
+(** ** The lock holder ([serve_front]) *)
 
-(** The front is claimed if it fits, however many are claimed already, and gets all that it may take. *)
-Theorem can_claim s t h i l x : has_lock s t h -> doing h = NoEdit -> queue s = i :: l ->
+(** The front is claimed if it fits, and gets all that it may take. *)
+Theorem can_claim s t h i l x : has_lock s t h -> doing h = NoEdit -> claims h = [] -> queue s = i :: l ->
   nth_error (waiters s) i = Some x -> closed (seen h) = false ->
-  match req x with Range mn _ => mn <= permits (seen h) - csum (claims h) | All => limit s <= permits (seen h) - csum (claims h) end ->
+  match req x with Range mn _ => mn <= permits (seen h) | All => limit s <= permits (seen h) end ->
   exists s', exec s t Claim = Some s' /\
-    claimed_now s' = claims h ++ [(i, match req x with
-      | Range _ mx => Z.min (Z.max 0 (permits (seen h) - csum (claims h))) mx
-      | All => Z.max 0 (permits (seen h) - csum (claims h)) end)].
+    claimed_now s' = [(i, match req x with
+      | Range _ mx => Z.min (Z.max 0 (permits (seen h))) mx
+      | All => Z.max 0 (permits (seen h)) end)].
 Proof.
-  enabled. unfold front_share. rewrite H1, H2, H3.
+  enabled. unfold front_share. rewrite ?H2, ?H3, ?H4, ?Z.sub_0_r.
   replace (fits (req x) _ (limit s)) with true.
   - eexists. split; [reflexivity|]. simpl. unfold share, available. destruct (req x); reflexivity.
   - symmetry. destruct (req x); apply Z.leb_le; assumption.
 Qed.
 
-Theorem can_claim_closed s t h i l x : has_lock s t h -> doing h = NoEdit -> queue s = i :: l ->
+Theorem can_claim_closed s t h i l x : has_lock s t h -> doing h = NoEdit -> claims h = [] -> queue s = i :: l ->
   nth_error (waiters s) i = Some x -> closed (seen h) = true -> exec s t Claim <> None.
-Proof. enabled. unfold front_share. rewrite H1, H2, H3. discriminate. Qed.
+Proof. enabled. unfold front_share. rewrite ?H2, ?H3, ?H4. discriminate. Qed.
 
 Lemma different v w : v <> w -> same_word v w = false.
 Proof.
@@ -160,13 +160,11 @@ Proof.
   repeat match goal with H : eqb _ _ = true |- _ => apply eqb_prop in H end. congruence.
 Qed.
 
-(** After a failed unlock the holder goes on with the new word. Claims stay if they are right, else all are put back. *)
+(** After a failed unlock the holder puts back what it has claimed, and goes on with the new word. *)
 Theorem can_fail_to_unlock s t h : has_lock s t h -> doing h = NoEdit -> wd s <> seen h ->
   exists s' h', exec s t UnlockFails = Some s' /\ holding s' = Some h' /\ seen h' = clear_recheck (wd s) /\ wd s' = seen h' /\
-    (claims h' = claims h /\ queue s' = queue s \/ claims h' = [] /\ queue s' = map fst (claims h) ++ queue s).
-Proof.
-  enabled. rewrite (different _ _ H1). simpl. destruct (are_right _ _ _); simpl; do 2 eexists; repeat split; simpl; auto.
-Qed.
+    claims h' = [] /\ queue s' = map fst (claims h) ++ queue s.
+Proof. enabled. rewrite (different _ _ H1). simpl. do 2 eexists. repeat split. Qed.
 
 Theorem can_fail_to_take_all s t h o : has_lock s t h -> doing h = ToTakeAll o -> wd s <> seen h ->
   exec s t UnlockFails <> None.
@@ -176,8 +174,18 @@ Theorem can_unlock s t x h : has_lock s t h -> nth_error (threads s) t = Some x 
   front_share s (seen h) (csum (claims h)) = None -> exec s t (Unlock false) <> None.
 Proof. enabled; rewrite ?same_word_refl; discriminate. Qed.
 
-(** A batch may end after any claim; then the holder owes a look. *)
-Theorem can_end_batch s t x h : has_lock s t h -> nth_error (threads s) t = Some x -> doing h = NoEdit -> wd s = seen h ->
+(** The holder has read the limit before another thread has lowered it, which has yet to make sure that the front is examined. *)
+Theorem can_unlock_with_old_limit s t x h u y i l : has_lock s t h -> nth_error (threads s) t = Some x -> doing h = NoEdit ->
+  wd s = seen h -> nth_error (threads s) u = Some y -> owes y = true -> queue s = i :: l ->
+  option_map req (nth_error (waiters s) i) = Some All -> closed (wd s) = false -> exec s t (Unlock false) <> None.
+Proof.
+  enabled. rewrite same_word_refl. replace (may_not_know s) with true; [rewrite orb_true_r; discriminate|].
+  unfold may_not_know. rewrite H5, H7. destruct (nth_error (waiters s) i) as [[r st]|]; simpl in H6; [|discriminate].
+  injection H6 as ->. symmetry. rewrite andb_true_r. apply existsb_exists. exists y. split; auto. eauto using nth_error_In.
+Qed.
+
+(** After a claim the queue may be unlocked although the next request can complete; then the holder owes a look. *)
+Theorem can_unlock_before_the_next s t x h : has_lock s t h -> nth_error (threads s) t = Some x -> doing h = NoEdit -> wd s = seen h ->
   claims h <> [] -> exec s t (Unlock true) <> None.
 Proof. enabled. rewrite ?same_word_refl. destruct (claims h); [contradiction|]. discriminate. Qed.
 

@@ -107,26 +107,6 @@ Qed.
 Lemma busy_now xs t x x' : nth_error xs t = Some x -> busy x' = true -> someone_busy (put xs t x').
 Proof. intros E B. exists t, x'. rewrite (nth_put _ _ _ _ _ E), Nat.eqb_refl. auto. Qed.
 
-(** Claims that are right in a changed word. *)
-Lemma rigid_claims s same same' u u' p p' b cs :
-  Forall customer_ok (map abs_waiter (waiters s)) ->
-  claims_ok (waiters s) false same u p b cs -> existsb (elastic s) cs = false -> csum cs <= p' ->
-  0 <= csum cs /\ claims_ok (waiters s) false same' u' p' b cs.
-Proof.
-  intros V. revert p p' b. induction cs as [|[i n] cs IH]; simpl; intros p p' b C X S.
-  - unfold csum, total. simpl. split; auto. lia.
-  - booleans. destruct C as [(x & X1 & X2 & X3) C].
-    destruct X3 as [?|[X3 X4]]; [discriminate|].
-    match goal with H : elastic s _ = false |- _ => unfold elastic in H; simpl in H; rewrite X1 in H end.
-    assert (VX : is_valid (req x) = true) by (apply nth_waiters in X1; apply (Forall_nth _ _ _ _ V) in X1 as []; assumption).
-    destruct (req x) as [mn mx|] eqn:RX; [|discriminate]. simpl in *. booleans.
-    unfold csum, total in S. simpl in S. fold (total snd cs) in S. fold (csum cs) in S.
-    assert (n = mx) by (unfold available in *; lia).
-    destruct (IH (p - n) (p' - n) (b + n) C) as [P K]; auto; [lia|].
-    split; [unfold csum, total in *; simpl; lia|].
-    split; auto. exists x. rewrite RX. repeat split; auto. right. simpl. unfold available. split; lia.
-Qed.
-
 (** * Every step keeps it *)
 
 Lemma change_frame s t x c s' : inv s -> apply c t x s = Some s' -> nth_error (threads s) t = Some x ->
@@ -280,23 +260,14 @@ Proof.
     lock_facts. destruct p as [j m].
     match goal with P : front_share _ _ _ = Some _ |- _ => apply front_share_spec in P as (x & l & Q & X & D) end.
     unfold lock_ok. simpl. split; [auto|split; [auto|]]. constructor; simpl; auto.
-    apply claims_ok_app; auto. simpl. split; auto. exists x. split; auto. split.
+    split; auto. exists x. split; auto. split.
     { destruct (queue_waits s j S) as (y & Y1 & Y2); [rewrite Q; apply in_app_iff; simpl; auto|congruence]. }
-    destruct D as [D|(D1 & D2 & D3)]; auto. right. split; auto. rewrite D1 in LC.
-    pose proof (claims_nonneg _ _ _ _ (ok_customers _ S) _ _ LC) as N.
+    destruct D as [D|(D1 & D2 & D3)]; auto. right. rewrite Z.sub_0_r in D2, D3. split; auto.
     destruct (req x) as [mn mx|]; simpl in D2; booleans; auto. intros W. rewrite <- W in D2.
     destruct (none_in_use s S) as [U P]; [lia|]. split; [lia|exact U].
   - (* UnlockFails *)
     lock_facts. destruct LG as [LG _].
-    destruct (are_right s (clear_recheck (wd s)) (claims h)) eqn:R; unfold lock_ok; simpl;
-      (split; [auto|split; [auto|]]); constructor; simpl; auto; try (split; [auto|right; lia]).
-    unfold are_right in R. simpl in R.
-    destruct (claims h) as [|c cs] eqn:CS; [simpl; auto|].
-    destruct (closed (wd s)) eqn:CL.
-    + eapply claims_ok_true; eauto.
-    + destruct (closed (seen h)); [specialize (LG eq_refl); discriminate|].
-      simpl in R. booleans.
-      refine (proj2 (rigid_claims _ _ _ _ _ _ _ _ _ (ok_customers _ S) LC _ _)); [simpl; now rewrite H0, H1|exact H].
+    unfold lock_ok; simpl; (split; [auto|split; [auto|]]); constructor; simpl; auto; try (split; [auto|right; lia]).
   - lock_facts. rewrite Heqe in LE. destruct LE as (LE1 & LE2 & _). unfold lock_ok. simpl.
     split; [auto|split; [auto|]]. constructor; simpl; auto; try (split; [auto|right; lia]).
   - (* Unlock *)
@@ -318,6 +289,12 @@ Lemma busy_slack x : 0 < slack x -> busy x = true.
 Proof. intros H. apply Z.ltb_lt in H. unfold busy. now rewrite H. Qed.
 
 (** The thread is as busy as before, and the front can complete only if it could before. *)
+Lemma may_not_know_busy s : may_not_know s = true -> someone_busy (threads s).
+Proof.
+  unfold may_not_know. intros H. apply andb_prop in H as [H _]. apply existsb_exists in H as (x & I & O).
+  apply In_nth_error in I as [t T]. exists t, x. split; auto. unfold busy. rewrite O. now rewrite orb_true_r.
+Qed.
+
 Ltac still_busy F :=
   eapply busy_put; [eassumption| |apply F; [assumption|eapply front_share_mono; [..|eassumption]; simpl; auto; try lia]];
   unfold busy; simpl; auto.
@@ -358,12 +335,11 @@ Proof.
       destruct (0 <? slack t0) eqn:P'; auto. booleans. lia.
   - (* ForgetHeld *)
     eapply busy_now; eauto. unfold busy. simpl. now rewrite !orb_true_r.
-  - (* UnlockFails *)
-    destruct (are_right _ _ _); discriminate.
   - (* Unlock *)
     destruct again.
     + eapply busy_now; eauto. unfold busy. simpl. now rewrite orb_true_r.
-    + exfalso.
+    + match goal with H : negb (is_some _) || may_not_know s = true |- _ => apply orb_prop in H as [H|H] end;
+        [exfalso|eapply busy_put; [eassumption|auto|now apply may_not_know_busy]].
       assert (FN : front_share s (seen h) (csum (claims h)) <> None).
       { revert FS. apply front_share_mono; simpl; auto; try lia.
         - intros i. apply reqs_settle.

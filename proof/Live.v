@@ -103,7 +103,7 @@ Lemma duty_done w S T W S' W' : S' < S -> W' <= 2 * w + 6 ->
   (2 * w + 7) * (S' + w) + T + W' < (2 * w + 7) * (S + w) + T + W.
 Proof. intros. assert ((2 * w + 7) * (S' + w + 1) <= (2 * w + 7) * (S + w)) by (apply Nat.mul_le_mono; lia). lia. Qed.
 
-Lemma batch_done w S T W c again : 0 < W -> (again <= 1) -> again <= c ->
+Lemma unlock_done w S T W c again : 0 < W -> (again <= 1) -> again <= c ->
   (2 * w + 7) * (S + again + w) + (T + c) + 0 < (2 * (w + c) + 7) * (S + (w + c)) + T + W.
 Proof. intros. nia. Qed.
 
@@ -119,10 +119,10 @@ Lemma bound_publish s s' : waiting s' = waiting s -> sum duties (threads s') = s
   sum outcomes (threads s') < sum outcomes (threads s) -> holder_work s' = holder_work s -> most_steps s' < most_steps s.
 Proof. intros W D O H. unfold most_steps. rewrite W, D, H. lia. Qed.
 
-Lemma bound_batch s s' c again : waiting s = waiting s' + c -> sum duties (threads s') = sum duties (threads s) + again ->
+Lemma bound_unlock s s' c again : waiting s = waiting s' + c -> sum duties (threads s') = sum duties (threads s) + again ->
   sum outcomes (threads s') = sum outcomes (threads s) + c -> holder_work s' = 0 -> 0 < holder_work s -> again <= 1 ->
   again <= c -> most_steps s' < most_steps s.
-Proof. intros W D O H H' A A'. unfold most_steps. rewrite W, D, O, H. now apply batch_done. Qed.
+Proof. intros W D O H H' A A'. unfold most_steps. rewrite W, D, O, H. now apply unlock_done. Qed.
 
 Lemma change_duty c t x s s' : apply c t x s = Some s' -> nth_error (threads s) t = Some x ->
   match c with Recheck => owes x = true | Add n => n = slack x | _ => False end ->
@@ -183,18 +183,19 @@ Proof.
     replace (0 <? slack t0)%Z with true in * by (symmetry; apply Z.ltb_lt; lia).
     rewrite Z.add_opp_diag_r in *. simpl in *. destruct (owes t0), (- slack t0 <? 0)%Z; simpl in *; lia.
   - (* Claim *)
-    destruct p as [i n]. destruct (front_share_spec s (seen h) (csum (claims h)) i n ltac:(eassumption)) as (y & l & Q & _).
-    apply bound_edit; auto; unfold holder_work, waiting; simpl; rewrite HL, HD, Q, ?app_length; simpl; try lia.
+    destruct p as [i n]. destruct (front_share_spec s (seen h) 0 i n ltac:(eassumption)) as (y & l & Q & _).
+    destruct (claims h) eqn:CH; [|discriminate].
+    apply bound_edit; auto; unfold holder_work, waiting; simpl; rewrite HL, HD, Q, ?CH; simpl; try lia.
     destruct (same_word (wd s) (seen h)); simpl; lia.
   - (* UnlockFails *)
     match goal with H : same_word _ _ = false |- _ => rename H into NW end.
-    apply bound_edit; destruct (are_right _ _ _); auto; unfold holder_work, waiting; simpl; rewrite HL, HD, ?NW, ?same_word_refl; simpl;
+    apply bound_edit; auto; unfold holder_work, waiting; simpl; rewrite HL, HD, ?NW, ?same_word_refl; simpl;
     rewrite ?app_length, ?map_length; unfold claim in *; lia.
   - match goal with H : same_word _ _ = false |- _ => rename H into NW end.
     apply bound_edit; auto; unfold holder_work, waiting; simpl; rewrite HL, HD, ?NW, ?same_word_refl; simpl;
     destruct n; lia.
   - (* Unlock *)
-    apply (bound_batch _ _ (length (claims h)) (if again then 1 else 0)); simpl;
+    apply (bound_unlock _ _ (length (claims h)) (if again then 1 else 0)); simpl;
     try match goal with |- context [put _ _ ?x'] =>
       pose proof (sum_put duties _ _ _ x' HT); pose proof (sum_put outcomes _ _ _ x' HT) end;
     unfold waiting, holder_work, duties, outcomes in *; simpl in *; rewrite ?HL, ?HD, ?app_length, ?map_length in *; simpl in *;
@@ -243,7 +244,10 @@ Proof.
     try (apply (G EditNothing); [apply (can_edit_nothing s (who h) h HL); congruence|exact I]).
   destruct (same_word (wd s) (seen h)) eqn:W.
   - apply same_word_eq in W. destruct (front_share s (seen h) (csum (claims h))) as [c|] eqn:FS.
-    + apply (G Claim); [|exact I]. unfold exec. now rewrite (has _ _ _ HL), D, FS.
+    + destruct (claims h) as [|c' cs] eqn:CH.
+      * apply (G Claim); [|exact I]. unfold exec. rewrite (has _ _ _ HL), D, CH. simpl. change (csum []) with 0%Z in FS. now rewrite FS.
+      * apply (G (Unlock true)); [|exact I].
+        exact (can_unlock_before_the_next s (who h) x h HL T D W ltac:(rewrite CH; discriminate)).
     + apply (G (Unlock false)); [|exact I]. exact (can_unlock s (who h) x h HL T D W FS).
   - assert (W' : wd s <> seen h) by (intros X; rewrite X, same_word_refl in W; discriminate).
     destruct (can_fail_to_unlock s (who h) h HL D W') as (s' & _ & E & _). apply (G UnlockFails); [congruence|exact I].

@@ -31,7 +31,6 @@ Definition same_word (v w : word) : bool :=
 Inductive request := Range (mn mx : Z) | All.
 
 Definition is_valid (r : request) : bool := match r with Range mn mx => (1 <=? mn) && (mn <=? mx) | All => true end.
-Definition is_elastic (r : request) : bool := match r with Range mn mx => negb (mn =? mx) | All => true end.
 
 (** How many permits a request takes if [p] are there, and whether it can complete. *)
 Definition share (r : request) (p : Z) : Z := match r with Range _ mx => Z.min (available p) mx | All => available p end.
@@ -66,7 +65,7 @@ Record thread := Thread {
   hold : Z;          (** permits that the caller owns *)
   slack : Z;         (** how far an unfinished change keeps the limit above the permits that exist (F7) *)
   owes : bool;       (** it has lowered the limit, and must make sure that the front is examined *)
-  looks : nat;       (** looks at the queue that it owes: after an addition (F3 a), or a full batch (F3 b) *)
+  looks : nat;       (** looks at the queue that it owes: after an addition (F3 a), or a grant (F3 b) *)
   todo : list nat    (** claimed waiters whose outcomes it must store *)
 }.
 
@@ -121,8 +120,8 @@ Inductive event :=
 | Limit (c : Z)           (** a change of the limit *)
 | ForgetHeld (n : Z)      (** [Permit::forget] *)
 | Claim
-| UnlockFails             (** the word has changed: claims that are not right any more are put back *)
-| Unlock (again : bool)   (** [again]: the batch is full, and the front can still complete *)
+| UnlockFails             (** the word has changed: a claimed request is put back *)
+| Unlock (again : bool)   (** [again]: a request was claimed, and the next one can complete as well *)
 | Publish                 (** stores the next outcome *)
 | Look                    (** examines the queue; locks it if the thread must serve it *)
 | Take (i : nat)          (** the owner takes a grant *)
@@ -155,12 +154,14 @@ Definition front_share (s : state) (w : word) (c : Z) : option (nat * Z) :=
       check fits (req x) (permits w - c) (limit s) ;; Some (i, share (req x) (permits w - c))
   end.
 
-Definition elastic (s : state) (c : claim) : bool :=
-  match nth_error (waiters s) (fst c) with Some x => is_elastic (req x) | None => true end.
-
-(** Whether claims are right in a word that has changed since. *)
-Definition are_right (s : state) (w : word) (cs : list claim) : bool :=
-  is_nil cs || closed w || ((csum cs <=? permits w) && negb (existsb (elastic s) cs)).
+(** The front is a request for all permits, and a thread has lowered the limit and not yet made sure that the front is examined: the
+    lock holder may have read the limit before that. *)
+Definition may_not_know (s : state) : bool :=
+  existsb owes (threads s)
+  && match queue s with
+     | [] => false
+     | i :: _ => match nth_error (waiters s) i with Some (Waiter All _) => negb (closed (wd s)) | _ => false end
+     end.
 
 (** The waiters after the permits of the claims have left the word. *)
 Fixpoint settle (closed : bool) (cs : list claim) (ws : list waiter) : list waiter :=
@@ -282,8 +283,9 @@ Definition exec (s : state) (t : nat) (e : event) : option state :=
       read h <- my_lock s t ;;
       match doing h with
       | NoEdit =>
-          read c <- front_share s (seen h) (csum (claims h)) ;;
-          Some (set_queue (tl (queue s)) (set_holder (Some (Holder t (seen h) (claims h ++ [c]) NoEdit)) s))
+          check is_nil (claims h) ;;
+          read c <- front_share s (seen h) 0 ;;
+          Some (set_queue (tl (queue s)) (set_holder (Some (Holder t (seen h) [c] NoEdit)) s))
       | _ => None
       end
   | UnlockFails =>
@@ -292,9 +294,7 @@ Definition exec (s : state) (t : nat) (e : event) : option state :=
       let w := clear_recheck (wd s) in
       match doing h with
       | NoEdit =>
-          Some (set_word w
-            (if are_right s w (claims h) then set_holder (Some (Holder t w (claims h) NoEdit)) s
-             else set_queue (map fst (claims h) ++ queue s) (set_holder (Some (Holder t w [] NoEdit)) s)))
+          Some (set_word w (set_queue (map fst (claims h) ++ queue s) (set_holder (Some (Holder t w [] NoEdit)) s)))
       | ToTakeAll _ => Some (set_word w (set_holder (Some (Holder t w [] (ToTakeAll None))) s))
       | _ => None
       end
@@ -305,7 +305,7 @@ Definition exec (s : state) (t : nat) (e : event) : option state :=
       | NoEdit =>
           check same_word (wd s) (seen h) ;;
           check (if again : bool then negb (is_nil (claims h))
-                 else negb (is_some (front_share s (seen h) (csum (claims h))))) ;;
+                 else negb (is_some (front_share s (seen h) (csum (claims h)))) || may_not_know s) ;;
           Some (set_word (unlock (wd s) (csum (claims h)) (is_nil (queue s)))
             (set_holder None
               (set_waiters (settle (closed (wd s)) (claims h) (waiters s))

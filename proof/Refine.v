@@ -328,10 +328,10 @@ Proof.
   - (* Claim *)
     destruct p as [j m].
     match goal with P : front_share _ _ _ = Some _ |- _ => apply front_share_spec in P as (x & l & Q & _) end.
-    unfold abs, claimed. simpl. use_holding; rewrite Q. simpl. sem_eq. now rewrite <- app_assoc.
+    destruct (claims h) eqn:CH; [|discriminate].
+    unfold abs, claimed. simpl. use_holding; rewrite ?CH, Q. simpl. sem_eq.
   - (* UnlockFails *)
-    unfold abs, claimed. simpl. use_holding. destruct (are_right _ _ _); reflexivity.
-  - lock_facts. rewrite Heqe in LE. destruct LE as (E1 & E2 & _).
+    lock_facts. rewrite Heqe in LE. destruct LE as (E1 & E2 & _).
     unfold abs, claimed. simpl. use_holding; rewrite E1. reflexivity.
   - (* Unlock *)
     lock_facts. pose proof (ok_increasing _ S) as I.

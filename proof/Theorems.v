@@ -173,7 +173,6 @@ Proof.
   - (* FetchAdd *)
     match goal with A : apply _ _ _ _ = Some _ |- _ => destruct (apply_todo _ _ _ _ _ i A) as [A1 A2]; auto end.
     destruct (queued (wd s)); simpl; same_todo; congruence.
-  - (* UnlockFails *) destruct (are_right _ _ _); assumption.
   - (* Unlock *)
     rewrite (settled_settle s i (i_sem _ I) h) by assumption.
     rewrite (total_put _ _ _ _ t0) by assumption. unfold in_todo at 2 3. simpl. rewrite count_occ_app. lia.
@@ -234,7 +233,7 @@ Lemma step_threads s t e s' : exec s t e = Some s' -> length (threads s') = leng
 Proof.
   intros E. destruct e; step_apart E;
     try match goal with A : apply _ _ _ _ = Some _ |- _ => destruct (apply_threads _ _ _ _ _ A) as [A1 A2] end;
-    try destruct (must_serve (wd s)); try destruct (queued (wd s)); try destruct (are_right _ _ _);
+    try destruct (must_serve (wd s)); try destruct (queued (wd s));
     simpl; rewrite ?length_put, ?A1, ?A2; (split; [reflexivity|]);
     repeat match goal with H : holding ?s = _ |- _ => rewrite H end; simpl; auto;
     right; right; (split; [reflexivity|congruence]).
@@ -258,12 +257,11 @@ Qed.
 Definition work (s : state) : nat :=
   match holding s with
   | None => 0
-  | Some h => if same_word (wd s) (seen h) then length (queue s) + 1 else 2 * length (queue s) + length (claims h) + 2
+  | Some h => if same_word (wd s) (seen h) then if is_nil (claims h) then 2 else 1 else 3
   end.
 
 (** In every state the lock holder can take a step, which unlocks the queue or leaves it less work. So it waits for nobody, and
-    unlocks after at most [work] steps in which no other thread changes the word: less than twice the length of the queue, the
-    claims, and two. *)
+    unlocks after at most three steps in which no other thread changes the word. *)
 Theorem holder_never_waits s h : reachable s -> holding s = Some h -> doing h = NoEdit ->
   exists e s', exec s (who h) e = Some s' /\
     (holding s' = None \/ exists h', holding s' = Some h' /\ who h' = who h /\ doing h' = NoEdit /\ (work s' < work s)%nat).
@@ -272,19 +270,23 @@ Proof.
   assert (HL : has_lock s (who h) h) by (split; auto).
   destruct (same_word (wd s) (seen h)) eqn:W.
   - apply same_word_eq in W. destruct (front_share s (seen h) (csum (claims h))) as [c|] eqn:FS.
-    + exists Claim. unfold exec. rewrite (has _ _ _ HL), D, FS. eexists. split; [reflexivity|]. right. eexists.
-      split; [reflexivity|]. simpl. repeat split. unfold work. rewrite H. simpl. rewrite W, same_word_refl.
-      destruct c as [i m]. destruct (front_share_spec _ _ _ _ _ FS) as (y & l & Q & _). rewrite Q. simpl. lia.
+    + destruct (claims h) as [|c' cs] eqn:CH.
+      * exists Claim. unfold exec. rewrite (has _ _ _ HL), D, CH. simpl. change (csum []) with 0 in FS. rewrite FS.
+        eexists. split; [reflexivity|]. right. eexists. split; [reflexivity|]. simpl. repeat split. unfold work.
+        rewrite H. simpl. rewrite W, same_word_refl, CH. simpl. lia.
+      * exists (Unlock true).
+        pose proof (can_unlock_before_the_next s (who h) x h HL T D W ltac:(rewrite CH; discriminate)) as C.
+        destruct (exec s (who h) (Unlock true)) as [s'|] eqn:E; [|congruence]. exists s'. split; auto. left.
+        step_apart E. reflexivity.
     + exists (Unlock false). pose proof (can_unlock s (who h) x h HL T D W FS) as C.
       destruct (exec s (who h) (Unlock false)) as [s'|] eqn:E; [|congruence]. exists s'. split; auto. left.
       step_apart E. reflexivity.
   - assert (W' : wd s <> seen h) by (intros X; rewrite X, same_word_refl in W; discriminate).
-    destruct (can_fail_to_unlock s (who h) h HL D W') as (s' & h' & E & H' & S1 & S2 & Q).
+    destruct (can_fail_to_unlock s (who h) h HL D W') as (s' & h' & E & H' & S1 & S2 & Q1 & Q2).
     exists UnlockFails, s'. split; auto. right. exists h'. split; auto.
     assert (who h' = who h /\ doing h' = NoEdit).
-    { step_apart E; [|congruence]. destruct (are_right _ _ _); simpl in H'; injection H' as <-; simpl; split; congruence. }
-    split; [tauto|]. split; [tauto|]. unfold work. rewrite H, H', S2, same_word_refl, W.
-    destruct Q as [[Q1 Q2]|[Q1 Q2]]; rewrite Q2; rewrite ?app_length, ?map_length. all: clear; unfold claim in *; lia.
+    { step_apart E; [|congruence]. simpl in H'; injection H' as <-; simpl; split; congruence. }
+    split; [tauto|]. split; [tauto|]. unfold work. rewrite H, H', S2, same_word_refl, W, Q1. simpl. lia.
 Qed.
 
 (** Before that it makes its edit, or leaves it. *)

@@ -34,10 +34,8 @@
 #define FAILED   4
 
 #define has_outcome(n)  (phase[n] >= GRANTED)
-#define is_elastic(n)   (nmin[n] != nmax[n] || nmin[n] == ALL)
 
 /* As under loom. */
-#define CAPACITY 2
 
 /*
  * ---- PROGRAMS ----
@@ -89,7 +87,7 @@ mtype = { acquire, repoll, cancel, bounded, try, release_all, forget_all, add, a
 	op(15, 0, reduce, 1, 0)    op(15, 1, add, 1, 0) \
 	op(16, 0, set_limit, 1, 0) op(16, 1, release_all, 0, 0)
 #define PROGRAM PROGRAMS_OF_REQUESTS PROGRAMS_OF_OTHERS
-#elif defined(BATCHES) /* more requests to serve than fit into one batch, and wakers that wait for the semaphore */
+#elif defined(SEVERAL) /* several requests to serve, and wakers that wait for the semaphore */
 #define THREADS 4
 #define FOREIGN
 #define PROGRAM \
@@ -331,10 +329,9 @@ active [THREADS] proctype thread() {
 	byte n;                  /* permits to take, release, add, forget or reduce */
 	byte node;               /* the node of the request */
 	short seen;              /* the state that this thread goes by */
-	byte first, count, sum;  /* Claims */
-	bool elastic;
-	bool again;              /* the batch is unfinished */
-	byte wake1, wake2;       /* WakeList */
+	byte first, count, sum;  /* the claimed node, 1 if there is one, and its permits */
+	bool again;              /* the next request can complete, too */
+	byte wake1;              /* the waker to call */
 	byte then;               /* a continuation */
 	bool repolled;
 	bool lowered;            /* `add_up_to` has lowered the limit */
@@ -366,7 +363,7 @@ active [THREADS] proctype thread() {
 p_next:
 	atomic {
 		d_step {
-			what = end; least = 0; most = 0; n = 0; seen = 0; first = 0; count = 0; sum = 0; elastic = false;
+			what = end; least = 0; most = 0; n = 0; seen = 0; first = 0; count = 0; sum = 0;
 			again = false; then = DONE; repolled = false; lowered = false; old = 0; moved = 0;
 			if PROGRAM :: else fi;
 			k++
@@ -800,33 +797,31 @@ p_lock_to_serve:
 		fi
 	}
 
-	/* -- unlock, claim_and_unlock -- */
+	/* -- unlock, serve_front -- */
 p_claim:
 	atomic {
 		if
-		:: count < CAPACITY && is_servable(minus(seen, sum))
+		:: count == 0 && is_servable(seen)
 		:: else ->
-#ifndef BREAK_F3_BATCH
-			again = (count == CAPACITY && is_servable(minus(seen, sum)));
+#ifndef BREAK_F3_NEXT
+			again = (count == 1 && is_servable(minus(seen, sum)));
 #endif
 			goto p_unlock
 		fi
 	}
 	d_step {
-		n = share(minus(seen, sum), front);
-		i = front;
+		sum = share(seen, front);
+		first = front;
 		if
-		:: prev[i] == i -> set_empty()
-		:: else -> prev[next[i]] = prev[i]; set_front(next[i])
+		:: prev[first] == first -> set_empty()
+		:: else -> prev[next[first]] = prev[first]; set_front(next[first])
 		fi;
 		length--;
-		phase[i] = CLAIMED;
+		count = 1;
+		phase[first] = CLAIMED;
 #ifdef BREAK_F5_EARLY
-		phase[i] = GRANTED; outcome[i] = n; granted[i] = n; promised[i] = n;
+		phase[first] = GRANTED; outcome[first] = sum; granted[first] = sum; promised[first] = sum;
 #endif
-		if :: count == 0 -> first = i :: else fi;
-		if :: is_elastic(i) -> elastic = true :: else fi;
-		count++; sum = sum + n; n = 0; i = 0
 	}
 	goto p_claim;
 p_unlock:
@@ -841,28 +836,25 @@ p_unlock:
 		:: word == seen ->
 #endif
 			check_links();
-			i = sum;
 			assert(has(word, CLOSED) || sum == 0 || permits(word) >= sum);  /* never more than there are */
-			/* What the claims get is decided now. They are the front of the queue, in order. */
-			x = first; n = 0; i = 0;
-			do
-			:: i < count ->
-				assert(order?[eval(x)]);
-				order?eval(x);
+			/* What the claim gets is decided now. It was the front of the queue. */
+			n = 0;
+			if
+			:: count == 1 ->
+				assert(order?[eval(first)]);
+				order?eval(first);
 				if
-				:: has(word, CLOSED) -> promised[x] = NOTHING
+				:: has(word, CLOSED) -> promised[first] = NOTHING
 				:: else ->
-					promised[x] = (nmin[x] == ALL -> available(minus(word, n)) : at_most(available(minus(word, n)), nmax[x]));
-					assert(nmin[x] != ALL || n == 0 && USED == 0);  /* exclusive */
-					n = n + promised[x]
+					promised[first] = (nmin[first] == ALL -> available(word) : at_most(available(word), nmax[first]));
+					assert(nmin[first] != ALL || USED == 0);  /* exclusive */
+					n = promised[first]
 				fi;
 #ifdef BREAK_WAKE
-				wake(waker[x]);
+				wake(waker[first]);
 #endif
-				x = next[x]; i++
-			:: else -> break
-			od;
-			x = 0; i = 0;
+			:: else
+			fi;
 			in_flight[_pid] = n;
 			n = 0;
 			old = word;
@@ -875,8 +867,8 @@ p_unlock:
 #endif
 			holders--;
 			check();
-			sum = 0; seen = 0; elastic = false;
-			if :: count > 0 -> goto p_complete :: else -> old = 0; goto p_then fi
+			sum = 0; seen = 0;
+			if :: count == 1 -> goto p_complete :: else -> old = 0; goto p_then fi
 		:: else -> seen = word; if :: has(seen, RECHECK) :: else -> goto p_put_back fi
 		fi
 	}
@@ -885,83 +877,65 @@ p_begin_recheck:
 p_put_back:
 	atomic {
 		if
+		:: count == 0 -> goto p_claim
 #ifdef BREAK_PUT_BACK
-		:: true -> goto p_claim
-#elif defined(BREAK_ELASTIC)
-		:: permits(seen) >= sum || has(seen, CLOSED) || count == 0 -> goto p_claim
+		:: else -> goto p_claim
 #else
-		:: (permits(seen) >= sum && !elastic) || has(seen, CLOSED) || count == 0 -> goto p_claim
+#ifdef BREAK_ELASTIC
+		:: count == 1 && (permits(seen) >= sum || has(seen, CLOSED)) -> goto p_claim
 #endif
 		:: else ->
 			d_step {
-				x = first;
-				phase[x] = IN_QUEUE;
-				i = 1;
-				do
-				:: i < count -> prev[next[x]] = x; x = next[x]; phase[x] = IN_QUEUE; i++
-				:: else -> break
-				od;
+				phase[first] = IN_QUEUE;
 				if
-				:: front == 0 -> prev[first] = x
-				:: else -> prev[first] = prev[front]; next[x] = front; prev[front] = x
+				:: front == 0 -> prev[first] = first
+				:: else -> prev[first] = prev[front]; prev[front] = first
 				fi;
-#ifdef BREAK_PUT_BACK_LENGTH
+#ifndef BREAK_PUT_BACK_LENGTH
 				length++;
-#else
-				length = length + count;
 #endif
 				set_front(first);
-				first = 0; count = 0; sum = 0; elastic = false; x = 0; i = 0
+				first = 0; count = 0; sum = 0
 			}
 			goto p_claim
+#endif
 		fi
 	}
 
-	/* -- complete_next, wake_all, Serving::finish -- */
+	/* -- complete, Serving::finish -- */
 p_complete:
 	atomic {
-#ifdef BREAK_F4_BATCH
-		wake1 == 0 || waker_may_go_on;
-#endif
 		d_step {
 			touch(first);
-			i = first;
-			count--;
-#ifndef BREAK_Q4
-			if :: count > 0 -> first = next[i] :: else -> first = 0 fi;
-#endif
 #ifdef BREAK_F5_LATE
 			old = word;
 #endif
 #ifndef BREAK_WAKE
-			if :: wake1 == 0 -> wake1 = waker[i] :: else -> wake2 = waker[i] fi;
+			wake1 = waker[first];
 #endif
 			if
-			:: has(old, CLOSED) -> assert(promised[i] == NOTHING); phase[i] = FAILED
+			:: has(old, CLOSED) -> assert(promised[first] == NOTHING); phase[first] = FAILED
 			:: else ->
-				n = (nmin[i] == ALL -> available(old) : at_most(available(old), nmax[i]));
-				assert(n == promised[i]);
-				old = minus(old, n);
-				outcome[i] = n; phase[i] = GRANTED;
-				granted[i] = n; in_flight[_pid] = in_flight[_pid] - n; n = 0
+				n = (nmin[first] == ALL -> available(old) : at_most(available(old), nmax[first]));
+				assert(n == promised[first]);
+				outcome[first] = n; phase[first] = GRANTED;
+				granted[first] = n; in_flight[_pid] = in_flight[_pid] - n; n = 0
 			fi;
-			i = 0
+			count = 0; old = 0
 		};
 #ifndef BREAK_Q4
-		if :: count > 0 -> goto p_complete :: else -> old = 0 fi
+		first = 0
+#endif
 	}
-#else
-		if :: count == 0 -> first = 0; old = 0; goto p_wake :: else fi
-	}
-	atomic { touch(first); first = next[first]; goto p_complete }
+#ifdef BREAK_Q4
+	atomic { touch(first); first = 0 }
 #endif
 p_wake:
 	atomic {
 		waker_may_go_on ->
 		wake(wake1);
-		wake1 = wake2; wake2 = 0;
+		wake1 = 0;
 		assert(in_flight[_pid] == 0);
-		if :: wake1 != 0 -> goto p_wake :: else fi;
 		if :: again -> again = false; goto p_look :: else fi
 	}
 

@@ -1,53 +1,10 @@
-(* Replays recorded traces through the extracted function [exec]. proof/README.md has the format. *)
+(* Replays traces through the extracted function [exec]. *)
 
 open Protocol
-
-exception Wrong of string
-
-let int s = try int_of_string s with Failure _ -> raise (Wrong ("not a number: " ^ s))
-
-let request = function
-  | ["all"] -> All
-  | [mn; mx] -> Range (int mn, int mx)
-  | _ -> raise (Wrong "a request is `all` or two numbers")
-
-let change = function
-  | ["release"; n] -> Release (int n)
-  | ["drop"; i] -> Drop (int i)
-  | ["add"; n] -> Add (int n)
-  | ["recheck"] -> Recheck
-  | ["close"] -> Close
-  | words -> raise (Wrong ("no change: " ^ String.concat " " words))
-
-let event = function
-  | ["acquire"; mn; mx; n] -> Acquire (int mn, int mx, int n)
-  | ["lock-to-enqueue"] -> LockToEnqueue
-  | ["lock-for-all"] -> LockForAll
-  | ["lock-for-owner"] -> LockForOwner
-  | "push" :: r -> Push (request r)
-  | ["remove"; i] -> Remove (int i)
-  | ["edit-nothing"] -> EditNothing
-  | ["find-all"] -> FindAll
-  | ["take-all"] -> TakeAll
-  | "update" :: c -> Update (change c)
-  | "fetch-add" :: c -> FetchAdd (change c)
-  | ["forget"; n] -> Lower (int n, true)
-  | ["reduce"; n] -> Lower (int n, false)
-  | ["limit"; c] -> Limit (int c)
-  | ["forget-held"; n] -> ForgetHeld (int n)
-  | ["claim"] -> Claim
-  | ["unlock-fails"] -> UnlockFails
-  | ["unlock"] -> Unlock false
-  | ["end-batch"] -> Unlock true
-  | ["publish"] -> Publish
-  | ["look"] -> Look
-  | ["take"; i] -> Take (int i)
-  | ["take-failure"; i] -> TakeFailure (int i)
-  | ["cancel"; i] -> Cancel (int i)
-  | words -> raise (Wrong ("no event: " ^ String.concat " " words))
+open Trace
 
 (* Permits may be sent to another thread, which then releases them. The model has no step for it: the permits are moved to the
-   account of the thread that uses them. *)
+   account of the thread that uses them. In a recorded trace they have been moved. *)
 let move state t e =
   match e with
   | Update (Release n) | FetchAdd (Release n) | ForgetHeld n ->
@@ -63,57 +20,57 @@ let move state t e =
       { state with threads = List.mapi (fun i x -> if i = t then { x with hold = x.hold + moved } else x) threads }
   | _ -> state
 
-(* What a trace may say about the state after a step: the permits in the word, its flags, and the limit. *)
-let shown s =
-  let flag b c = if b then c else "-" in
-  Printf.sprintf "%d %s%s%s%s %d" s.wd.permits (flag s.wd.closed "C") (flag s.wd.recheck "R") (flag s.wd.locked "L")
-    (flag s.wd.queued "Q") s.limit
-
-let step state words =
-  match words with
-  | t :: e ->
-    let t = int t and e = event e in
-    if t < 0 || t >= List.length state.threads then raise (Wrong "there is no such thread");
-    exec (move state t e) t e
+let step state = function
+  | t :: e -> exec state (int t) (event e)
   | [] -> raise (Wrong "no event")
 
-let rec split = function
+let step_of_run state words =
+  match words with
+  | t :: e when int t >= 0 && int t < List.length state.threads -> step (move state (int t) (event e)) words
+  | _ -> raise (Wrong "there is no such thread")
+
+let rec split_at = function
   | [] -> ([], [])
   | "=" :: after -> ([], after)
-  | word :: words -> let before, after = split words in (word :: before, after)
+  | word :: words -> let before, after = split_at words in (word :: before, after)
 
+(* After `at`, steps start in that state; after `new`, in the state after the step before. *)
 let () =
   let file = Sys.argv.(1) in
   let input = open_in file in
-  let line_number = ref 0 and traces = ref 0 and steps = ref 0 and refused = ref 0 in
+  let line_number = ref 0 and traces = ref 0 and steps = ref 0 and refused = ref 0 and wrong = ref 0 in
   let state = ref (initial 0 0) in
+  let check words =
+    match words with
+    | [] -> ()
+    | word :: _ when word.[0] = '#' -> ()
+    | ["new"; threads; permits] ->
+      incr traces;
+      state := initial (int threads) (int permits)
+    | "at" :: words -> state := whole words
+    | "!" :: words ->
+      incr refused;
+      if step !state words <> None then raise (Wrong "the step is possible, and should not be")
+    | words ->
+      incr steps;
+      let single = List.hd words = "?" in
+      let before, after = split_at (if single then List.tl words else words) in
+      match (if single then step else step_of_run) !state before with
+      | None -> raise (Wrong ("the step is not possible in the state " ^ show !state))
+      | Some next ->
+        if not single then state := next;
+        let after = String.concat " " after in
+        let limit = Printf.sprintf "%s %d" (show_word next.wd) next.limit in
+        if after <> "" && after <> limit && after <> show next then raise (Wrong ("the state after it is " ^ show next)) in
   (try
      while true do
        let line = input_line input in
        incr line_number;
-       match List.filter (fun w -> w <> "") (String.split_on_char ' ' line) with
-       | [] -> ()
-       | word :: _ when word.[0] = '#' -> ()
-       | ["new"; threads; permits] ->
-         incr traces;
-         state := initial (int threads) (int permits)
-       | "!" :: words ->
-         incr refused;
-         if step !state words <> None then raise (Wrong "the step is possible, and should not be")
-       | words ->
-         incr steps;
-         let before, after = split words in
-         (match step !state before with
-          | None -> raise (Wrong ("the step is not possible in the state " ^ shown !state))
-          | Some next ->
-            state := next;
-            let after = String.concat " " after in
-            if after <> "" && after <> shown next then
-              raise (Wrong (Printf.sprintf "the state after it is %s" (shown next))))
+       try check (List.filter (fun w -> w <> "") (String.split_on_char ' ' line))
+       with Wrong why ->
+         incr wrong;
+         if !wrong <= 10 then Printf.eprintf "%s:%d: %s: %s\n" file !line_number line why
      done
-   with
-   | End_of_file -> ()
-   | Wrong why ->
-     Printf.eprintf "%s:%d: %s\n" file !line_number why;
-     exit 1);
-  Printf.printf "%d traces, %d steps, %d refused\n" !traces !steps !refused
+   with End_of_file -> ());
+  Printf.printf "%d runs, %d steps, %d refused, %d wrong\n" !traces !steps !refused !wrong;
+  if !wrong > 0 then exit 1

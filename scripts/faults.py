@@ -4,22 +4,21 @@ A fault is a list of changes: a file in src/, its code, and what takes its place
 planted, and OLD is the code itself. Code that is not found once is an error.
 """
 
-SEMAPHORE, ACQUIRE, QUEUE, WAKE_LIST = "raw/semaphore.rs", "raw/acquire.rs", "raw/queue.rs", "raw/wake_list.rs"
+SEMAPHORE, ACQUIRE, QUEUE = "raw/semaphore.rs", "raw/acquire.rs", "raw/queue.rs"
 
 FAULTS = {
     "is_unfinished is not computed again after a failed unlock": [
-        (SEMAPHORE, "    let mut claims = Claims::NONE;\n    while queue.claim_front", "let mut first = None;\nOLD"),
-        (SEMAPHORE, "        match queue.unlock(&claims) {\n            Ok(state) => return Batch",
+        (SEMAPHORE, "        loop {\n            let Some(claim) = queue.claim_front()", "let mut first = None;\nOLD"),
+        (SEMAPHORE, "            match queue.unlock(claim.permits) {",
          "let kept = *first.get_or_insert(is_unfinished);\n"
          "let is_unfinished = if PLANTED { kept } else { is_unfinished };\nOLD"),
     ],
     "the owner of a claimed node unlocks without a look at the front": [
-        (ACQUIRE, "        semaphore.unlock(queue);\n        if replaced.is_ok()",
-         "if PLANTED && replaced.is_err() {\n"
-         "    let none = super::queue::Claims::NONE;\n"
-         "    let mut unlocked = queue.unlock(&none);\n"
-         "    while let Err(queue) = unlocked { unlocked = queue.unlock(&none); }\n"
-         "} else { semaphore.unlock(queue); }\n        if replaced.is_ok()"),
+        (ACQUIRE, "        semaphore.unlock(queue);\n    }\n    // The waker that is not needed.",
+         "if PLANTED && !is_queued {\n"
+         "    let mut unlocked = queue.unlock(0);\n"
+         "    while let Err(queue) = unlocked { unlocked = queue.unlock(0); }\n"
+         "} else { semaphore.unlock(queue); }\n    }\n    // The waker that is not needed."),
     ],
     "take_share tests CLOSED in its first round only": [
         (SEMAPHORE, "        loop {\n            let state = self.state();\n            match state.share_of_new(request) {",
@@ -31,24 +30,17 @@ FAULTS = {
         (ACQUIRE, "            semaphore.unlock(queue);\n            mem::forget(claimed);",
          "OLD\nif PLANTED { semaphore.queue.wait_for_outcome(&node); return; }"),
     ],
-    "a full batch leaves a front that needs exactly what is left": [
-        (QUEUE, "let left = self.state.minus(claims.permits);",
-         "let left = self.state.minus(claims.permits + usize::from(PLANTED && claims.count == 2));"),
-    ],
-    "a claim counts what the claims before it take as available": [
-        (QUEUE, "let needed = self.queue.needed.load(Ordering::Relaxed);",
-         "OLD\nlet left = if PLANTED { self.state } else { left };"),
+    "a grant leaves a front that needs exactly what is left": [
+        (QUEUE, "let left = self.state.minus(claimed);",
+         "let left = self.state.minus(claimed + usize::from(PLANTED && claimed > 0));"),
     ],
     "put_back forgets the length": [
-        (QUEUE, "self.set_len(|length| length + count as half::Unsigned);", "if !PLANTED { OLD }"),
-    ],
-    "put_back drops the last node": [
-        (QUEUE, "        while let Some(entry) = claims.pop() {",
-         "if PLANTED { claims.count = claims.count.saturating_sub(1); }\nOLD"),
+        (QUEUE, "        self.set_front(this, this.min());\n        self.set_len(|length| length + 1);",
+         "self.set_front(this, this.min());\nif !PLANTED { self.set_len(|length| length + 1); }"),
     ],
     "put_back does not publish what the front needs": [
-        (QUEUE, "self.set_front(first, first.min());",
-         "if PLANTED { self.queue.front.store(first.0.as_ptr(), Ordering::Relaxed) } else { OLD }"),
+        (QUEUE, "self.set_front(this, this.min());",
+         "if PLANTED { self.queue.front.store(this.0.as_ptr(), Ordering::Relaxed) } else { OLD }"),
     ],
     "forget does not set RECHECK": [
         (SEMAPHORE, "let (new, forgotten) = state.forget(n);",
@@ -69,17 +61,20 @@ FAULTS = {
     "RECHECK is cleared after the look": [
         (QUEUE, "        let state =\n            State(self.queue.state.fetch_and",
          "if PLANTED { self.state = State(self.queue.state.load(Ordering::Acquire)); return; }\nOLD"),
-        (QUEUE, "let new = self.state.unlock(claims.permits, is_empty);",
+        (QUEUE, "let new = self.state.unlock(granted, is_empty);",
          "OLD\nlet new = if PLANTED { new.without_recheck() } else { new };"),
     ],
-    "complete_next uses the state after the unlock": [
-        (SEMAPHORE, "        let mut batch = claim_and_unlock(queue);", "OLD\nif PLANTED { batch.state = self.state(); }"),
+    "the outcome is decided by the state after the unlock": [
+        (SEMAPHORE, "Ok(state) => return (Some(claim.complete(&self.queue, state)), is_unfinished),",
+         "Ok(state) => {\n"
+         "    let state = if PLANTED { self.state() } else { state };\n"
+         "    return (Some(claim.complete(&self.queue, state)), is_unfinished);\n}"),
     ],
-    "an elastic claim stays when the state changes": [
-        (QUEUE, "&& !is_elastic)", "&& (PLANTED || !is_elastic))"),
-    ],
-    "claim_again keeps claims that no longer fit": [
-        (QUEUE, "self.state.permits() >= claims.permits as isize", "(PLANTED || OLD)"),
+    "a claim is not put back when the state changes": [
+        (SEMAPHORE, "            let Some(claim) = queue.claim_front() else {",
+         "let Some(claim) = stale.take().or_else(|| queue.claim_front()) else {"),
+        (SEMAPHORE, "            queue.put_back(claim);", "if PLANTED { stale = Some(claim) } else { OLD }"),
+        (SEMAPHORE, "    fn serve_front(&self, mut queue: QueueGuard<'_>) -> (Option<Waker>, bool) {", "OLD\nlet mut stale = None;"),
     ],
     "a try of all permits does not look at the limit under the lock": [
         (QUEUE, "share_of_front(self.limit(), MAX_PERMITS)",
@@ -106,12 +101,12 @@ FAULTS = {
     ],
 
     # One step more or less in a comparison. Not here, because the result is the same: `plain_request` (the slow path does what
-    # the fast one does), `reconsider` (what is put back is claimed again), `add(0)`, and `excess > lowered`.
+    # the fast one does), `add(0)`, and `excess > lowered`.
     "a queue may have one more request than its bound": [
         (QUEUE, ">= max_waiters", ">= max_waiters + usize::from(PLANTED)"),
     ],
     "a try for all permits wants one more than exist": [
-        (SEMAPHORE, "state.permits() < self.limit() =>", "state.permits() < self.limit() + isize::from(PLANTED) =>"),
+        (SEMAPHORE, "state.permits() < self.limit() {", "state.permits() < self.limit() + isize::from(PLANTED) {"),
     ],
     "MAX_PERMITS permits may not exist": [
         (SEMAPHORE, "filter(|&n| n <= MAX_PERMITS as isize)", "OLD.filter(|&n| !PLANTED || n < MAX_PERMITS as isize)"),
@@ -125,19 +120,11 @@ FAULTS = {
     "a change of the limit that adds nothing does not make the front examined": [
         (SEMAPHORE, "if surplus > 0 {", "if surplus > 0 || PLANTED {"),
     ],
-    "a batch of two requests is completed as one": [
-        (SEMAPHORE, "batch.claims.count() > 1", "batch.claims.count() > 1 + usize::from(PLANTED)"),
+    "the request after a grant is not examined": [
+        (SEMAPHORE, "let is_unfinished = queue.can_serve(claim.permits);", "OLD\nlet is_unfinished = is_unfinished && !PLANTED;"),
     ],
-    "a batch has one request too many": [
-        (SEMAPHORE, "queue.claim_front(&mut claims) && claims.count() < WakeList::CAPACITY",
-         "queue.claim_front(&mut claims) && claims.count() < WakeList::CAPACITY + usize::from(PLANTED)"),
-    ],
-    "claim_again claims one request too many": [
-        (SEMAPHORE, "claims.count() < WakeList::CAPACITY && queue.claim_front(&mut claims)",
-         "claims.count() < WakeList::CAPACITY + usize::from(PLANTED) && queue.claim_front(&mut claims)"),
-    ],
-    "the last waker of a batch is not called": [
-        (WAKE_LIST, "self.next < self.end", "self.next + usize::from(PLANTED) < self.end"),
+    "a look serves one request and no more": [
+        (SEMAPHORE, "            self.is_unfinished = is_unfinished;", "if !PLANTED { OLD }"),
     ],
 
     # Two steps in the wrong order.
@@ -146,17 +133,16 @@ FAULTS = {
          "if PLANTED && n > 0 { report(Step::Add); self.hand_off(n); return self.raise_limit(n).is_some(); }\nOLD"),
     ],
     "a waker is called before the outcome is stored": [
-        (QUEUE, "let waker = unsafe { entry.take_waker() };",
+        (QUEUE, "let waker = unsafe { self.entry.take_waker() };",
          "OLD\nlet waker = if PLANTED { waker.wake(); Waker::noop().clone() } else { waker };"),
     ],
-    "the outcomes are stored before the queue is unlocked": [
-        (QUEUE, "        let new = self.state.unlock(claims.permits, is_empty);",
-         "if PLANTED {\n    let mut early = *claims;\n"
-         "    while let Some(waker) = early.complete_next(self.queue, self.state) { core::mem::forget(waker); }\n}\nOLD"),
-    ],
-    "a try for all permits takes none after a close": [
-        (SEMAPHORE, "Ok(state) if state.is_closed() => return Err(Refused::Closed),",
-         "Ok(state) if state.is_closed() && !PLANTED => return Err(Refused::Closed),"),
+    "the outcome is stored before the queue is unlocked": [
+        (SEMAPHORE, "            match queue.unlock(claim.permits) {",
+         "if PLANTED { drop(claim.early(&self.queue, self.state())) }\nOLD"),
+        (QUEUE, "    pub(super) fn complete(self, queue: &WaitQueue, state: State) -> Waker {",
+         "pub(super) fn early(&self, queue: &WaitQueue, state: State) -> core::mem::ManuallyDrop<Waker> {\n"
+         "    let claim = Claim { entry: self.entry, permits: self.permits };\n"
+         "    core::mem::ManuallyDrop::new(claim.complete(queue, state))\n}\nOLD"),
     ],
 
     # A local that is kept although it is no longer true.
@@ -169,7 +155,10 @@ FAULTS = {
          "Ok(queue) => return Some(queue),\n                Err(actual) => state = if PLANTED { state } else { actual },"),
     ],
     "an owner tries again with the old state": [
-        (QUEUE, "Err(_) => state = self.wait_for_unlock(),", "Err(_) if PLANTED => {}\nOLD"),
+        (QUEUE, "            let mut state = State(self.state.load(Ordering::Acquire));\n            if state.is_locked()",
+         "let newest = State(self.state.load(Ordering::Acquire));\n"
+         "let mut state = *old.get_or_insert(newest);\nif !PLANTED { state = newest; }\nif state.is_locked()"),
+        (QUEUE, "    pub(super) fn lock(&self) -> Option<QueueGuard<'_>> {", "OLD\nlet mut old = None;"),
     ],
     "the lock holder keeps the old state after a failed unlock": [
         (QUEUE, "                self.state = State(actual);\n", "if !PLANTED { OLD }\n"),
@@ -188,9 +177,6 @@ FAULTS = {
         (SEMAPHORE, "Ok(()) => return Some(n),\n                Err(actual) => state = actual,",
          "Ok(()) => return Some(n),\n                Err(actual) => state = if PLANTED { state } else { actual },"),
     ],
-    "a try for all permits acts on the state that a failed compare-and-swap has read": [
-        (SEMAPHORE, "Err(_) => state = self.state(),", "Err(actual) => state = if PLANTED { actual } else { self.state() },"),
-    ],
 }
 
 # Faults that scripts/mutants plants, because the tests notice them and no model does.
@@ -204,7 +190,7 @@ TESTED = {
          "OLD\nlet waker = if PLANTED { waker.clone() } else { waker };"),
     ],
     "a large minimum is stored as if it were no number": [
-        (QUEUE, "let needed = if min < LARGE {", "let needed = if min < LARGE + usize::from(PLANTED) {"),
+        (QUEUE, "min < NEEDS_MANY as usize", "min < NEEDS_MANY as usize + PLANTED as usize"),
     ],
 }
 

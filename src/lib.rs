@@ -42,7 +42,7 @@
 //! | the future of a request | 56 bytes on 64-bit targets |
 //!
 //! Order has a price: a granted permit is unused until its task runs. Where throughput under contention matters more, a
-//! semaphore that allows barging grants more permits per second. The page [performance](guide::performance) has figures.
+//! semaphore that allows barging grants more permits per second. `docs/performance.md` in the repository has measurements.
 //!
 //! # Limits
 //!
@@ -74,8 +74,12 @@
 //!
 //! # Guide
 //!
-//! The module [`guide`] has a lesson about semaphores, a page on migrating from other crates, a cookbook of policies,
-//! and pages on performance, targets, pitfalls and the design.
+//! * [Cookbook](guide::cookbook): rate limits, priorities, load shedding, graceful shutdown, tower and axum, metrics.
+//! * [Which report is yours?](guide::pitfalls) From a symptom, such as a hang, to what to write.
+//! * [Migrating](guide::migrating) from tokio, async-lock, embassy-sync or Python's asyncio.
+//! * [Targets](guide::targets) and executors, interrupt handlers, flash.
+//!
+//! The repository has more: a lesson about semaphores, a playground in the browser, measurements, and the design.
 //!
 //! # Features
 //!
@@ -105,49 +109,65 @@ mod timeout;
 
 #[cfg(doc)]
 pub mod guide {
-    //! Pages about the crate, which are also in the folder `docs/` of the repository.
+    //! Pages for users of the API. They are in the folder `docs/` of the repository, too, which has more: a lesson about
+    //! semaphores with programs to run (and a playground in the browser), measurements, the design, and what was verified.
     //!
-    //! * [`lesson`]: what a semaphore is good for, from the start, with programs to run.
-    //! * [`migrating`]: from tokio, async-lock or Python's asyncio.
-    //! * [`cookbook`]: policies built from the semaphore, each with a tested bound.
-    //! * [`performance`]: measurements beside other crates, and what FIFO order costs.
+    //! * [`cookbook`]: policies built from the semaphore, each with a tested bound: rate limits, priorities, load shedding.
+    //! * [`pitfalls`]: *Which report is yours?* From a symptom to what to write, and the faults of other semaphores.
+    //! * [`migrating`]: from tokio, async-lock, embassy-sync or Python's asyncio.
     //! * [`targets`]: targets and executors, interrupt handlers and priorities.
-    //! * [`pitfalls`]: faults of other semaphores, and the tests that show that this crate does not have them.
-    //! * [`design`]: how the semaphore works.
     //! * [`loom`]: how to check code that uses this crate with loom.
 
     // A link name that is defined twice leads to the first definition. A page defines its links at its end, for readers of
-    // the repository. The definitions that are included before the page are for these docs: modules, and pictures as data
-    // URLs. The doc tests leave them out, so that the name of a test contains the line number on the page.
+    // the repository; the definitions that are included before the page are for these docs. The doc tests leave them out, so
+    // that the name of a test contains the line number on the page.
 
     // Its code is tested in the package `fairgate-cookbook`, with the crates that it needs.
     #[cfg(not(doctest))]
-    #[doc(alias = "rate limit")]
-    #[doc(alias = "priority")]
-    #[doc(alias = "JoinSet")]
-    #[doc(alias = "connection pool")]
     #[doc(alias = "axum")]
-    #[doc(alias = "tower")]
     #[doc(alias = "backoff")]
+    #[doc(alias = "backpressure")]
+    #[doc(alias = "bulkhead")]
+    #[doc(alias = "concurrency limit")]
+    #[doc(alias = "connection pool")]
+    #[doc(alias = "graceful shutdown")]
+    #[doc(alias = "JoinSet")]
+    #[doc(alias = "load shedding")]
+    #[doc(alias = "priority")]
+    #[doc(alias = "rate limit")]
     #[doc(alias = "retry")]
+    #[doc(alias = "tower")]
+    #[doc(alias = "worker pool")]
+    #[doc = "[pitfalls]: pitfalls"]
     #[doc = include_str!("../docs/cookbook.md")]
     pub mod cookbook {}
-    #[cfg_attr(not(doctest), doc = "[lesson]: lesson\n[performance]: performance")]
-    #[doc = include_str!("../docs/design.md")]
-    pub mod design {}
-    #[cfg_attr(not(doctest), doc = "[performance]: performance")]
-    #[cfg_attr(not(doctest), doc = include_str!("../docs/pictures/embedded.md"))]
-    #[doc = include_str!("../docs/lesson.md")]
-    pub mod lesson {}
     // Its code is tested in `loom-tests/user/`.
     #[cfg(not(doctest))]
     #[doc = include_str!("../docs/loom.md")]
     pub mod loom {}
     #[doc = include_str!("../docs/migrating.md")]
     pub mod migrating {}
-    #[doc = include_str!("../docs/pictures/embedded.md")]
-    #[doc = include_str!("../docs/performance.md")]
-    pub mod performance {}
+    #[doc(alias = "deadlock")]
+    #[doc(alias = "hang")]
+    #[doc(alias = "starvation")]
+    #[cfg_attr(
+        not(doctest),
+        doc = "[cookbook]: cookbook
+[aimd]: cookbook#a-limit-that-adapts-to-failures
+[blocking]: cookbook#blocking-work-and-blocking-waits
+[exclusive]: cookbook#exclusive-access-and-graceful-shutdown
+[join_set]: cookbook#a-joinset-with-a-limit
+[keyed]: cookbook#a-limit-per-host-a-lock-per-key
+[lanes]: cookbook#priority-an-urgent-lane
+[layer]: cookbook#a-layer-for-tower-and-axum
+[limits]: cookbook#a-limit-set-at-run-time
+[observed]: cookbook#metrics
+[priority]: cookbook#priority-by-value
+[rate]: cookbook#rate-limit-concurrency-limit-and-retries
+[shed]: cookbook#load-shedding
+[tenants]: cookbook#fair-between-tenants
+[weights]: cookbook#weights-memory-and-slots-together"
+    )]
     #[doc = include_str!("../docs/pitfalls.md")]
     pub mod pitfalls {}
     #[doc = include_str!("../docs/targets.md")]
@@ -178,7 +198,7 @@ pub use mutex::{OwnedMappedMutexGuard, OwnedMutexGuard};
 #[cfg(feature = "alloc")]
 pub use semaphore::{OwnedSemaphorePermit, PollSemaphore};
 pub use semaphore::{Permit, Semaphore, SemaphorePermit};
-/// What the checks in `loom-tests/` observe.
+/// What the checks in `loom-tests/` and the playground observe.
 #[cfg(fairgate_steps)]
 pub use sync::{Event, Step, observe};
 #[doc(hidden)]

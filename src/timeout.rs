@@ -65,6 +65,7 @@ use crate::error::Elapsed;
 /// assert_eq!(semaphore.waiters(), 0);
 /// # });
 /// ```
+#[doc(alias = "deadline")]
 #[doc(alias = "wait_for")]
 #[doc(alias = "timeout")]
 #[doc(alias = "timeout_at")]
@@ -76,7 +77,7 @@ where
     WithTimeout { future: Some(future.into_limited()), deadline }
 }
 
-/// Everything that `.await` accepts can be limited. A trait of its own, for its error message: the first argument of other
+/// Everything that `.await` accepts can be limited. A separate trait, for its error message: the first argument of other
 /// crates' timeouts is the duration.
 // With `F::IntoFuture` in the signature of `with_timeout`, compilers report the bound that it needs, and not this one.
 #[doc(hidden)]
@@ -105,7 +106,7 @@ where
     }
 }
 
-/// Every future is a deadline. A trait of its own, for its error message.
+/// Every future is a deadline. A separate trait, for its error message.
 // The bound is `Future`, not `IntoFuture`: for a type that is neither, the compiler names the innermost bound that fails,
 // which would be that of the standard library.
 #[doc(hidden)]

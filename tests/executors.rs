@@ -1,7 +1,7 @@
 //! The same code on smol, tokio and a bare `block_on`. The scenario and a dozen executors more are in `system-tests/`.
 #![cfg(not(miri))]
 
-#[expect(unreachable_pub, reason = "a package of its own")]
+#[expect(unreachable_pub, reason = "a separate package")]
 #[path = "../system-tests/src/lib.rs"]
 mod scenario;
 

@@ -20,7 +20,7 @@ use fairgate::{
     OwnedSemaphorePermit, PollSemaphore, Semaphore, TimeoutExt, TryAcquireError,
 };
 use futures_lite::future::block_on;
-use futures_lite::{StreamExt, stream};
+use futures_lite::{Stream, StreamExt, stream};
 use wait::wait_until;
 
 fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
@@ -28,31 +28,6 @@ fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
 }
 
 // A bounded queue.
-
-#[test]
-fn a_bounded_acquire_fails_at_once_if_the_queue_is_full() {
-    let semaphore = Semaphore::new(0);
-    let mut waiting = pin!(semaphore.acquire().max_waiters(1));
-    assert!(poll(waiting.as_mut()).is_pending());
-    let Poll::Ready(Err(failed)) = poll(pin!(semaphore.acquire().max_waiters(1))) else {
-        panic!("one waiter is queued already")
-    };
-    assert!(failed.is_full() && !failed.is_closed() && !failed.is_timed_out());
-    assert!(poll(pin!(semaphore.acquire().max_waiters(2))).is_pending());
-    semaphore.close();
-    assert!(block_on(waiting).unwrap_err().is_closed());
-}
-
-#[test]
-fn a_bound_of_zero_acquires_what_is_available() {
-    let semaphore = Arc::new(Semaphore::new(2));
-    let permit = block_on(semaphore.acquire().max_waiters(0)).unwrap();
-    let owned = block_on(semaphore.clone().acquire_owned().max_waiters(0)).unwrap();
-    assert!(matches!(poll(pin!(semaphore.acquire().max_waiters(0))), Poll::Ready(Err(_))));
-    assert!(matches!(poll(pin!(semaphore.clone().acquire_owned().max_waiters(0))), Poll::Ready(Err(_))));
-    drop((permit, owned));
-    assert_eq!((semaphore.available_permits(), semaphore.waiters()), (2, 0));
-}
 
 #[test]
 fn the_bound_holds_among_threads() {
@@ -79,47 +54,6 @@ fn the_bound_holds_among_threads() {
     assert_eq!(length, LENGTH);
     assert_eq!(failed.load(Ordering::Relaxed), THREADS - LENGTH);
     assert_eq!(semaphore.available_permits(), 1);
-}
-
-// The number of waiters.
-
-#[test]
-fn waiters_are_counted_and_shown() {
-    let semaphore = Semaphore::new(1);
-    let (mut large, mut small) = (pin!(semaphore.acquire_many(2)), pin!(semaphore.acquire()));
-    assert!(poll(large.as_mut()).is_pending() && poll(small.as_mut()).is_pending());
-    assert_eq!(semaphore.waiters(), 2);
-    assert!(format!("{semaphore:?}").contains("waiters: 2"));
-    semaphore.add_permits(1);
-    assert_eq!(semaphore.waiters(), 1, "a granted future is not a waiter");
-    semaphore.close();
-    let shown = format!("{semaphore:?}");
-    assert!(shown.contains("waiters: 0") && shown.contains("closed: true"), "{shown}");
-}
-
-// As many permits as are available, between a minimum and a maximum.
-
-#[test]
-fn up_to_acquires_what_is_available_up_to_its_maximum() {
-    let semaphore = Arc::new(Semaphore::new(5));
-    let batch = block_on(semaphore.acquire_many(2).up_to(3)).unwrap();
-    assert_eq!(batch.num_permits(), 3);
-    let rest = block_on(semaphore.clone().acquire_owned().up_to(100)).unwrap();
-    assert_eq!(rest.num_permits(), 2);
-    let mut zero = pin!(semaphore.acquire_many(0).up_to(100));
-    assert!(matches!(poll(zero.as_mut()), Poll::Ready(Ok(permit)) if permit.num_permits() == 0));
-}
-
-#[test]
-fn up_to_is_queued_until_its_minimum_is_available() {
-    let semaphore = Semaphore::new(1);
-    let (mut first, mut up_to_future) =
-        (pin!(semaphore.acquire_many(2)), pin!(semaphore.acquire().up_to(9)));
-    assert!(poll(first.as_mut()).is_pending() && poll(up_to_future.as_mut()).is_pending());
-    semaphore.add_permits(6);
-    let Poll::Ready(Ok(batch)) = poll(up_to_future.as_mut()) else { panic!("it is granted") };
-    assert_eq!(batch.num_permits(), 5, "what the first future left");
-    assert!(poll(first.as_mut()).is_ready());
 }
 
 // One request, with each form of waiting on each handle.
@@ -497,16 +431,55 @@ fn a_poll_semaphore_that_is_dropped_between_polls_passes_its_grant_on() {
     }
 }
 
+/// The stream of the documentation of `PollSemaphore`: the item first, then its permit.
+struct LimitedStream<S: Stream> {
+    items: S,
+    next: Option<S::Item>,
+    slots: PollSemaphore,
+}
+
+impl<S: Stream<Item: Unpin> + Unpin> Stream for LimitedStream<S> {
+    type Item = (S::Item, OwnedSemaphorePermit);
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.next.is_none() {
+            self.next = std::task::ready!(self.items.poll_next(cx));
+        }
+        let Some(item) = self.next.take() else { return Poll::Ready(None) };
+        match self.slots.poll_acquire(cx) {
+            Poll::Ready(slot) => Poll::Ready(slot.ok().map(|slot| (item, slot))),
+            Poll::Pending => {
+                self.next = Some(item);
+                Poll::Pending
+            }
+        }
+    }
+}
+
 #[test]
-fn poll_semaphore_makes_a_stream() {
-    let semaphore = Arc::new(Semaphore::new(3));
-    let mut polled = PollSemaphore::new(semaphore.clone());
-    assert!(Arc::ptr_eq(polled.semaphore(), &semaphore));
-    assert_eq!(polled.as_ref().available_permits(), 3);
-    let permits = stream::poll_fn(|cx| polled.poll_acquire(cx).map(Result::ok));
-    let permits: Vec<OwnedSemaphorePermit> = block_on(permits.take(3).collect());
-    assert_eq!((permits.len(), semaphore.available_permits()), (3, 0));
-    assert!(Arc::ptr_eq(&polled.into_inner(), &semaphore));
+fn a_stream_waits_for_permits_keeps_its_item_and_ends_after_closing() {
+    let semaphore = Arc::new(Semaphore::new(1));
+    let limited = |slots| LimitedStream { items: stream::iter(1..=3), next: None, slots };
+    let mut one = limited(PollSemaphore::new(semaphore.clone()));
+    let mut other = limited(one.slots.clone());
+    let mut cx = Context::from_waker(Waker::noop());
+    let Poll::Ready(Some((1, slot))) = one.poll_next(&mut cx) else { panic!("a permit is available") };
+    for _ in 0..2 {
+        assert!(one.poll_next(&mut cx).is_pending() && other.poll_next(&mut cx).is_pending());
+        assert_eq!(semaphore.waiters(), 2);
+    }
+    drop(slot);
+    drop(one); // it was granted the permit, and passes it on
+    let Poll::Ready(Some((1, slot))) = other.poll_next(&mut cx) else { panic!("it is next") };
+    assert!(other.poll_next(&mut cx).is_pending());
+    semaphore.close();
+    for _ in 0..2 {
+        assert!(matches!(other.poll_next(&mut cx), Poll::Ready(None)));
+    }
+    drop(slot);
+    let slots = other.slots;
+    assert_eq!((slots.as_ref().available_permits(), slots.semaphore().waiters()), (1, 0));
+    assert!(Arc::ptr_eq(&slots.into_inner(), &semaphore));
 }
 
 // Blocking, with and without a timeout.
@@ -523,17 +496,6 @@ fn a_timeout_expires_and_cancels() {
     semaphore.add_permits(1);
     assert!(semaphore.acquire().wait_timeout(Duration::ZERO).is_ok(), "an available permit is acquired");
     assert!(semaphore.acquire().max_waiters(0).wait_timeout(Duration::MAX).is_ok());
-}
-
-#[test]
-fn a_thread_acquires_before_its_timeout_expires() {
-    let semaphore = Semaphore::new(0);
-    thread::scope(|threads| {
-        let waiting = threads.spawn(|| semaphore.acquire().wait_timeout(Duration::from_secs(3600)).is_ok());
-        wait_until(|| semaphore.waiters() == 1);
-        semaphore.add_permits(1);
-        assert!(waiting.join().unwrap());
-    });
 }
 
 /// A bounded request, a range and a request for all permits wait as threads, too.

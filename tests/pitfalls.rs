@@ -1,4 +1,4 @@
-//! `docs/pitfalls.md` names tests that exist, and tests cite items that exist.
+//! Each item of `docs/pitfalls.md` is cited by a test, and tests cite items that exist.
 #![cfg(not(miri))]
 
 use std::collections::BTreeSet;
@@ -6,22 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A path of the repository.
-fn repository(path: impl AsRef<Path>) -> PathBuf {
+fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(path)
-}
-
-fn page() -> String {
-    fs::read_to_string(repository("docs/pitfalls.md")).unwrap()
-}
-
-/// The path of a file that the page names without its folder.
-fn source(name: &str) -> PathBuf {
-    repository(if name.contains('/') { name.into() } else { Path::new("tests/promises").join(name) })
-}
-
-/// The items of the page, from the digits of their numbers to the next item or section.
-fn items(page: &str) -> impl Iterator<Item = &str> {
-    page.split("\n* **P").skip(1).map(|item| item.split("\n## ").next().unwrap())
 }
 
 /// The words that look like `P01`.
@@ -34,44 +20,20 @@ fn numbers(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_page_has_one_item_for_each_number() {
-    let page = page();
-    let mut numbers: Vec<_> = items(&page).map(|item| &item[..2]).collect();
-    numbers.sort_unstable();
-    let expected: Vec<_> = (1..=33).map(|number| format!("{number:02}")).collect();
-    assert_eq!(numbers, expected);
-}
+fn each_fault_has_one_item_and_is_cited_by_a_test() {
+    let page = fs::read_to_string(repository("docs/pitfalls.md")).unwrap();
+    let mut items: Vec<_> = page.split("\n* **P").skip(1).map(|item| format!("P{}", &item[..2])).collect();
+    items.sort_unstable();
+    assert_eq!(items, (1..=33).map(|number| format!("P{number:02}")).collect::<Vec<_>>());
 
-#[test]
-fn every_file_and_test_that_the_page_names_exists() {
-    let page = page();
-    let mut tests = 0;
-    for item in items(&page) {
-        let (_, named) = item.split_once("* *Tests:*").unwrap_or_else(|| panic!("no tests: {item}"));
-        let mut file = None;
-        for name in named.split('`').skip(1).step_by(2) {
-            if name.contains('.') {
-                file = Some(
-                    fs::read_to_string(source(name)).unwrap_or_else(|error| panic!("{name}: {error}")),
-                );
-            } else {
-                let file = file.as_ref().expect("a file before its tests");
-                let found = file.contains(&format!("fn {name}<")) || file.contains(&format!("fn {name}("));
-                assert!(found, "no such test: {name}");
-                tests += 1;
-            }
-        }
-        assert!(file.is_some(), "no file: {item}");
-    }
-    assert!(tests > 60, "{tests} tests are named");
-}
-
-#[test]
-fn tests_cite_items_that_exist() {
-    let items = numbers(&page());
+    let mut cited = BTreeSet::new();
     for file in fs::read_dir(repository("tests/promises")).unwrap() {
         let path = file.unwrap().path();
-        let cited = numbers(&fs::read_to_string(&path).unwrap());
-        assert!(cited.is_subset(&items), "{}: {:?}", path.display(), &cited - &items);
+        if !path.ends_with("main.rs") {
+            cited.extend(numbers(&fs::read_to_string(&path).unwrap()));
+        }
     }
+    // P23 is a question of time, which no test asserts: benches/benchmarks/cancel.rs.
+    let expected: BTreeSet<_> = items.into_iter().filter(|item| item != "P23").collect();
+    assert_eq!(cited, expected);
 }

@@ -6,8 +6,8 @@ mod diagnostics;
 mod drop_in;
 mod executors;
 mod extensions;
-mod guide;
 #[path = "no_std/main.rs"]
 mod no_std;
 mod pitfalls;
+mod search;
 mod timers;

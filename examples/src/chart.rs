@@ -7,14 +7,11 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
 use crate::output::count;
-use crate::picture::{self, Area, DONE, Drawn, REFUSED, TEXT_SIZE, TITLE_SIZE, WIDTH};
+use crate::picture::{self, Area, DONE, Drawn, Entry, MARGIN, REFUSED, Sign, TEXT_SIZE, WIDTH};
 
-const LEFT: i32 = 110;
-const RIGHT: i32 = 60;
-const TITLE: i32 = 70;
+const LEFT: i32 = 70;
 const PLOT: i32 = 210;
 const AXIS: i32 = 60;
-const LEGEND: i32 = 56;
 
 #[derive(Clone, Copy, Default)]
 struct Period {
@@ -131,34 +128,40 @@ pub fn draw_all(charts: &[Chart], columns: usize) -> String {
 
 /// Draws one chart below another, all on the same axes, into the file, if there is one.
 pub fn save(file: Option<&Path>, title: &str, charts: &[Chart]) -> Result<(), String> {
-    let height = charts.len() as i32 * (TITLE + PLOT + AXIS) + LEGEND;
+    let legend = legend(charts);
+    let height = charts.iter().map(height_of).sum::<i32>() + picture::legend_height(&legend);
     let descriptions: Vec<_> = charts.iter().map(Chart::description).collect();
     let description = format!(
         "A bar for each period of the quota, as high as the number of requests sent in it. A line marks the quota. {}",
         descriptions.join(" ")
     );
-    picture::write_svg(file, height, title, &description, |area| draw(area, charts))
+    picture::write_svg(file, height, title, &description, |area| draw(area, charts, &legend))
 }
 
-fn draw(area: &Area<'_>, charts: &[Chart]) -> Drawn {
+fn height_of(chart: &Chart) -> i32 {
+    picture::title_height(&chart.title) + PLOT + AXIS
+}
+
+fn draw(area: &Area<'_>, charts: &[Chart], legend: &[Entry]) -> Drawn {
     let periods = charts.iter().map(|chart| chart.periods.len()).max().unwrap_or(0).max(1);
     let highest = charts.iter().map(Chart::highest).max().unwrap_or(0).max(1);
     let mut rest = area.clone();
     for chart in charts {
-        let (above, below) = rest.split_vertically(TITLE + PLOT + AXIS);
+        let (above, below) = rest.split_vertically(height_of(chart));
         draw_chart(&above, chart, periods, highest)?;
         rest = below;
     }
-    draw_legend(&rest, charts)
+    picture::draw_legend(&rest, legend)
 }
 
 fn draw_chart(area: &Area<'_>, chart: &Chart, periods: usize, highest: usize) -> Drawn {
-    let width = (WIDTH - LEFT - RIGHT) / periods as i32;
-    let y = |requests: usize| TITLE + PLOT - (requests as f64 / highest as f64 * f64::from(PLOT)) as i32;
-    picture::text(area, &chart.title, (LEFT, TITLE / 2), TITLE_SIZE, HPos::Left)?;
+    let width = (WIDTH - LEFT - MARGIN) / periods as i32;
+    let title = picture::title_height(&chart.title);
+    let y = |requests: usize| title + PLOT - (requests as f64 / highest as f64 * f64::from(PLOT)) as i32;
+    picture::draw_title(area, &chart.title)?;
     for period in 0..periods {
         let center = LEFT + width * period as i32 + width / 2;
-        picture::text(area, &chart.label(period), (center, TITLE + PLOT + 20), TEXT_SIZE, HPos::Center)?;
+        picture::text(area, &chart.label(period), (center, title + PLOT + 20), TEXT_SIZE, HPos::Center)?;
     }
     for (number, period) in chart.periods.iter().enumerate() {
         let (from, to) = (LEFT + width * number as i32 + 20, LEFT + width * (number as i32 + 1) - 20);
@@ -179,23 +182,18 @@ fn draw_chart(area: &Area<'_>, chart: &Chart, periods: usize, highest: usize) ->
         }
     }
     let quota = y(chart.quota);
-    area.draw(&PathElement::new([(LEFT, quota), (WIDTH - RIGHT, quota)], picture::TEXT.stroke_width(3)))?;
+    area.draw(&PathElement::new([(LEFT, quota), (WIDTH - MARGIN, quota)], picture::TEXT.stroke_width(3)))?;
     picture::text(area, &chart.quota.to_string(), (LEFT - 12, quota), TEXT_SIZE, HPos::Right)?;
-    area.draw(&PathElement::new([(LEFT, y(0)), (WIDTH - RIGHT, y(0))], picture::TEXT))?;
+    area.draw(&PathElement::new([(LEFT, y(0)), (WIDTH - MARGIN, y(0))], picture::TEXT))?;
     picture::text(area, "0", (LEFT - 12, y(0)), TEXT_SIZE, HPos::Right)
 }
 
-fn draw_legend(area: &Area<'_>, charts: &[Chart]) -> Drawn {
-    let (mut x, y) = (LEFT, LEGEND / 2 - 6);
+fn legend(charts: &[Chart]) -> Vec<Entry> {
     let refused = charts.iter().any(|chart| chart.refused() > 0);
-    let entries = [(DONE, "✓ answered", true), (REFUSED, "! refused", refused)];
-    for (color, words, _) in entries.into_iter().filter(|(_, _, shown)| *shown) {
-        area.draw(&Rectangle::new([(x, y - 9), (x + 36, y + 9)], color.filled()))?;
-        picture::text(area, words, (x + 46, y), TEXT_SIZE, HPos::Left)?;
-        x += 80 + picture::width_of(words);
-    }
-    area.draw(&PathElement::new([(x, y), (x + 36, y)], picture::TEXT.stroke_width(3)))?;
-    picture::text(area, "the server's quota", (x + 46, y), TEXT_SIZE, HPos::Left)
+    let refused = refused.then_some(Entry { sign: Sign::Bar(REFUSED, 9), word: "! refused" });
+    let answered = Entry { sign: Sign::Bar(DONE, 9), word: "✓ answered" };
+    let quota = Entry { sign: Sign::Bar(picture::TEXT, 1), word: "the server's quota" };
+    [answered].into_iter().chain(refused).chain([quota]).collect()
 }
 
 #[cfg(test)]

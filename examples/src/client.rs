@@ -5,14 +5,10 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use fairgate::{Elapsed, with_timeout};
-use futures_rustls::TlsConnector;
-use futures_rustls::rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
-use futures_rustls::rustls::{self, CertificateError, ClientConfig, RootCertStore};
 use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{self, Connection as Driver, SendRequest};
@@ -22,6 +18,8 @@ use smol::future;
 use smol::io::{AsyncRead, AsyncWrite};
 use smol::net::TcpStream;
 use smol_hyper::rt::FuturesIo;
+
+use crate::tls::Connector;
 
 /// Longer than any post.
 const MAX_BODY: usize = 1 << 20;
@@ -36,7 +34,7 @@ pub struct Site {
     /// Host and port as the URL has them.
     authority: String,
     path: String,
-    tls: Option<TlsConnector>,
+    tls: Option<Connector>,
     /// How long a request may take.
     patience: Option<Duration>,
 }
@@ -75,10 +73,7 @@ impl Site {
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(not_connected)?;
         let stream: Box<dyn Stream> = match &self.tls {
             None => Box::new(stream),
-            Some(tls) => {
-                let name = ServerName::try_from(self.host.clone()).map_err(unreachable)?;
-                Box::new(tls.connect(name, stream).await.map_err(|error| handshake_failed(&error))?)
-            }
+            Some(tls) => tls.connect(&self.host, stream).await?,
         };
         let (sender, driver) = http1::handshake(FuturesIo::new(stream)).await.map_err(unreachable)?;
         Ok(Connection { site: self.clone(), sender, driver })
@@ -86,18 +81,8 @@ impl Site {
 
     /// Accepts the certificates of this PEM file as issuers, and no others.
     pub fn with_ca(self, file: &Path) -> Result<Self, String> {
-        let failed = |error: &dyn fmt::Display| {
-            format!("cannot use the certificates in {}: {error}", file.display())
-        };
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_file_iter(file).map_err(|error| failed(&error))? {
-            let certificate = certificate.map_err(|error| failed(&error))?;
-            roots.add(certificate).map_err(|error| failed(&tls_reason(&error)))?;
-        }
-        if roots.is_empty() {
-            return Err(failed(&"it holds none"));
-        }
-        let tls = self.tls.is_some().then(|| connector(roots));
+        let connector = Connector::trusting(file)?;
+        let tls = self.tls.is_some().then_some(connector);
         Ok(Self { tls, ..self })
     }
 
@@ -124,15 +109,8 @@ impl Site {
     }
 }
 
-/// Speaks TLS with servers that these certificates vouch for.
-fn connector(roots: RootCertStore) -> TlsConnector {
-    let mut config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Arc::new(config).into()
-}
-
 /// A connection, encrypted or not.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
@@ -170,9 +148,7 @@ impl FromStr for Site {
             base.split_once("://").ok_or(format!("write a whole URL, such as {EXAMPLE}"))?;
         let (default_port, tls) = match scheme.to_ascii_lowercase().as_str() {
             "http" => (80, None),
-            "https" => {
-                (443, Some(connector(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() })))
-            }
+            "https" => (443, Some(Connector::public()?)),
             _ => return Err(format!("{scheme}:// is not supported; write a URL such as {EXAMPLE}")),
         };
         if rest.is_empty() || rest.starts_with(['/', ':', '?', '#']) {
@@ -235,7 +211,7 @@ impl Problem {
     }
 }
 
-fn unreachable(error: impl Error) -> Problem {
+pub(crate) fn unreachable(error: impl Error) -> Problem {
     Problem::Unreachable(match error.source() {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
@@ -254,44 +230,6 @@ fn not_connected(error: io::Error) -> Problem {
 /// The connection is open, but what came back is no answer.
 fn broken(error: &hyper::Error) -> Problem {
     if error.is_parse() || error.is_parse_too_large() { Problem::NotHttp } else { Problem::CutOff }
-}
-
-fn handshake_failed(error: &io::Error) -> Problem {
-    match error.get_ref().and_then(|cause| cause.downcast_ref::<rustls::Error>()) {
-        Some(cause) => Problem::Untrusted(tls_reason(cause)),
-        None => Problem::Untrusted("the server closed the connection during the TLS handshake".to_owned()),
-    }
-}
-
-/// In plain words: some of these errors print the names of types.
-fn tls_reason(error: &rustls::Error) -> String {
-    let reason = match error {
-        rustls::Error::InvalidMessage(_) => "the server does not speak HTTPS on this port",
-        rustls::Error::InvalidCertificate(certificate) => match certificate {
-            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-                "its certificate is not signed by a known issuer (--ca FILE accepts one of your own)"
-            }
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                "its certificate has expired"
-            }
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                "its certificate is not valid yet"
-            }
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                "its certificate is for another host name"
-            }
-            CertificateError::Revoked => "its certificate is revoked",
-            CertificateError::BadEncoding => "the certificate cannot be decoded",
-            CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
-                "its certificate is that of an issuer; --ca FILE needs the issuer of the server's certificate, not the \
-                 server's certificate itself"
-            }
-            _ => "its certificate is not valid",
-        },
-        rustls::Error::AlertReceived(_) => "the server refused the TLS handshake",
-        _ => "the TLS handshake failed",
-    };
-    reason.to_owned()
 }
 
 impl fmt::Display for FetchError {

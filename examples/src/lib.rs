@@ -14,3 +14,12 @@ pub mod recorder;
 pub mod server;
 pub mod textbook;
 pub mod timeline;
+#[cfg(feature = "https")]
+pub mod tls;
+#[cfg(not(feature = "https"))]
+#[path = "no_tls.rs"]
+pub mod tls;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/lesson.md")]
+mod blocks_of_the_lesson {}

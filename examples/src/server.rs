@@ -9,8 +9,6 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use futures_rustls::TlsAcceptor;
-use futures_rustls::rustls::ServerConfig;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::rt::{Read, Write};
@@ -21,6 +19,7 @@ use smol::{Task, Timer};
 use smol_hyper::rt::FuturesIo;
 
 use crate::gauge::{Gauge, Peer};
+use crate::tls::Acceptor;
 
 /// How the server behaves.
 #[derive(Clone)]
@@ -63,7 +62,7 @@ pub struct Server {
 
 struct State {
     behavior: Behavior,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Acceptor>,
     requests: Arc<Gauge>,
     connections: Arc<Gauge>,
     refused: AtomicUsize,
@@ -77,11 +76,11 @@ impl Server {
     }
 
     /// Serves HTTPS, as `localhost`.
-    pub async fn start_https(behavior: Behavior, tls: ServerConfig) -> io::Result<Self> {
-        Self::bind(behavior, Some(Arc::new(tls).into())).await
+    pub async fn start_https(behavior: Behavior, tls: Acceptor) -> io::Result<Self> {
+        Self::bind(behavior, Some(tls)).await
     }
 
-    async fn bind(behavior: Behavior, tls: Option<TlsAcceptor>) -> io::Result<Self> {
+    async fn bind(behavior: Behavior, tls: Option<Acceptor>) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let url = match tls {

@@ -1,11 +1,9 @@
 //! The three runs of the lesson, with the example's own server and client.
 
-mod common;
-
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{fixed_server, no_server, silent_server};
+use crate::common::{fixed_server, no_server, silent_server};
 use fairgate::{Semaphore, with_timeout};
 use fairgate_examples::client::Site;
 use fairgate_examples::lesson::{self, Fetched};
@@ -155,15 +153,15 @@ fn an_error_names_the_post_and_loses_no_permit() {
 
 #[test]
 fn a_base_url_may_have_a_port_and_a_path() {
-    for base in [
-        "http://localhost",
-        "HTTP://localhost",
-        "http://[::1]:8000/",
-        "http://localhost:8000/deep/er/",
-        "https://jsonplaceholder.typicode.com",
-        "https://localhost:8443/posts-server",
-    ] {
+    for base in
+        ["http://localhost", "HTTP://localhost", "http://[::1]:8000/", "http://localhost:8000/deep/er/"]
+    {
         assert!(base.parse::<Site>().is_ok(), "{base:?} was refused");
+    }
+    for base in ["https://jsonplaceholder.typicode.com", "https://localhost:8443/posts-server"] {
+        let error = base.parse::<Site>().err();
+        let names_the_feature = error.as_ref().is_some_and(|error| error.contains("--features https"));
+        assert_eq!(names_the_feature, cfg!(not(feature = "https")), "{base:?}: {error:?}");
     }
     for base in ["", "localhost", "ftp://localhost", "/posts", "https://", "http://local host"] {
         assert!(base.parse::<Site>().is_err(), "{base:?} was accepted");

@@ -1,13 +1,12 @@
 //! HTTPS, with a server on this machine and a certificate made for the test.
 
-mod common;
-
 use std::fs;
 use std::path::PathBuf;
 
-use common::{printed, text};
+use crate::common::{printed, text};
 use fairgate_examples::client::Site;
 use fairgate_examples::server::{Behavior, Server};
+use fairgate_examples::tls::Acceptor;
 use futures_rustls::rustls::ServerConfig;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use smol::block_on;
@@ -30,7 +29,7 @@ async fn serve_https(name: &str) -> (Server, PathBuf) {
 
     let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.pem"));
     fs::write(&file, issuer_certificate.pem()).unwrap();
-    (Server::start_https(Behavior::default(), config).await.unwrap(), file)
+    (Server::start_https(Behavior::default(), Acceptor::new(config)).await.unwrap(), file)
 }
 
 fn site(url: &str) -> Site {
@@ -94,7 +93,7 @@ fn a_self_signed_certificate_is_explained() {
         let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("self-signed.pem");
         fs::write(&file, own.pem()).unwrap();
         block_on(async {
-            let server = Server::start_https(Behavior::default(), config).await.unwrap();
+            let server = Server::start_https(Behavior::default(), Acceptor::new(config)).await.unwrap();
             let site = site(server.url()).with_ca(&file).unwrap_or_else(|error| panic!("{error}"));
             let Err(error) = site.title(1).await else { return };
             let error = error.to_string();
@@ -131,7 +130,7 @@ fn a_file_without_a_certificate_is_refused() {
     for (file, message) in
         [(file.to_str().unwrap(), "it holds none"), ("no/such/file.pem", "no/such/file.pem")]
     {
-        let output = common::run("fetch_posts", &["--url", server, "--ca", file]);
+        let output = crate::common::run("fetch_posts", &["--url", server, "--ca", file]);
         let stderr = text(output.stderr);
         assert_eq!(output.status.code(), Some(1));
         assert!(

@@ -1,7 +1,5 @@
 //! What docs/lesson.md refers to exists, and what it quotes is quoted word for word.
 
-mod common;
-
 use std::fs;
 
 fn lesson() -> String {
@@ -46,7 +44,7 @@ fn every_exercise_has_a_solution() {
 #[test]
 fn every_example_and_picture_is_in_the_lesson() {
     let lesson = lesson();
-    for example in common::EXAMPLES {
+    for example in crate::common::EXAMPLES {
         assert!(
             lesson.contains(&format!("cargo run --example {example}")),
             "{example} is not in the lesson"

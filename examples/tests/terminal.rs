@@ -1,14 +1,15 @@
 //! What a person sees: the examples in a pseudo-terminal.
 
-mod common;
-
+use std::fs::{File, OpenOptions};
 use std::io::Read;
+use std::process::{Child, Command};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{EXAMPLES, program, quick};
-use portable_pty::{Child, CommandBuilder, PtySize, native_pty_system};
+use crate::common::{EXAMPLES, program, quick};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 use vt100::Parser;
 
 /// Far longer than a program here is silent.
@@ -16,24 +17,31 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A program in a terminal.
 struct Terminal {
-    child: Box<dyn Child + Send + Sync>,
+    child: Child,
     output: Receiver<Vec<u8>>,
     parser: Parser,
 }
 
 impl Terminal {
     fn start(example: &str, options: &[&str], rows: u16, cols: u16) -> Self {
-        let pty = native_pty_system();
-        let pair = pty.openpty(PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }).unwrap();
-        let mut command = CommandBuilder::new(program(example));
-        command.args(options);
-        command.env("TERM", "xterm-256color");
-        let child = pair.slave.spawn_command(command).unwrap();
-        let mut reader = pair.master.try_clone_reader().unwrap();
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let name = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+        let terminal = OpenOptions::new().read(true).write(true).open(name).unwrap();
+        tcsetwinsize(&terminal, Winsize { ws_row: rows, ws_col: cols, ws_xpixel: 0, ws_ypixel: 0 })
+            .unwrap();
+        let child = Command::new(program(example))
+            .args(options)
+            .env("TERM", "xterm-256color")
+            .stdin(terminal.try_clone().unwrap())
+            .stdout(terminal.try_clone().unwrap())
+            .stderr(terminal)
+            .spawn()
+            .unwrap();
+        let mut reader = File::from(master);
         let (sender, output) = mpsc::channel();
         thread::spawn(move || {
-            // Without its master a pseudo-terminal hangs up.
-            let _master = pair.master;
             let mut bytes = [0; 4096];
             // Linux reports an error when the program has ended, other systems the end of the file.
             while let Ok(n @ 1..) = reader.read(&mut bytes) {

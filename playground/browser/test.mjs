@@ -108,6 +108,12 @@ async function playAll(browser, host) {
   const levels = await catalog(browser, host);
   const page = await open(browser, host, "");
   assert.equal(await page.locator(".card").count(), levels.length);
+  // In the order of the lesson, or the easiest first.
+  const hard = async () => (await page.locator(".card > small:first-child").allTextContents()).map((text) => ["easy", "medium", "hard"].indexOf(text.split(" · ")[1]));
+  await page.check("#easiest");
+  assert.deepEqual(await hard(), (await hard()).toSorted());
+  await page.uncheck("#easiest");
+  assert.notDeepEqual(await hard(), (await hard()).toSorted());
   await page.click("text=Start with level 1");
   for (const [index, level] of levels.entries()) {
     await page.waitForSelector(`h1:has-text("${level.title}")`);
@@ -130,7 +136,7 @@ async function playAll(browser, host) {
       assert.match(await page.textContent(".outcome .won"), /No sequence is shorter/, id);
       await undoAndLink(browser, host, page, id, variant.solution);
     }
-    if (!(await page.locator(".question").count())) await page.click("#why");
+    if (!(await page.locator("[data-answer]").count())) await page.click("#why");
     await page.click(`[data-answer="${level.question.right}"]`);
     assert.match(await page.textContent(".lesson"), /^Right\./);
     assert.equal(await page.locator(".tick").count(), level.variants.length, `${level.id}: not all variants are done`);
@@ -222,9 +228,11 @@ async function keyboardAlone(browser, host) {
   }
   assert.match(await page.textContent("#said"), /Goal reached/);
   await tabTo("explain");
-  assert.equal(await page.evaluate(() => document.activeElement.dataset.focus), "answer-0");
-  await page.keyboard.press("Tab");
-  await page.keyboard.press("Enter");
+  // First the prediction, then the explanation.
+  assert.equal(await page.evaluate(() => document.activeElement.dataset.focus), "predict-ready");
+  await tabTo("predict-done");
+  assert.equal(await page.textContent("#said"), "Right: A is done then. Poll it and see.");
+  await tabTo("answer-1");
   assert.equal(await page.textContent("#said"), "Right.");
   await tabTo("solution");
   await afterMove(page, 0);
@@ -313,6 +321,14 @@ async function bringYourOwn(browser, host) {
   assert.match(await page.textContent(".verdict"), /It breaks after 3 moves\. B asked later than A|It breaks after 3 moves\. \w asked later than \w/);
   for (let step = 0; step < 3; step++) await page.click('[data-focus="figure-step"]');
   await page.waitForFunction(() => document.querySelector(".figure-at").textContent === "Step 3 of 3");
+  // The counterexample is a link, which plays without a search.
+  const link = await page.evaluate(() => location.hash);
+  assert.match(link, /^#own\.ad-gh-\.\w{3}$/);
+  const other = await open(browser, host, link, { reducedMotion: "reduce" });
+  await other.waitForSelector(".figure-at");
+  const [searched, played] = [await page.textContent(".verdict"), await other.textContent(".verdict")];
+  assert.equal(searched, `${played} No shorter sequence breaks it.`);
+  await other.context().close();
   // Hand permits over instead of waking, and pass on what a cancelled request was handed.
   for (const [name, at] of [["acquire", 1], ["acquire", 0], ["release", 1], ["release", 0]]) {
     await page.focus(`[data-focus="${name}-${at}-delete"]`);
@@ -352,6 +368,7 @@ async function stepInside(browser, host) {
   await page.waitForSelector(".outcome .won");
   // The prediction, once: A holds the lock and works, and is done after its next poll.
   await page.waitForSelector("#predict");
+  assert.equal(await page.locator("li.guilty").count(), 0);
   await page.click('[data-predict="waiting"]');
   assert.equal(await page.textContent("#said"), "Not quite: A is done then. Poll it and see.");
   await page.evaluate(() => document.querySelector('[data-predict="done"]').click());
@@ -359,6 +376,52 @@ async function stepInside(browser, host) {
   assert.equal(await page.locator(".predict.wrong").textContent(), "waiting");
   assert.match(await page.textContent("li.guilty"), /if !self\.locked\.get\(\) \{/);
   assert.ok(await page.locator('.guilty-why a[href*="issue32734"]').count());
+  // Or without a prediction.
+  await page.goto(`${host.url}#overtaking.textbook.ABA`);
+  await page.click('[data-answer="0"]');
+  assert.match(await page.textContent(".lesson"), /Predict the next state above/);
+  await page.click('[data-predict=""]');
+  assert.equal(await page.textContent("#said"), "A is done then. Poll it and see.");
+  assert.match(await page.textContent(".lesson"), /barging/);
+  // Inside fairgate: A releases the permit while B waits, and asks again.
+  await page.goto(`${host.url}#overtaking.fairgate.AB`);
+  await afterMove(page, 2);
+  await page.keyboard.press("a");
+  await afterMove(page, 3);
+  const cells = async () => (await page.locator(".bits .cell b").allTextContents()).join(" "); // permits, CLOSED, RECHECK, LOCKED, QUEUED
+  const queue = async () => (await page.locator(".core .place").allTextContents()).join(" ");
+  const shown = [];
+  for (let step = 9; step >= 1; step--) {
+    assert.match(await page.textContent(".inside-steps .actions"), new RegExp(`Step ${step} of 9 in move 3`));
+    shown.unshift([await cells(), await queue(), await page.locator(".core .changed").count()]);
+    await page.keyboard.press(",");
+  }
+  assert.deepEqual(shown, [
+    ["0 0 0 0 1", "Bwaits", 0],
+    ["1 0 0 1 1", "Bwaits", 2], // locked, with the permit
+    ["1 0 0 1 1", "Bclaimed", 1],
+    ["0 0 0 0 0", "Bclaimed", 3], // unlocked, without the permit
+    ["0 0 0 0 0", "Bgranted", 1],
+    ["0 0 0 0 0", "Bgranted", 0], // woken
+    ["0 0 0 1 1", "Bgranted", 2],
+    ["0 0 0 1 1", "Awaits Bgranted", 1],
+    ["0 0 0 0 1", "Awaits Bgranted", 1],
+  ]);
+  await page.keyboard.press(".");
+  assert.equal(await page.textContent("#said"), "Step 2 of 9: The queue is locked, and in the same step 1 permit is released.");
+  // On small screens the steps are scrolled to, and not behind the bar with the moves.
+  for (const [width, height] of [[390, 844], [1024, 768]]) {
+    const small = await open(browser, host, "#overtaking.fairgate.ABA", { viewport: { width, height } });
+    if (width > 1000) await large(small);
+    await small.click("#inside");
+    assert.equal(await small.evaluate(() => document.activeElement.dataset.focus), "inside-.");
+    await small.keyboard.press("Enter");
+    assert.match(await small.textContent(".inside-steps"), /Step 2 of 9/);
+    for (const part of [".inside-steps p", ".bits", '[data-focus="inside-."]']) {
+      assert.ok((await onFirstScreen(small, part)).every(({ seen }) => seen), `${part} at ${width} px`);
+    }
+    await small.context().close();
+  }
   await page.context().close();
 }
 
@@ -609,6 +672,39 @@ async function everyScreen(browser, host) {
   }
 }
 
+// The texts of the page that are smaller than 10 pixels on the screen, those of scaled pictures too.
+const smallTexts = (page) =>
+  page.evaluate(() => {
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    const small = [];
+    while (walker.nextNode()) {
+      const { parentElement: element, data } = walker.currentNode;
+      if (!data.trim() || !element.getClientRects().length || element.closest(".hidden, title, desc")) continue;
+      const svg = element.closest("svg");
+      const scale = svg ? svg.getBoundingClientRect().width / svg.viewBox.baseVal.width : 1;
+      const size = Number.parseFloat(getComputedStyle(element).fontSize) * scale;
+      if (size < 10) small.push(`${data.trim()}: ${size.toFixed(1)} px`);
+    }
+    return small;
+  });
+
+// On a phone every text can be read.
+async function textSizes(browser, host) {
+  if (!host.first) return "on the first host";
+  const levels = await catalog(browser, host);
+  const sections = [...new Set(levels.map(({ chapter }) => chapter))].map((chapter) => `#lesson.${chapter.toLowerCase().replace(/[^a-z0-9 ]/g, "").replaceAll(" ", "-")}`);
+  const games = levels.map(({ id, variants }) => `#${id}.${variants.at(-1).id}.A`);
+  const page = await open(browser, host, "", { viewport: { width: 390, height: 844 } });
+  for (const path of ["#", "#lesson", "#own.ad-gh-.ABA", "#sandbox.1", "#sandbox.3.20.3.1.200.90.400.2.10.1", "#one-wakeup.asyncio-september-2022.A111BCA", ...sections, ...games]) {
+    await page.goto(host.url + path);
+    await page.waitForFunction(() => document.querySelector("h1") && !document.querySelector("[aria-busy]"));
+    await page.waitForSelector(path.startsWith("#sandbox") ? ".timeline" : path.startsWith("#lesson.") ? ".figure-at" : "h1");
+    await page.evaluate(() => document.querySelectorAll("details").forEach((part) => (part.open = true)));
+    assert.deepEqual(await smallTexts(page), [], path);
+  }
+  await page.context().close();
+}
+
 // What a screen reader is told: each thing once, in plain text, and where the focus goes.
 async function announcements(browser, host) {
   const page = await open(browser, host, "#one-wakeup.asyncio-september-2022.");
@@ -745,7 +841,7 @@ async function screenshots(browser, host) {
     lecture: { viewport: { width: 1024, height: 768 } },
     projector: { viewport: { width: 1920, height: 1080 }, colorScheme: "dark" },
   };
-  const paths = { home: "", lesson: "#lesson", own: "#own.ad-gh-", start: "#flood.unlimited.", level: "#overtaking.textbook.ABA", long: "#one-wakeup.asyncio-september-2022.A111BCA", sandbox: "#sandbox.3.20.3.1.200.90.400.2.10.1" };
+  const paths = { home: "", lesson: "#lesson", own: "#own.ad-gh-", start: "#flood.unlimited.", level: "#overtaking.textbook.ABA", inside: "#overtaking.fairgate.ABA", long: "#one-wakeup.asyncio-september-2022.A111BCA", sandbox: "#sandbox.3.20.3.1.200.90.400.2.10.1" };
   for (const [size, options] of Object.entries(sizes)) {
     // What differs on these is only a level.
     const shown = Object.entries(paths).filter(([name]) => !["landscape", "wide", "projector"].includes(size) || ["level", "long"].includes(name));
@@ -765,7 +861,7 @@ try {
   for (const path of hosts) {
     const host = { ...(await start(path)), first: path === hosts[0] };
     try {
-      for (const test of [playAll, keys, keyboardAlone, announcements, memory, names, lessonPath, bringYourOwn, stepInside, everyScreen, stress, badLinks, playSandbox, accessible, tabOrder, forcedColors, fromDisk, brokenEngine, screenshots]) {
+      for (const test of [playAll, keys, keyboardAlone, announcements, memory, names, lessonPath, bringYourOwn, stepInside, everyScreen, textSizes, stress, badLinks, playSandbox, accessible, tabOrder, forcedColors, fromDisk, brokenEngine, screenshots]) {
         const from = performance.now();
         const said = await test(browser, host);
         console.log(`${host.name}: ${test.name}: ok${said ? `: ${said}` : ""} (${((performance.now() - from) / 1000).toFixed(0)} s)`);

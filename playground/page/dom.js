@@ -15,6 +15,9 @@ function fill(element, attributes, children) {
 export const h = (tag, attributes, ...children) => fill(document.createElement(tag), attributes, children);
 export const s = (tag, attributes, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
 
+// A link to a page elsewhere.
+export const outside = (url, text, attributes) => h("a", { href: url, rel: "noopener", target: "_blank", ...attributes }, text);
+
 // Text with `code` in it.
 export const rich = (text) =>
   text.split("`").map((part, index) => (index % 2 ? h("code", {}, part) : part));
@@ -96,6 +99,17 @@ export const isLarge = () => document.documentElement.classList.contains("large"
 // For screen readers.
 export function say(text) {
   document.getElementById("said").textContent = text;
+}
+
+// Whether the address of the page is in the clipboard now.
+export async function copyAddress() {
+  try {
+    await navigator.clipboard.writeText(location.href);
+  } catch {
+    return false;
+  }
+  say("The link is copied.");
+  return true;
 }
 
 // A heading as it is in an address.

@@ -50,8 +50,7 @@ function overview(levels, wanted) {
         h("small", { class: "state" }, isOver(section, levels) ? "✓ done" : `${levelsOf(section, levels).filter(isStarted).length} of ${levelsOf(section, levels).length} levels started`))))),
     h("h2", {}, "So far"),
     h("p", { id: "so-far" }, `${sections.filter((section) => isOver(section, levels)).length} of ${sections.length} sections are done, and ${done} of ${variants.length} variants of the levels are won or proved.`),
-    next ? null : h("div", {}, h("h2", {}, "In short"), h("ul", {}, sections.map(({ short }) => h("li", {}, rich(short))))),
-    h("p", {}, "Read on: ", h("a", { href: "https://docs.rs/fairgate", rel: "noopener", target: "_blank" }, "the crate’s documentation"), " has the lesson in prose, with its programs over real HTTP, and the pages on pitfalls and on the move from tokio."));
+    next ? null : h("div", {}, h("h2", {}, "In short"), h("ul", {}, sections.map(({ short }) => h("li", {}, rich(short))))));
 }
 
 function section(levels, index, onStop) {
@@ -74,7 +73,7 @@ function section(levels, index, onStop) {
     h("h2", {}, "The figure"),
     h("p", {}, rich(caption)),
     figure(game, onStop),
-    exercise ? exerciseOf(exercise) : null,
+    exerciseOf(exercise),
     h("h2", {}, "In short"),
     h("p", { class: "goal" }, rich(short)),
     h("h2", {}, own.length === 1 ? "The level of this section" : "The levels of this section"),

@@ -1,10 +1,11 @@
 // A level: the story, the code, the moves, and where they lead.
 
 import { ask } from "./host.js";
-import { column, h, isLarge, layOut, reducedMotion, rich, say, show, slug, token } from "./dom.js";
+import { column, copyAddress, h, isLarge, layOut, outside, reducedMotion, rich, say, show, slug, token } from "./dom.js";
 import { isDone, keepMoves, keptMoves, markDone, set } from "./store.js";
 import { words } from "./home.js";
 import { listing } from "./code.js";
+import { drawing, sentence } from "./inside.js";
 import { picture } from "./picture.js";
 import { PHASES, timeline, zoom } from "./timeline.js";
 
@@ -22,6 +23,8 @@ const STATUS = {
 };
 const ENDS = ["done", "cancelled", "closed", "refused", "timed out", "no connection"];
 
+const DOCS = "https://docs.rs/fairgate/latest/fairgate/";
+
 let isReload = performance.getEntriesByType("navigation")[0]?.type === "reload";
 
 export function level(content, levels, level) {
@@ -33,7 +36,7 @@ export function level(content, levels, level) {
     at: 0, // how many of them are made
     world: null,
     hint: false,
-    predicted: null, // the status that the player expects after the next poll, and the right one
+    predicted: null, // the status that the player expects after the next poll, and the right one; "" if it was shown
     answer: null, // to the question
     asking: false,
     found: null, // by the search
@@ -63,7 +66,7 @@ export function level(content, levels, level) {
   grid.addEventListener("layout", () => draw());
   content.replaceChildren(grid);
   // What lies above the bar with the moves must not be hidden behind it.
-  const bar = new ResizeObserver(() => grid.style.setProperty("--bar", `${areas.moves.closest(".dock")?.offsetHeight ?? 0}px`));
+  const bar = new ResizeObserver(() => document.documentElement.style.setProperty("--bar", `${areas.moves.closest(".dock")?.offsetHeight ?? 0}px`));
   bar.observe(areas.moves);
   bar.observe(areas.outcome);
 
@@ -198,7 +201,7 @@ export function level(content, levels, level) {
     if (!task) return `There is no task ${name}.`;
     if (ENDS.includes(task.status)) return task.status === "done" || task.status === "cancelled" ? `${name} is ${task.status}.` : `${name} has ended: ${task.status}.`;
     if (move.length === 1) return `${name} waits and was not woken.`;
-    return level.cancel ? `${name} has not started.` : "In this level no task can be cancelled.";
+    return level.rules.cancel ? `${name} has not started.` : "In this level no task can be cancelled.";
   }
 
   // `to` is where to go, of the moves that are made or undone.
@@ -277,13 +280,8 @@ export function level(content, levels, level) {
 
   async function copyLink() {
     showAddress();
-    try {
-      await navigator.clipboard.writeText(location.href);
-      state.copied = true;
-      say("The link is copied.");
-    } catch {
-      state.trouble = `Copy this address: ${location.href}`;
-    }
+    state.copied = await copyAddress();
+    if (!state.copied) state.trouble = `Copy this address: ${location.href}`;
     draw();
   }
 
@@ -293,15 +291,18 @@ export function level(content, levels, level) {
     if (!state.world && !state.trouble) return;
     const done = level.variants.map((variant) => isDone(level.id, variant.id));
     redraw("intro", [state.variant.id, done, state.story, grid.dataset.layout], intro);
+    // On a phone the variants are a row that scrolls.
+    const chosen = areas.intro.querySelector(".chosen");
+    chosen.parentElement.scrollLeft = chosen.offsetLeft - chosen.parentElement.offsetLeft;
     show(areas.outcome, outcome());
     if (!state.world) return;
     show(areas.moves, moves());
     show(areas.picture, h("h2", {}, "Now"), picture(state.world));
     const { hint, asking, found, answer } = state;
-    redraw("reveal", [state.variant.id, hint, asking, found, answer, state.world.won, state.predicted, nextPoll()], reveal);
+    redraw("reveal", [state.variant.id, hint, asking, found, answer, state.world.won, state.predicted, explains(), nextPoll()], reveal);
     show(areas.code, code());
     fit();
-    redraw("how", [state.variant.id, state.at, state.world.steps, state.inside, state.world.won], semaphore);
+    redraw("how", [state.variant.id, state.at, insideSteps(), state.inside, isGuilty()], semaphore);
     drawTimeline();
     show(areas.log, log());
   }
@@ -403,7 +404,7 @@ export function level(content, levels, level) {
   }
 
   function explain() {
-    const answer = areas.reveal.querySelector(".answer");
+    const answer = areas.reveal.querySelector(explains() ? "[data-answer]" : ".predict");
     answer.closest(".question").scrollIntoView({ block: "center", behavior: reducedMotion() ? "instant" : "smooth" });
     answer.focus({ preventScroll: true });
   }
@@ -430,7 +431,7 @@ export function level(content, levels, level) {
             note ? h("small", {}, rich(` · ${note}`)) : null)),
         h("div", { class: "buttons" },
           over ? null : moveButton(task.name, `Poll ${task.name}`, task.name, { class: `move ${spurious.has(index) ? "quiet" : "strong"}`, title: spurious.has(index) ? "Poll it although it was not woken" : null }),
-          over || !level.cancel ? null : moveButton(`x${task.name}`, h("span", {}, h("span", { class: "hidden" }, `Cancel ${task.name}`), h("span", { "aria-hidden": "true" }, "Cancel")), `⇧${task.name}`, { "aria-keyshortcuts": `Shift+${task.name}` })));
+          over || !level.rules.cancel ? null : moveButton(`x${task.name}`, h("span", {}, h("span", { class: "hidden" }, `Cancel ${task.name}`), h("span", { "aria-hidden": "true" }, "Cancel")), `⇧${task.name}`, { "aria-keyshortcuts": `Shift+${task.name}` })));
     });
     const extra = world.others.map(({ text, label }) => moveButton(text, label, text.toUpperCase()));
     return [
@@ -441,7 +442,8 @@ export function level(content, levels, level) {
         h("button", { type: "button", "data-focus": "undo", id: "undo", "aria-disabled": state.at ? null : "true", onclick: undo }, "Undo", h("kbd", { "aria-hidden": "true" }, "←")),
         h("button", { type: "button", "data-focus": "redo", id: "redo", "aria-disabled": state.at < state.moves.length ? null : "true", onclick: redo }, "Redo", h("kbd", { "aria-hidden": "true" }, "→")),
         h("button", { type: "button", "data-focus": "restart", id: "restart", "aria-disabled": state.at ? null : "true", onclick: restart }, "Restart", h("kbd", { "aria-hidden": "true" }, "R")),
-        h("button", { type: "button", "data-focus": "link", id: "link", onclick: copyLink }, state.copied ? "Copied ✓" : "Copy link")),
+        h("button", { type: "button", "data-focus": "link", id: "link", onclick: copyLink }, state.copied ? "Copied ✓" : "Copy link"),
+        hasInside() && h("button", { type: "button", "data-focus": "inside", id: "inside", "aria-disabled": insideSteps().length ? null : "true", onclick: stepInside }, "Step inside")),
       world.legal.length || world.won ? null : h("p", { class: "over" }, "No move is left. Undo or restart."),
     ];
   }
@@ -457,19 +459,20 @@ export function level(content, levels, level) {
     else if (state.found) parts.push(h("p", { class: "found" }, foundText()));
     if (state.world.won || state.predicted) parts.push(prediction());
     if (state.asking || state.world.won) parts.push(question());
+    parts.push(furtherReading());
     parts.push(h("details", { open: state.words, ontoggle: (event) => (state.words = event.target.open) }, h("summary", { "data-focus": "words" }, "The words"), words()));
     return parts;
   }
 
-  // After the win: a task that can be polled, and how it stands after that.
+  // After a win the explanation waits for a prediction, if there is something to predict.
+  const explains = () => !state.world.won || state.predicted !== null || !pollable();
+  const pollable = () => state.world.legal.find(({ kind }) => kind === "poll");
+
+  // After the win: a task that can be polled, and how it stands after that. Null as long as the engine has not answered.
   function nextPoll() {
-    const { world } = state;
-    if (!world.won) return null;
-    for (const { kind, task, text } of world.legal) {
-      const next = kind === "poll" && worlds.get(gameText({ ...state, moves: [...state.moves.slice(0, state.at), text], at: state.at + 1 }));
-      if (next) return { move: text, name: world.tasks[task].name, right: next.tasks[task].status };
-    }
-    return null;
+    const move = state.world.won && pollable();
+    const next = move && worlds.get(gameText({ ...state, moves: [...state.moves.slice(0, state.at), move.text], at: state.at + 1 }));
+    return next ? { name: state.world.tasks[move.task].name, right: next.tasks[move.task].status } : null;
   }
 
   // Once in each game: predict the next state.
@@ -477,17 +480,20 @@ export function level(content, levels, level) {
     const next = state.predicted ?? nextPoll();
     if (!next) return null;
     const { name, right, said } = next;
-    const choices = [...new Set(["ready", "waiting", "done", right])];
+    const isOver = said !== undefined;
+    const predict = (said) => { if (isOver) return; state.predicted = { ...next, said }; draw(); say(verdict(state.predicted)); };
+    const look = (choice) => (isOver && choice === right ? "right" : choice === said ? "wrong" : "");
+    const button = (choice, text) => h("button", { type: "button", class: `predict ${look(choice)}`, "data-focus": `predict-${choice}`, "data-predict": choice, "aria-disabled": isOver ? "true" : null, onclick: () => predict(choice) }, text);
     return h("fieldset", { class: "question", id: "predict" }, h("legend", {}, "Predict the next state"),
       h("p", {}, `If ${name} is polled now, how will it stand after that?`),
-      h("div", { class: "actions" }, choices.map((choice) => h("button", {
-        type: "button", class: `predict ${said ? (choice === right ? "answer right" : choice === said ? "answer wrong" : "") : ""}`, "data-focus": `predict-${choice}`, "data-predict": choice, "aria-disabled": said ? "true" : null,
-        onclick: () => { if (said) return; state.predicted = { ...next, said: choice }; draw(); say(verdict(state.predicted)); },
-      }, choice))),
-      said ? h("p", {}, verdict(next)) : null);
+      h("div", { class: "actions" }, [...new Set(["ready", "waiting", "done", right])].map((choice) => button(choice, choice)), isOver ? null : button("", "Show me")),
+      isOver ? h("p", {}, verdict(next)) : null);
   }
 
-  const verdict = ({ name, right, said }) => (said === right ? `Right: ${name} is ${right} then.` : `Not quite: ${name} is ${right} then. Poll it and see.`);
+  function verdict({ name, right, said }) {
+    const how = said === "" ? "" : said === right ? "Right: " : "Not quite: ";
+    return `${how}${name} is ${right} then. Poll it and see.`;
+  }
 
   function question() {
     const { ask: text, answers, right } = level.question;
@@ -501,19 +507,18 @@ export function level(content, levels, level) {
     const { solution } = state.variant;
     return [form,
       h("div", { class: "lesson" },
-        h("p", {}, h("b", {}, state.answer === right ? "Right. " : "Not quite. "), rich(level.lesson)),
+        h("p", {}, h("b", {}, state.answer === right ? "Right. " : "Not quite. "), explains() ? rich(level.lesson) : "Predict the next state above, then this is explained."),
         h("div", { class: "actions" },
           solution
             ? h("button", { type: "button", "data-focus": "solution", id: "solution", onclick: playSolution }, `Show the solution (${solution.length} moves)`)
             : h("p", { class: "about" }, "On this variant there is no solution. “Try every sequence” proves it."),
-          level.links.map(({ name, url }) => h("a", { class: "button", href: url, rel: "noopener", target: "_blank" }, name)),
-          next ? h("a", { class: "button strong", id: "next", href: `#${next.id}.${next.variants[0].id}.` }, `Next: ${next.title}`) : h("a", { class: "button strong", href: "#sandbox" }, "To the sandbox"))),
-      furtherReading()];
+          level.links.map(({ name, url }) => outside(url, name, { class: "button" })),
+          next ? h("a", { class: "button strong", id: "next", href: `#${next.id}.${next.variants[0].id}.` }, `Next: ${next.title}`) : h("a", { class: "button strong", href: "#sandbox" }, "To the sandbox")))];
   }
 
   const furtherReading = () => h("p", { class: "about" }, "Read on: ",
     h("a", { href: `#lesson.${slug(level.chapter)}` }, `${level.chapter}, in the lesson`), " · ",
-    h("a", { href: "https://docs.rs/fairgate", rel: "noopener", target: "_blank" }, "the crate’s documentation"));
+    outside(DOCS, "the documentation"));
 
   function code() {
     return [h("h2", {}, "Code"), state.variant.functions.map(({ name, first, text }) =>
@@ -521,41 +526,54 @@ export function level(content, levels, level) {
   }
 
   function semaphore() {
-    if (!state.variant.semaphore.length) return [];
+    const { name, semaphore, fairgate } = state.variant;
+    if (!hasInside()) return [];
     return h("details", { open: state.semaphore, ontoggle: (event) => (state.semaphore = event.target.open) },
-      h("summary", { "data-focus": "semaphore" }, `How it works: ${state.variant.name}`),
+      h("summary", { "data-focus": "semaphore" }, fairgate ? "Inside fairgate" : `How it works: ${name}`),
       inside(),
-      state.variant.semaphore.map(({ name, first, text }) => listing(`The semaphore’s ${name}`, text, null, "rust", look(first, text.split("\n")))),
+      semaphore.map(({ name, first, text }) => listing(`The semaphore’s ${name}`, text, null, "rust", look(first, text.split("\n")))),
+      fairgate ? h("p", { class: "about" }, "These are the steps that fairgate’s sources report. In a program with threads, other threads may run between any two of them. docs/design.md says why that is harmless.") : null,
       guilty());
   }
 
-  // Steps inside the semaphore: which statements the last move ran, one by one.
-  const shownStep = () => state.inside ?? state.world.steps.length - 1;
+  // Steps inside the semaphore: which statements the last move ran, or what fairgate did, one by one.
+  const hasInside = () => state.variant.fairgate || state.variant.semaphore.length > 0;
+  const insideSteps = () => (state.variant.fairgate ? state.world.inside : state.world.steps);
+  const shownStep = () => state.inside ?? insideSteps().length - 1;
+  const textOf = (step) => (step.what ? sentence(step) : `${step.text}.`);
 
   function stepTo(index) {
-    const { steps } = state.world;
-    if (!steps.length) return notice("The last move ran no statement of the semaphore.");
+    const steps = insideSteps();
+    if (!steps.length) return notice("The last move did nothing inside the semaphore.");
     state.inside = Math.max(0, Math.min(index, steps.length - 1));
+    state.semaphore = true;
     draw();
-    say(`Statement ${state.inside + 1} of ${steps.length}: ${steps[state.inside].text}.`);
+    for (const part of areas.how.querySelectorAll(".current, .inside-steps")) part.scrollIntoView({ block: "nearest" });
+    say(`Step ${state.inside + 1} of ${steps.length}: ${textOf(steps[state.inside])}`);
+  }
+
+  function stepInside() {
+    stepTo(0);
+    areas.how.querySelector('[data-focus="inside-."]')?.focus({ preventScroll: true });
   }
 
   function inside() {
-    const { steps } = state.world;
-    if (!steps.length) return h("p", { class: "about" }, "The last move ran no statement in here.");
+    const steps = insideSteps();
+    if (!steps.length) return h("p", { class: "about" }, "The last move did nothing in here.");
     const at = shownStep();
     const step = steps[at];
     const button = (label, key, to, off) => h("button", { type: "button", "data-focus": `inside-${key}`, "aria-keyshortcuts": key, "aria-disabled": off ? "true" : null, onclick: () => stepTo(to) }, label, h("kbd", { "aria-hidden": "true" }, key));
     return h("div", { class: "inside-steps" },
       h("div", { class: "actions" },
-        button("Statement before", ",", at - 1, at === 0),
-        button("Next statement", ".", at + 1, at === steps.length - 1),
-        h("span", { class: "about" }, `Statement ${at + 1} of ${steps.length} in move ${state.at}`)),
-      h("p", { class: step.changed ? "changed" : "" }, step.text));
+        button("Step before", ",", at - 1, at === 0),
+        button("Next step", ".", at + 1, at === steps.length - 1),
+        h("span", { class: "about" }, `Step ${at + 1} of ${steps.length} in move ${state.at}`)),
+      h("p", { class: step.changed ? "changed" : "" }, step.what ? sentence(step) : step.text),
+      step.what ? drawing(steps, at, state.world.gates) : null);
   }
 
   // The wrong line is named after the win, on the variant that has it.
-  const isGuilty = () => state.world.won && level.guilty && state.variant === level.variants[0];
+  const isGuilty = () => state.world.won && explains() && level.guilty && state.variant === level.variants[0];
 
   function look(first, lines) {
     const { steps } = state.world;
@@ -570,7 +588,7 @@ export function level(content, levels, level) {
   function guilty() {
     if (!isGuilty()) return null;
     return h("p", { class: "guilty-why" }, h("b", {}, "The guilty line: "), h("code", {}, level.guilty.line), " ", level.guilty.why, " ",
-      level.links.map(({ name, url }) => [h("a", { href: url, rel: "noopener", target: "_blank" }, name), " "]));
+      level.links.map(({ name, url }) => [outside(url, name), " "]));
   }
 
   function log() {
@@ -614,8 +632,8 @@ export function level(content, levels, level) {
       if (/^[a-h]$/i.test(key)) {
         return once(() => make(event.shiftKey ? `x${key.toUpperCase()}` : key.toUpperCase()));
       }
-      if (key === "," && state.variant.semaphore.length) return stepTo(shownStep() - 1), true;
-      if (key === "." && state.variant.semaphore.length) return stepTo(shownStep() + 1), true;
+      if (key === ",") return stepTo(shownStep() - 1), true;
+      if (key === ".") return stepTo(shownStep() + 1), true;
       if (key === "t") return once(() => make("t"));
       if (/^[1-9]$/.test(key)) return once(() => make(key));
       if (focus?.type === "radio" || focus?.type === "range") return false;

@@ -1,7 +1,7 @@
 // Bring your own: a semaphore of a few lines, which the search checks in every state.
 
 import { ask } from "./host.js";
-import { h, say, show } from "./dom.js";
+import { copyAddress, h, say, show } from "./dom.js";
 import { figure } from "./figure.js";
 
 // The lines of each function, with their letters in links. `src/gates/own.rs` runs them.
@@ -37,47 +37,57 @@ const MOST = 6;
 
 export function own(content, address) {
   document.title = "Bring your own · fairgate playground";
-  const [, code = ""] = address.split(".");
+  const [, code = "", played = ""] = address.split(".");
   const read = (text) => {
     const parts = text.split("-");
     const known = parts.length === 3 && parts.every((part, index) => part.length <= MOST && [...part].every((letter) => letter in FUNCTIONS[index][2]));
     return known ? parts.map((part) => [...part]) : null;
   };
   const linked = read(code);
-  const state = { lines: linked ?? read(EXAMPLES[0][1]), result: null, trouble: code && !linked ? `"${code}" is no semaphore of this language.` : null };
+  const state = { lines: linked ?? read(EXAMPLES[0][1]), result: null, copied: false, trouble: code && !linked ? `"${code}" is no semaphore of this language.` : null };
   let stop = () => {};
   let era = 0;
 
   const text = () => state.lines.map((part) => part.join("")).join("-");
   const editor = h("div", { class: "area editor" });
-  const result = h("div", { class: "area result" });
+  const result = h("div");
+  const game = h("div");
   content.replaceChildren(h("div", { class: "home own" },
     h("h1", {}, "Bring your own"),
     h("p", { class: "lead" }, "Write a semaphore: a number ", h("code", {}, "free"), ", a queue, and three functions of a few lines. Then let every sequence of moves be tried: three tasks ask, two permits arrive one by one, and each task may be cancelled at any moment. You get the shortest sequence that breaks it, or the number of states in which it holds."),
     h("p", {}, "Begin with: ", EXAMPLES.map(([name, example]) => [h("a", { href: `#own.${example}` }, name), " · "]), h("a", { href: "#lesson.cancellation" }, "the lesson about it")),
-    h("div", { class: "own-grid" }, editor, result)));
+    h("div", { class: "own-grid" }, editor, h("div", { class: "area" }, result, game))));
   draw();
+  // A link with moves: they are played, and nothing is searched.
+  if (linked && played) showFound(async () => [null, played]);
 
   function change(apply, said) {
     apply();
     era += 1;
     stop();
-    Object.assign(state, { result: null, trouble: null });
+    game.replaceChildren();
+    Object.assign(state, { result: null, copied: false, trouble: null });
     history.replaceState(null, "", `#own.${text()}`);
     draw();
     say(said);
   }
 
-  async function search() {
+  // Shows what `find` finds, unless the code was changed since.
+  async function showFound(find) {
     const now = ++era;
-    Object.assign(state, { result: "running", trouble: null });
+    stop();
+    game.replaceChildren();
+    Object.assign(state, { result: "running", copied: false, trouble: null });
     draw();
     try {
-      const found = await ask({ search: { level: "own", variant: text() } });
-      const moves = found.solution?.join("");
+      const [found, moves] = await find();
       const world = moves && (await ask({ play: { game: `own.${text()}.${moves}` } }));
       if (now !== era) return;
-      state.result = { found, moves, broken: world?.violations.at(-1)?.text };
+      state.result = { found, moves, world };
+      if (moves) {
+        history.replaceState(null, "", `#own.${text()}.${moves}`);
+        game.replaceChildren(figure(`own.${text()}.${moves}`, (stopFigure) => (stop = stopFigure), { opens: false }));
+      }
     } catch (error) {
       if (now !== era) return;
       Object.assign(state, { result: null, trouble: error.message });
@@ -86,12 +96,22 @@ export function own(content, address) {
     say(sentence());
   }
 
+  function search() {
+    return showFound(async () => {
+      const found = await ask({ search: { level: "own", variant: text() } });
+      return [found, found.solution?.join("")];
+    });
+  }
+
   function sentence() {
-    const { found, broken } = state.result ?? {};
-    if (!found) return state.trouble ?? "";
-    if (found.solution) return `It breaks after ${found.solution.length} moves. ${broken} No shorter sequence breaks it.`.replaceAll("`", "");
-    if (!found.complete) return `It holds in the first ${found.states} states; there are more.`;
-    return `It holds in all ${found.states} states, with ${found.moves} moves between them.`;
+    const { found, world } = state.result ?? {};
+    if (!found && !world) return state.trouble ?? "";
+    if (found && !found.solution) {
+      return found.complete ? `It holds in all ${found.states} states, with ${found.moves} moves between them.` : `It holds in the first ${found.states} states; there are more.`;
+    }
+    const broken = world.violations.at(-1)?.text;
+    if (!broken) return `It holds in these ${world.moves.length} moves.`;
+    return `It breaks after ${world.moves.length} moves. ${broken}${found ? " No shorter sequence breaks it." : ""}`.replaceAll("`", "");
   }
 
   function draw() {
@@ -101,9 +121,15 @@ export function own(content, address) {
     show(result,
       h("h2", {}, "Does it hold?"),
       trouble ? h("p", { class: "trouble", role: "alert" }, trouble) : null,
-      it === "running" ? h("p", {}, "Searching …") : it ? h("p", { class: `verdict ${it.moves ? "broken" : "won"}` }, sentence()) : h("p", { class: "about" }, "“Try every sequence” tells you."),
-      it?.moves ? h("p", {}, "The moves: ", h("code", {}, it.moves), " (a letter polls a task, x cancels it, 1 adds a permit)") : null);
-    if (it?.moves) result.append(figure(`own.${text()}.${it.moves}`, (stopFigure) => (stop = stopFigure), { opens: false }));
+      it === "running" ? h("p", {}, "Searching …") : it ? h("p", { class: `verdict ${it.world?.violations.length ? "broken" : it.found ? "won" : ""}` }, sentence()) : h("p", { class: "about" }, "“Try every sequence” tells you."),
+      it?.moves ? h("p", {}, "The moves: ", h("code", {}, it.moves), " (a letter polls a task, x cancels it, 1 adds a permit) ",
+        h("button", { type: "button", "data-focus": "link", id: "link", onclick: copy }, state.copied ? "Copied ✓" : "Copy link")) : null);
+  }
+
+  async function copy() {
+    state.copied = await copyAddress();
+    if (!state.copied) state.trouble = `Copy this address: ${location.href}`;
+    draw();
   }
 
   function functionOf([name, when, lines], index) {

@@ -17,6 +17,11 @@ export const SECTIONS = [
     ],
     figure: "flood.unlimited.ABABCC",
     caption: "A server that takes two requests at a time. In this order of moves it is lucky: the third request comes after the first two are answered.",
+    exercise: {
+      ask: "Fetch the twenty posts with at most five requests in flight, and without a semaphore.",
+      hints: ["It does not take twenty tasks to fetch twenty posts.", "Five tasks, and each fetches one post after the other, as long as there are any.", "They share the number of the next post, in a `Cell`. To take it needs no lock: no other task runs between two awaits."],
+      solution: "workers",
+    },
     short: "Without a limit, the number of requests in flight is the number of tasks.",
   },
   {
@@ -94,6 +99,11 @@ export const SECTIONS = [
     ],
     figure: "rate.fairgate.DABAtDBBtDCC",
     caption: "A bucket of one token. D adds a token every second, and each request uses one up. The server answers at most two within a second.",
+    exercise: {
+      ask: "The timer looks whether the bucket is full, and then adds a token. Let two timers tick, in two threads: both may look before one of them adds. Write a tick that never makes more tokens than the bucket holds.",
+      hints: ["The look and the addition must be one step.", "A lock around both would do. The semaphore has a method for it, too.", "`add_permits_up_to(1, BURST)` adds a permit if fewer than `BURST` are available, and returns how many it added."],
+      solution: "tick",
+    },
     short: "A permit that is released limits how many at a time. A permit that is forgotten, with a timer that adds new ones, limits how many a second.",
   },
   {
@@ -142,7 +152,7 @@ export const SECTIONS = [
     title: "Cancellation",
     about: "A task may be cancelled at every moment, also after its permit was granted.",
     text: [
-      "A task in the queue can be cancelled: by a time limit, by a user who closes the page. The hard moment is after its permit was granted and before it has run. Then the permit must go to the next one. Python’s asyncio had this wrong five times between 2015 and 2023; the levels of this section are those mistakes.",
+      "A task in the queue can be cancelled: by a time limit, by a user who closes the page. The hard moment is after its permit was granted and before it has run. Then the permit must go to the next one. Four levels of this section are mistakes that Python’s asyncio had between 2014 and 2023.",
     ],
     terms: [
       ["`pin!` and `Box::pin`", "A future that was polled must not move in memory any more, because it may point into itself, or a queue may point to it. `pin!` fixes it where it is, `Box::pin` on the heap; the latter can be dropped early, which is what cancels it here."],
@@ -152,6 +162,11 @@ export const SECTIONS = [
     ],
     figure: "cancelled-wakeup.fairgate.AB1xABB",
     caption: "You hold the only permit, A and B wait. You release it, A is granted and cancelled, and the permit goes to B.",
+    exercise: {
+      ask: "A task waits for a permit or for a message, whichever comes first. The message comes first, and the task keeps its request, but polls it no more. Then the permit is released. Show that another request waits although nobody uses the permit, and repair it.",
+      hints: ["`or(a, b)` polls two futures and returns what the first one returns. If you give it `&mut request`, the request is still there after that.", "A release grants the permit to the request at the front, whether its task polls it or not.", "`drop(request)` passes the permit on. A request that is not borrowed is dropped by `or` itself."],
+      solution: "kept",
+    },
     short: "A wake-up is a promise that the task will look. A task that is cancelled cannot keep it, so the promise has to be passed on.",
   },
 ];

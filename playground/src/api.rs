@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::board::{Inner, Limit, Request, Standing, Violation, name};
 use crate::game::{self, Game};
+use crate::gates::inside::{self, Inside};
 use crate::gates::trace::Step;
 use crate::levels;
 use crate::sandbox::{self, Settings};
@@ -86,6 +87,8 @@ struct WorldView<'a> {
     log: Vec<Vec<String>>,
     /// What the level's own semaphore did in the last move.
     steps: &'a [Step],
+    /// What fairgate did in the last move.
+    inside: Vec<Inside>,
     /// For each task, one letter for each state from the start on.
     history: Vec<String>,
 }
@@ -183,6 +186,7 @@ fn play(game: &Game) -> Result<String, String> {
             won_at,
             log,
             steps: if moves.is_empty() { &[] } else { &inner.steps },
+            inside: if moves.is_empty() { Vec::new() } else { inside::last_move() },
             history,
         })
     })
@@ -232,7 +236,7 @@ fn around(game: Game) -> Result<String, String> {
     let next = next_moves(&world, &moves);
     let mut worlds = Vec::with_capacity(next.len() + 1);
     let mut add = |moves: Vec<Move>| {
-        let game = Game { level, variant: variant.clone(), name: name.clone(), moves };
+        let game = Game { level, variant, name: name.clone(), moves };
         worlds.push(format!("{}:{}", json(&game.to_string())?, play(&game)?));
         Ok::<_, String>(())
     };

@@ -10,6 +10,7 @@ use std::task::{Wake, Waker};
 use serde::Serialize;
 
 use crate::gates::Gate;
+use crate::gates::inside;
 use crate::gates::trace::{self, Step};
 
 pub(crate) type TaskId = usize;
@@ -62,7 +63,7 @@ pub enum Kind {
     TooEarly,
     /// A task read a value that was half written.
     TornRead,
-    /// A task waits for an answer that never comes, and everything waits.
+    /// All permits are held by tasks that wait for an answer that never comes.
     Hung,
     /// As a goal: any of the others.
     Any,
@@ -116,12 +117,13 @@ impl Flag {
 /// Notes that a request was woken, then wakes its task.
 pub(crate) struct RequestWaker {
     pub(crate) woken: Flag,
-    task: Waker,
+    task: Option<TaskId>,
+    waker: Waker,
 }
 
 impl RequestWaker {
-    pub(crate) fn new(task: &Waker) -> Arc<Self> {
-        Arc::new(Self { woken: Flag::default(), task: task.clone() })
+    pub(crate) fn new(task: Option<TaskId>, waker: &Waker) -> Arc<Self> {
+        Arc::new(Self { woken: Flag::default(), task, waker: waker.clone() })
     }
 }
 
@@ -131,8 +133,9 @@ impl Wake for RequestWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
+        inside::woken(self.task);
         self.woken.set(true);
-        self.task.wake_by_ref();
+        self.waker.wake_by_ref();
     }
 }
 
@@ -299,7 +302,7 @@ impl Board {
         self.running.set(task);
         self.pending.borrow_mut().clear();
         trace::start();
-        let result = run();
+        let result = inside::record(task, run);
         let steps = trace::take();
         self.note(|inner| inner.steps.extend(steps));
         self.running.set(None);
@@ -307,6 +310,7 @@ impl Board {
     }
 
     pub(crate) fn begin_move(&self) {
+        inside::begin_move();
         self.note(|inner| {
             inner.moves += 1;
             inner.log.clear();
@@ -842,11 +846,14 @@ impl Inner {
         let hung: Vec<_> =
             self.rooms.iter().flat_map(|room| &room.inside).map(|task| name(Some(*task))).collect();
         if !hung.is_empty() {
-            let hung = hung.join(" and ");
-            let text = format!(
-                "{hung} waited for an answer that never came, and no timer was set that could end it."
-            );
-            return self.violated_once(Kind::Hung, text);
+            if self.gates.iter().all(|gate| gate.gate.available() == 0) {
+                let hung = hung.join(" and ");
+                let text = format!(
+                    "{hung} waited for an answer that never came, no permit was left, and no timer was set that could end it."
+                );
+                self.violated_once(Kind::Hung, text);
+            }
+            return;
         }
         let waits = |task: &TaskId| {
             let request =

@@ -115,7 +115,7 @@ impl Future for Acquiring {
         let this = &mut *self;
         let board = this.slots.board.clone();
         let (id, waker) = this.asked.get_or_insert_with(|| {
-            let waker = RequestWaker::new(cx.waker());
+            let waker = RequestWaker::new(board.running(), cx.waker());
             (board.asks(this.slots.id, this.n, this.future.clone(), waker.clone()), waker)
         });
         let (id, was_woken) = (*id, waker.woken.is_set());
@@ -410,11 +410,18 @@ pub(crate) struct Server {
     room: usize,
     /// How long an answer takes. Without it, it is there at the next poll.
     ticks: Option<u64>,
+    /// A request that is sent now gets no answer.
+    is_cut: Rc<Cell<bool>>,
 }
 
 impl Server {
     pub(crate) fn new(board: &Rc<Board>, limit: Limit, ticks: Option<u64>) -> Self {
-        Self { board: board.clone(), room: board.add_room("server", limit), ticks }
+        Self { board: board.clone(), room: board.add_room("server", limit), ticks, is_cut: Rc::default() }
+    }
+
+    pub(crate) fn cut(&self) {
+        self.is_cut.set(true);
+        self.board.add_fact("network", "cut");
     }
 
     /// Whether the server answered. It refuses at once and answers in its time.
@@ -435,6 +442,7 @@ impl Server {
             let mut visit = Visit { board: this.board.clone(), room: this.room, task, answered: false };
             match ticks {
                 Some(ticks) => {
+                    let ticks = if this.is_cut.get() { NEVER } else { ticks };
                     Sleep { board: this.board.clone(), ticks, line, marked: true, state: Timing::New }.await
                 }
                 None => Pause { board: this.board.clone(), line, polled: false }.await,
@@ -442,12 +450,6 @@ impl Server {
             visit.answered = true;
             true
         }
-    }
-
-    /// The answer for page 1 never comes.
-    #[track_caller]
-    pub(crate) fn get_page(&self, page: usize) -> impl Future<Output = bool> + use<> {
-        self.get_within(if page == 1 { Some(NEVER) } else { self.ticks })
     }
 
     /// The running task has stopped waiting, as it should.

@@ -46,6 +46,7 @@ const FILES: &[(&str, &str, &str)] = files![
     "programs.js" from "programs.js" as "text/javascript; charset=utf-8",
     "sections.js" from "sections.js" as "text/javascript; charset=utf-8",
     "figure.js" from "figure.js" as "text/javascript; charset=utf-8",
+    "inside.js" from "inside.js" as "text/javascript; charset=utf-8",
     "own.js" from "own.js" as "text/javascript; charset=utf-8",
     "lesson.js" from "lesson.js" as "text/javascript; charset=utf-8",
     "level.js" from "level.js" as "text/javascript; charset=utf-8",

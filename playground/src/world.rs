@@ -6,8 +6,10 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
+use serde::Serialize;
+
 use crate::board::{Board, Flag, Kind, Limit, Standing, TaskId, Verdict, name};
-use crate::gates::{Closed, Gate};
+use crate::gates::{Closed, Gate, inside};
 use crate::kit::{Barrier, Clock, Counter, Idle, Lock, Outcome, Record, Server, Slot, Slots, Work};
 
 /// A step of the game.
@@ -24,7 +26,7 @@ pub enum Move {
 }
 
 /// What the player may do.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize)]
 pub struct Rules {
     /// Drop the future of a task.
     pub cancel: bool,
@@ -125,6 +127,7 @@ pub struct World {
 
 impl World {
     pub(crate) fn new(rules: Rules, build: impl FnOnce(&mut Self)) -> Self {
+        inside::start();
         let mut world = Self {
             board: Board::new(),
             tasks: Vec::new(),

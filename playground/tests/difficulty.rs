@@ -1,6 +1,6 @@
 //! Levels are in the order of their difficulty: how often random moves win them.
 
-use fairgate_playground::levels::{self, Level, Variant};
+use fairgate_playground::levels::{self, Difficulty, Level, Variant};
 
 /// Long enough for every solution, short enough that luck alone does not win everything.
 const MOVES: usize = 12;
@@ -30,28 +30,26 @@ fn wins(level: &Level, variant: &Variant) -> usize {
     (0..GAMES).filter(|_| game()).count()
 }
 
-/// 0 is easy, 2 is hard. Within a class chance is too strong.
-fn class(wins: usize) -> usize {
+/// Within a class chance is too strong.
+fn class(wins: usize) -> Difficulty {
     match wins {
-        120.. => 0,
-        25.. => 1,
-        _ => 2,
+        120.. => Difficulty::Easy,
+        25.. => Difficulty::Medium,
+        _ => Difficulty::Hard,
     }
 }
 
 #[test]
 fn the_levels_of_a_chapter_become_harder() {
-    let mut previous = ("", 0);
+    let mut previous = ("", Difficulty::Easy);
     for level in levels::all() {
         let first = level.variants.iter().find(|variant| variant.solution.is_some()).unwrap();
         let wins = wins(level, first);
         println!("{wins:4} of {GAMES} games: {}, {}", level.chapter, level.title);
-        let (chapter, class) = (level.chapter, class(wins));
-        assert!(
-            chapter != previous.0 || class >= previous.1,
-            "{} is easier than the level before it",
-            level.title
-        );
-        previous = (chapter, class);
+        assert!(wins < GAMES * 9 / 10, "{} is won by any moves", level.title);
+        assert_eq!(level.difficulty, class(wins), "{}: {wins} of {GAMES} games", level.title);
+        let is_harder = level.chapter != previous.0 || level.difficulty >= previous.1;
+        assert!(is_harder, "{} is easier than the level before it", level.title);
+        previous = (level.chapter, level.difficulty);
     }
 }

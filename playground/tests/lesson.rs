@@ -33,7 +33,7 @@ fn printed(command: &mut Command) -> String {
 #[test]
 fn every_section_has_a_program_in_both_languages() {
     let programs = programs();
-    assert!(programs.len() >= 13, "{programs:?}");
+    assert!(programs.len() >= 16, "{programs:?}");
     for (name, languages) in programs {
         let expected: &[&str] =
             if name.starts_with("exercise-") { &["out", "rs"] } else { &["out", "py", "rs"] };

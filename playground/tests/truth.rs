@@ -30,6 +30,7 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 /// One state as the page shows it, and the code that is beside it.
 struct State<'a> {
     semaphore: &'a [Value],
+    fairgate: bool,
     id: String,
     world: Value,
     functions: &'a [Value],
@@ -323,8 +324,44 @@ fn the_statements_of_a_move_are_on_the_page(state: &State<'_>) -> Vec<String> {
     faults
 }
 
-const CHECKS: [fn(&State<'_>) -> Vec<String>; 8] = [
+/// The steps inside fairgate end at what the picture shows, with the queue unlocked.
+fn the_steps_inside_fairgate_lead_to_the_picture(state: &State<'_>) -> Vec<String> {
+    let mut faults = Vec::new();
+    let steps = list(&state.world, "inside");
+    for (index, gate) in list(&state.world, "gates").iter().enumerate() {
+        let own: Vec<_> = steps.iter().filter(|step| step["gate"] == index).collect();
+        let Some(last) = own.last() else { continue };
+        require!(faults, text(own[0], "what") == "before", "a move begins with {}", text(own[0], "what"));
+        require!(faults, own.len() > 1, "a move without steps is shown");
+        let after = &last["after"];
+        require!(faults, after["flags"].as_u64().unwrap() & 0b0110 == 0, "LOCKED or RECHECK is left");
+        let [available, owed] = ["available", "owed"].map(|name| gate[name].as_i64().unwrap());
+        let permits = after["permits"].as_i64().unwrap();
+        require!(faults, permits == available - owed, "{permits} permits, but {available} available");
+        let in_queue = |places: &'static [&str]| {
+            let nodes = list(after, "nodes").iter();
+            let nodes = nodes.filter(move |node| places.contains(&text(node, "place")));
+            nodes.map(|node| text(node, "task")).collect::<Vec<_>>()
+        };
+        let standing = |granted: bool| {
+            let queue = list(gate, "queue").iter();
+            let queue = queue.filter(move |request| (text(request, "standing") == "granted") == granted);
+            queue.map(|request| text(request, "task")).collect::<Vec<_>>()
+        };
+        // A request that failed because the semaphore is closed is woken, and leaves when it is polled.
+        let (waiting, granted) = (in_queue(&["queued", "failed"]), in_queue(&["granted"]));
+        require!(faults, waiting == standing(false), "another queue: {waiting:?}");
+        require!(faults, granted == standing(true), "others are granted: {granted:?}");
+        let is_flagged = after["flags"].as_u64().unwrap() & 1 == 1;
+        require!(faults, is_flagged != in_queue(&["queued"]).is_empty(), "QUEUED is {is_flagged}");
+    }
+    require!(faults, steps.is_empty() || state.fairgate, "steps of fairgate in another semaphore");
+    faults
+}
+
+const CHECKS: [fn(&State<'_>) -> Vec<String>; 9] = [
     the_statements_of_a_move_are_on_the_page,
+    the_steps_inside_fairgate_lead_to_the_picture,
     the_mark_is_the_await_that_is_pending,
     a_task_that_has_ended_holds_and_awaits_nothing,
     the_end_of_a_task_is_the_one_that_the_log_tells,
@@ -346,7 +383,7 @@ fn check(level: &Level, variant: &Variant, view: &Value, faults: &Mutex<Faults>)
         states += 1;
         let id = format!("{name}.{}", game::format_moves(moves));
         let world = ask(&format!(r#"{{"play":{{"game":"{id}"}}}}"#));
-        let state = State { id, world, functions, semaphore };
+        let state = State { id, world, functions, semaphore, fairgate: variant.fairgate };
         for fault in CHECKS.iter().flat_map(|check| check(&state)) {
             let mut faults = faults.lock().unwrap();
             faults.entry(format!("{name}: {fault}")).or_insert((0, state.id.clone())).0 += 1;

@@ -133,15 +133,15 @@ impl<H: Handle> Lock<H> {
 impl<T: ?Sized, H: Handle<Target = Mutex<T>>> Future for Lock<H> {
     type Output = Guard<H>;
 
-    #[inline]
+    #[cfg_attr(feature = "std", inline)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Guard<H>> {
         // SAFETY: the `RawAcquire` is pinned with this future, and not moved out once it was polled.
         let raw = unsafe { Pin::new_unchecked(&mut self.get_unchecked_mut().raw) };
         match raw.poll(cx) {
             // SAFETY: the permit was just acquired, and is passed on to the guard.
             Poll::Ready(Ok((handle, _))) => Poll::Ready(unsafe { Guard::new(handle) }),
-            Poll::Ready(Err(_)) => unreachable!("a mutex is never closed"),
-            Poll::Pending => Poll::Pending,
+            // Never an error: a mutex is never closed.
+            Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
         }
     }
 }

@@ -1,6 +1,6 @@
 #![allow(unsafe_code)]
 //! The future behind all waiting futures of the crate. Poll and drop each have a fast path, and below it the cold functions:
-//! `poll_new` for the first poll, `poll_enqueued` for later ones, `cancel` for a drop. They are not methods of the generic
+//! `poll_new` for the first poll, `poll_slow` for later ones, `cancel` for a drop. They are not methods of the generic
 //! future, so that all handles share them.
 //!
 //! * **A1 (same queue)** A node that was enqueued is in the queue of the semaphore to which `handle` points. [`RawHandle`]
@@ -22,7 +22,7 @@ use core::task::{Context, Poll, Waker};
 use super::queue::{MAX_LENGTH, Node, Options, Progress};
 use super::semaphore::{AsRaw, RawHandle, RawSemaphore};
 use super::state::{Refused, Request};
-use crate::sync::contain_panic;
+use crate::sync::{Step, contain_panic, report};
 
 /// A request for permits that waits if it must.
 pub(crate) struct RawAcquire<H: RawHandle> {
@@ -71,19 +71,18 @@ impl<H: RawHandle> RawAcquire<H> {
     }
 
     /// Completes with the handle and the number of permits, which the caller then owns and releases.
-    #[inline]
+    #[cfg_attr(feature = "std", inline)]
     pub(crate) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(H, usize), Refused>> {
         // SAFETY: the node is not moved. The handle is not pinned, so it may be moved.
         let this = unsafe { self.get_unchecked_mut() };
         let Some(handle) = &this.handle else { polled_after_completion() };
-        let semaphore = handle.as_raw();
         // SAFETY: the node is pinned as part of the future.
         let node = unsafe { Pin::new_unchecked(&this.node) };
         let polled = match node.plain_request() {
-            Some(n) if semaphore.try_acquire_fast(n) => Poll::Ready(Ok(n)),
-            Some(n) => poll_new(semaphore, node, cx.waker(), Request::exactly(n), MAX_LENGTH),
+            Some(n) if handle.as_raw().try_acquire_fast(n) => Poll::Ready(Ok(n)),
+            Some(n) => poll_new(handle.as_raw(), node, cx.waker(), Request::exactly(n), MAX_LENGTH),
             // SAFETY: A1, and this thread polls the future, so it is the node's owner.
-            None => unsafe { poll_slow(semaphore, node, cx.waker()) },
+            None => unsafe { poll_slow(handle.as_raw(), node, cx.waker()) },
         };
         match polled {
             Poll::Ready(Ok(n)) => Poll::Ready(Ok((take_handle(&mut this.handle), n))),
@@ -97,7 +96,7 @@ impl<H: RawHandle> RawAcquire<H> {
 }
 
 impl<H: RawHandle> Drop for RawAcquire<H> {
-    #[inline]
+    #[cfg_attr(feature = "std", inline)]
     fn drop(&mut self) {
         if !self.node.was_enqueued() {
             return;
@@ -111,7 +110,7 @@ impl<H: RawHandle> Drop for RawAcquire<H> {
     }
 }
 
-#[inline]
+#[cfg_attr(feature = "std", inline)]
 fn take_handle<H>(handle: &mut Option<H>) -> H {
     match handle.take() {
         Some(handle) => handle,
@@ -124,6 +123,60 @@ fn take_handle<H>(handle: &mut Option<H>) -> H {
 #[track_caller]
 fn polled_after_completion() -> ! {
     panic!("polled again after completion");
+}
+
+/// A later poll: returns the outcome, or makes sure that the node holds a waker of the current task. Or the first poll of a
+/// request with options.
+///
+/// # Safety
+/// If the node was enqueued, then in the queue of this semaphore. The caller is its owner.
+#[cold]
+#[inline(never)]
+unsafe fn poll_slow(
+    semaphore: &RawSemaphore,
+    node: Pin<&Node>,
+    waker: &Waker,
+) -> Poll<Result<usize, Refused>> {
+    if !node.was_enqueued() {
+        return poll_configured(semaphore, node, waker);
+    }
+    match poll_outcome(node) {
+        // SAFETY: guaranteed by the caller.
+        Poll::Pending if !unsafe { node.will_wake(waker) } => unsafe {
+            replace_waker(semaphore, node, waker)
+        },
+        polled => polled,
+    }
+}
+
+/// Returns the outcome if there is one.
+#[cfg_attr(feature = "std", inline)]
+#[cfg_attr(not(feature = "std"), inline(never))]
+fn poll_outcome(node: Pin<&Node>) -> Poll<Result<usize, Refused>> {
+    let outcome = match node.progress() {
+        Progress::Granted(n) => Some(n),
+        Progress::Closed => None,
+        _ => return Poll::Pending,
+    };
+    node.report_taken(outcome);
+    Poll::Ready(outcome.ok_or(Refused::Closed))
+}
+
+/// The first poll of a request with options.
+#[inline(never)]
+fn poll_configured(
+    semaphore: &RawSemaphore,
+    node: Pin<&Node>,
+    waker: &Waker,
+) -> Poll<Result<usize, Refused>> {
+    let (request, max_waiters) = node.request();
+    if request.is_all() {
+        match semaphore.take_all() {
+            Err(Refused::NoPermits) => {}
+            result => return Poll::Ready(result),
+        }
+    }
+    poll_new(semaphore, node, waker, request, max_waiters)
 }
 
 /// The first poll after the fast path has failed: takes the permits, fails, or enqueues the node.
@@ -149,7 +202,9 @@ fn poll_new(
         let Some(mut queue) = semaphore.try_lock_to_enqueue(state) else { continue };
         if queue.is_full(max_waiters) {
             semaphore.unlock(queue);
-            assert!(max_waiters < MAX_LENGTH, "a queue has at most u32::MAX waiters");
+            // No memory has room for `usize::MAX` nodes.
+            let may_be_too_long = MAX_LENGTH < usize::MAX && max_waiters == MAX_LENGTH;
+            assert!(!may_be_too_long, "a queue has at most u32::MAX waiters");
             return Poll::Ready(Err(Refused::QueueFull));
         }
         // SAFETY: the node is new, this thread polls its future, and dropping the future removes the node or waits for
@@ -162,50 +217,8 @@ fn poll_new(
     }
 }
 
-/// The first poll of a request with options.
-#[cold]
-#[inline(never)]
-fn poll_configured(
-    semaphore: &RawSemaphore,
-    node: Pin<&Node>,
-    waker: &Waker,
-) -> Poll<Result<usize, Refused>> {
-    let (request, max_waiters) = node.request();
-    if request.is_all() {
-        match semaphore.try_acquire(request) {
-            Err(Refused::NoPermits) => {}
-            result => return Poll::Ready(result),
-        }
-    }
-    poll_new(semaphore, node, waker, request, max_waiters)
-}
-
-/// A later poll: returns the outcome, or makes sure that the node holds a waker of the current task. Or the first poll of a
-/// request with options: one call for both keeps the inlined poll small.
-///
-/// # Safety
-/// If the node was enqueued, then in the queue of this semaphore. The caller is its owner.
-#[cold]
-#[inline(never)]
-unsafe fn poll_slow(
-    semaphore: &RawSemaphore,
-    node: Pin<&Node>,
-    waker: &Waker,
-) -> Poll<Result<usize, Refused>> {
-    if !node.was_enqueued() {
-        return poll_configured(semaphore, node, waker);
-    }
-    match poll_outcome(node) {
-        // SAFETY: guaranteed by the caller.
-        Poll::Pending if !unsafe { node.will_wake(waker) } => unsafe {
-            replace_waker(semaphore, node, waker)
-        },
-        polled => polled,
-    }
-}
-
 /// Gives a queued node another waker. If the node was claimed, the claiming thread calls the old waker, so this waits for
-/// the outcome and returns it.
+/// the outcome. Returns the outcome if there is one.
 ///
 /// # Safety
 /// The node was enqueued in the queue of this semaphore, and the caller is its owner.
@@ -216,29 +229,19 @@ unsafe fn replace_waker(
     waker: &Waker,
 ) -> Poll<Result<usize, Refused>> {
     // Cloning is foreign code, so the waker is cloned before the queue is locked (F4). If that panics, nothing has changed.
-    let waker = waker.clone();
+    let mut own = waker.clone();
+    let mut is_queued = false;
     if let Some(mut queue) = semaphore.queue.lock() {
         // SAFETY: guaranteed by the caller.
-        let replaced = unsafe { queue.replace_waker(node, waker) };
+        is_queued = unsafe { queue.swap_waker(node, &mut own) };
         semaphore.unlock(queue);
-        if replaced.is_ok() {
-            return poll_outcome(node);
-        }
-        // `replaced` holds the waker that is not needed. Dropping it is foreign code, so the queue is unlocked first (F4).
     }
-    Poll::Ready(semaphore.queue.wait_for_outcome(&node).ok_or(Refused::Closed))
-}
-
-/// Returns the outcome if there is one.
-#[inline]
-fn poll_outcome(node: Pin<&Node>) -> Poll<Result<usize, Refused>> {
-    let outcome = match node.progress() {
-        Progress::Granted(n) => Some(n),
-        Progress::Closed => None,
-        _ => return Poll::Pending,
-    };
-    node.report_taken(outcome);
-    Poll::Ready(outcome.ok_or(Refused::Closed))
+    // The waker that is not needed. Dropping it is foreign code, so the queue is unlocked first (F4).
+    drop(own);
+    if !is_queued {
+        semaphore.queue.wait_for_outcome(&node);
+    }
+    poll_outcome(node)
 }
 
 /// Removes the node of a future that is dropped, or releases what was granted to it.
@@ -266,8 +269,10 @@ unsafe fn cancel(semaphore: &RawSemaphore, node: Pin<&Node>) {
 
 /// Waits for the outcome of a node that is not queued, and releases what was granted to it.
 fn release_outcome(semaphore: &RawSemaphore, node: Pin<&Node>) {
-    if let Some(n) = semaphore.queue.wait_for_outcome(&node) {
-        semaphore.release(n);
+    report(Step::Cancel);
+    semaphore.queue.wait_for_outcome(&node);
+    if let Poll::Ready(Ok(n)) = poll_outcome(node) {
+        semaphore.release_slow(n);
     }
 }
 

@@ -29,20 +29,20 @@
 //! * **F1** While QUEUED is set, only the request at the front gets permits. *Fairness.*
 //! * **F2** While the queue is unlocked, QUEUED is set if and only if the queue is not empty. The lock holder sets QUEUED in
 //!   the step that locks the queue, and clears it in the step that unlocks an empty one, in which the permits of the last
-//!   grants leave the word (F5). So a request that finds QUEUED set is behind another request whose grant is not visible
+//!   grant leave the word (F5). So a request that finds QUEUED set is behind another request whose grant is not visible
 //!   yet.
 //! * **F3** When the queue is unlocked, either the front cannot complete with the permits in the word, or a thread is
-//!   committed to examine it: (a) one that added permits, (b) one that filled a wake list, or (c) one that lowered the limit.
-//!   *No lost wake-up.*
-//!   Only [`RawSemaphore::unlock`] and `claim_and_unlock` unlock a queue that is not empty, and both examine the front first.
-//! * **F4** Wakers are cloned, called and dropped by a thread that does not hold the queue lock and has stored the outcomes
-//!   of all requests that it has claimed. *No deadlock with foreign code.*
-//! * **F5** The step that unlocks the queue takes the permits of the claimed requests out of the word. From then on the
-//!   requests own these permits, and their outcomes are stored next. If the semaphore was closed before that step, the
-//!   requests fail, and the permits stay in the word. *Conservation.*
+//!   committed to examine it: (a) one that added permits, (b) one that granted the request before it and calls its waker first,
+//!   or (c) one that lowered the limit. *No lost wake-up.*
+//!   Only [`RawSemaphore::unlock`] and `serve` unlock a queue that is not empty, and both examine the front first.
+//! * **F4** Wakers are cloned, called and dropped by a thread that does not hold the queue lock and has stored the outcome
+//!   of the request that it has claimed. *No deadlock with foreign code.*
+//! * **F5** The step that unlocks the queue takes the permits of the claimed request out of the word. From then on the
+//!   request owns these permits, and its outcome is stored next. If the semaphore was closed before that step, the
+//!   request fails, and the permits stay in the word. *Conservation.*
 //! * **F6** No thread waits for the lock holder to add permits, to take permits away, or to close the semaphore: the lock
-//!   holder's attempt to unlock fails, because the state has changed, and the lock holder examines the front again. If
-//!   there are too few permits now for the requests that it has claimed, it puts them back. *A release never waits.*
+//!   holder's attempt to unlock fails, because the state has changed. The lock holder puts the request that it has claimed
+//!   back, and examines the front again. *A release never waits.*
 //! * **F7** At every moment, `limit` minus the permits in the word is at least the number of permits that are held: the limit
 //!   is raised before the word, and lowered after it, or after the holder of the permits has given them up. So while the
 //!   word holds as many permits as the limit, none is held, and [`Request::ALL`] is granted. *Exclusive.* The two words are
@@ -55,7 +55,6 @@ mod acquire;
 mod queue;
 mod semaphore;
 mod state;
-mod wake_list;
 
 pub(crate) use self::acquire::RawAcquire;
 pub(crate) use self::queue::{MAX_LENGTH, Progress};

@@ -21,8 +21,8 @@
 //! * **Q2 (exclusive)** Entries, and the links of queued nodes, are accessed only by the thread that holds the queue lock, through its [`QueueGuard`]. There is at most one guard: it exists while LOCKED is set.
 //! * **Q3 (linked)** `a.next` is `b` if and only if `b.prev` is `a`, except at the ends: the front's `prev` is the back, the
 //!   back's `next` is unspecified. `length` is the number of nodes, and `needed` is what the front needs.
-//! * **Q4 (claimed)** The lock holder claims nodes at the front: it takes them off the list. If it cannot unlock the queue,
-//!   it may put them back. Once it has unlocked the queue they are its own: only this thread writes them, until its last
+//! * **Q4 (claimed)** The lock holder claims the node at the front: it takes it off the list. If it cannot unlock the queue, it
+//!   puts the node back. Once it has unlocked the queue the node is its own: only this thread writes it, until its last
 //!   access, which is the store of the outcome. Then the owner has the node to itself. Threads with a shared reference to
 //!   the future may load `prev` at any time.
 //! * **Q5 (waker)** A queued node holds a waker. A claimed node holds it until the claiming thread moves it out, just before
@@ -37,8 +37,7 @@
 //!   only unique references that include the node are those to its future, which is `!Unpin` (Q1).
 
 use core::cell::{self, Cell};
-use core::iter;
-use core::mem::MaybeUninit;
+use core::mem::{self, MaybeUninit};
 use core::pin::Pin;
 use core::ptr::{self, NonNull};
 use core::task::Waker;
@@ -55,7 +54,7 @@ use crate::sync::{
 /// | at the front | the back | the node behind | its task's |
 /// | in the middle | the node before | the node behind | its task's |
 /// | at the back | the node before | unspecified | its task's |
-/// | claimed | [`CLAIMED`], and the number of permits | the next claimed node; unspecified in the last one | its task's |
+/// | claimed | [`CLAIMED`] | as before | its task's |
 /// | granted | [`GRANTED`], and the number of permits | unspecified | moved out |
 /// | failed | [`FAILED`] | unspecified | moved out |
 /// | removed by its owner | unspecified | unspecified | moved out |
@@ -180,7 +179,7 @@ impl Node {
         }
         // SAFETY: the node was enqueued, so the links are initialized, and accessed through shared references only (Q6).
         let links = unsafe { (*self.memory.get()).assume_init_ref() };
-        // ORDERING: Acquire, with the Release in `Claims::complete_next`: the granted request sees what was written before
+        // ORDERING: Acquire, with the Release in `Claim::complete`: the granted request sees what was written before
         // its permits were released, and the owner may free the node, because the claiming thread has accessed it.
         let prev = links.prev.load(Ordering::Acquire).addr();
         if prev & OUTCOME == 0 {
@@ -242,7 +241,7 @@ impl Drop for Node {
 struct Entry(NonNull<Node>);
 
 // ORDERING: Relaxed in all of these functions: the queue lock orders the accesses of its holders, and a claimed node is
-// accessed by one thread. Owners load `prev` without the lock; they pair with the store in `Claims::complete_next`.
+// accessed by one thread. Owners load `prev` without the lock; they pair with the store in `Claim::complete`.
 impl Entry {
     fn links<'a>(self) -> &'a Links {
         // SAFETY: the node is queued or claimed, so it is not freed (Q1), and it was enqueued, so its links are
@@ -276,10 +275,6 @@ impl Entry {
         unsafe { (*self.0.as_ptr()).min() }
     }
 
-    fn request(self) -> Request {
-        Request { min: self.min(), max: self.links().max }
-    }
-
     /// The address of the node, which names it in reports.
     #[inline(always)]
     fn name(self) -> usize {
@@ -296,15 +291,23 @@ impl Entry {
     }
 }
 
-/// The values of `needed` that are not a number of permits: the queue is empty, or the front needs all. No word holds so many
-/// permits as [`NEEDS_NOTHING`] on targets with fewer than 64 bits; on others the front is looked at. A number of permits that
-/// does not fit below it is stored as the largest one that does.
+/// The values of `needed` that are not the minimum of the front: the queue is empty, or the front needs all permits, or so many
+/// that the number does not fit below that.
 const NEEDS_NOTHING: half::Signed = half::Signed::MAX;
-const NEEDS_ALL: half::Signed = half::Signed::MIN;
+const NEEDS_ALL: half::Signed = if ALL_FITS { Request::ALL.min as half::Signed } else { NEEDS_NOTHING - 1 };
+const NEEDS_MANY: half::Signed = NEEDS_ALL - 1;
+const ALL_FITS: bool = Request::ALL.min <= half::Signed::MAX as usize;
 
-/// From this number on, the minimum of a request is not stored as it is.
-const LARGE: usize =
-    if Request::ALL.min < NEEDS_NOTHING as usize { Request::ALL.min } else { NEEDS_NOTHING as usize };
+#[inline]
+fn needed(min: usize) -> half::Signed {
+    if ALL_FITS || min < NEEDS_MANY as usize {
+        min as half::Signed
+    } else if min == Request::ALL.min {
+        NEEDS_ALL
+    } else {
+        NEEDS_MANY
+    }
+}
 
 /// The words of a semaphore: the state, the number of permits that exist, and the queue that the LOCKED flag guards.
 pub(super) struct WaitQueue {
@@ -325,11 +328,6 @@ pub(super) struct WaitQueue {
 unsafe impl Send for WaitQueue {}
 // SAFETY: see above.
 unsafe impl Sync for WaitQueue {}
-
-#[cold]
-const fn needed_if_large(min: usize) -> half::Signed {
-    if min == Request::ALL.min { NEEDS_ALL } else { NEEDS_NOTHING - 1 }
-}
 
 impl WaitQueue {
     const_fn! {
@@ -359,8 +357,16 @@ impl WaitQueue {
         }
     }
 
-    /// Locks the queue in the same step as the state changes from `current`, which is unlocked, to `new`.
-    pub(super) fn try_lock(
+    /// Locks the queue if the state is `current`, which is unlocked. Returns the actual state as an error if it is another one.
+    #[cfg_attr(not(feature = "std"), inline(never))]
+    pub(super) fn try_lock(&self, current: State) -> Result<QueueGuard<'_>, State> {
+        // Acquire, see below. No Release: this step publishes nothing.
+        self.try_update_and_lock(current, current, Ordering::Acquire)
+    }
+
+    /// Locks the queue in the same step as the state changes from `current` to `new`.
+    #[inline(always)]
+    pub(super) fn try_update_and_lock(
         &self,
         current: State,
         new: State,
@@ -398,9 +404,9 @@ impl WaitQueue {
     /// Locks the queue for the owner of an enqueued node. Waits for other threads that hold the lock. Returns `None` if no
     /// node is queued.
     pub(super) fn lock(&self) -> Option<QueueGuard<'_>> {
-        // ORDERING: Acquire, as in `wait_for_unlock`.
-        let mut state = State(self.state.load(Ordering::Acquire));
         loop {
+            // ORDERING: Acquire, as in `wait_for_unlock`.
+            let mut state = State(self.state.load(Ordering::Acquire));
             if state.is_locked() {
                 state = self.wait_for_unlock();
             }
@@ -408,29 +414,19 @@ impl WaitQueue {
                 return None;
             }
             report(Step::LockForOwner);
-            // ORDERING: Acquire, see `try_lock`. No Release: this step publishes nothing.
-            match self.try_lock(state, state, Ordering::Acquire) {
-                Ok(guard) => return Some(guard),
-                Err(_) => state = self.wait_for_unlock(),
+            if let Ok(guard) = self.try_lock(state) {
+                return Some(guard);
             }
         }
     }
 
-    /// Waits until a claimed node has its outcome, and returns it: the granted permits, or `None` if the semaphore was closed.
-    pub(super) fn wait_for_outcome(&self, node: &Node) -> Option<usize> {
+    /// Waits until a claimed node has its outcome.
+    pub(super) fn wait_for_outcome(&self, node: &Node) {
         let mut round = 0;
-        let outcome = loop {
-            match node.progress() {
-                Progress::Granted(n) => break Some(n),
-                Progress::Closed => break None,
-                _ => {
-                    self.backoff.wait(round, || node.is_claimed());
-                    round += 1;
-                }
-            }
-        };
-        node.report_taken(outcome);
-        outcome
+        while node.progress() == Progress::Queued {
+            self.backoff.wait(round, || node.is_claimed());
+            round += 1;
+        }
     }
 }
 
@@ -443,9 +439,13 @@ pub(super) struct QueueGuard<'a> {
 }
 
 impl<'a> QueueGuard<'a> {
-    /// All permits, if none is held (F7), for a lock holder that takes them for itself. A closed semaphore gives none (F5).
-    pub(super) fn share_of_all(&self) -> Option<usize> {
-        self.state.share_of_front(self.limit(), MAX_PERMITS)
+    /// Takes all permits if none is held (F7), in the step that unlocks the queue. Otherwise, or if the state has changed or the
+    /// semaphore is closed, returns the lock.
+    pub(super) fn take_all(self) -> Result<usize, Self> {
+        match self.state.share_of_front(self.limit(), MAX_PERMITS) {
+            Some(n) if !self.state.is_closed() => self.unlock(n).map(|_| n),
+            _ => Err(self),
+        }
     }
 
     /// The number of permits that exist, as far as this thread sees. F7 says what follows from it.
@@ -468,8 +468,7 @@ impl<'a> QueueGuard<'a> {
     /// Makes an entry the front, and publishes what it needs.
     fn set_front(&self, front: Entry, min: usize) {
         self.queue.front.store(front.0.as_ptr(), Ordering::Relaxed);
-        let needed = if min < LARGE { min as half::Signed } else { needed_if_large(min) };
-        self.queue.needed.store(needed, Ordering::Relaxed);
+        self.queue.needed.store(needed(min), Ordering::Relaxed);
     }
 
     /// Whether `max_waiters` or more nodes are queued.
@@ -509,16 +508,16 @@ impl<'a> QueueGuard<'a> {
         }
     }
 
-    /// The front and the permits it takes, if it can complete with what the state holds besides the permits of `claims`.
-    fn servable_front(&self, claims: &Claims) -> Option<(Entry, usize)> {
-        let left = self.state.minus(claims.permits);
+    /// The front and the permits it takes, if it can complete with what the state holds besides `claimed` permits.
+    fn servable_front(&self, claimed: usize) -> Option<(Entry, usize)> {
+        let left = self.state.minus(claimed);
         let needed = self.queue.needed.load(Ordering::Relaxed);
         // The usual case: the front's node, which is probably not in the cache, is not read.
         if !left.may_serve(needed as isize) && needed != NEEDS_ALL {
             return None;
         }
         let front = self.front()?;
-        if (0..NEEDS_NOTHING - 1).contains(&needed) {
+        if (0..NEEDS_MANY).contains(&needed) {
             // The front needs no more than there is. (If the semaphore is closed, it takes nothing in the end, see `unlock`.)
             return Some((front, front.links().max.min(left.permits() as usize)));
         }
@@ -530,12 +529,12 @@ impl<'a> QueueGuard<'a> {
     }
 
     /// Whether the front can complete.
-    pub(super) fn can_serve(&self, claims: &Claims) -> bool {
-        self.servable_front(claims).is_some()
+    pub(super) fn can_serve(&self, claimed: usize) -> bool {
+        self.servable_front(claimed).is_some()
     }
 
-    /// Takes the front off the list. Returns whether it was the only node.
-    fn unlink_front(&mut self, front: Entry) -> bool {
+    /// Takes the front off the list.
+    fn unlink_front(&mut self, front: Entry) {
         let back = front.prev();
         if front == back {
             self.queue.front.store(ptr::null_mut(), Ordering::Relaxed);
@@ -545,58 +544,33 @@ impl<'a> QueueGuard<'a> {
             after.set_prev(back);
             self.set_front(after, after.min());
         }
-        front == back
     }
 
-    /// Claims the front if it can complete (Q4). Returns whether the next one may complete, too.
-    pub(super) fn claim_front(&mut self, claims: &mut Claims) -> bool {
-        let Some((front, n)) = self.servable_front(claims) else { return false };
-        let is_last = self.unlink_front(front);
+    /// Claims the front if it can complete (Q4).
+    pub(super) fn claim_front(&mut self) -> Option<Claim> {
+        let (entry, permits) = self.servable_front(0)?;
+        self.unlink_front(entry);
         self.set_len(|length| length - 1);
-        front.links().prev.store(ptr::without_provenance_mut(CLAIMED | n << SHIFT), Ordering::Relaxed);
-        report(Step::Claim { node: front.name(), n: if self.state.is_closed() { 0 } else { n } });
-        if claims.count == 0 {
-            claims.first = front.0.as_ptr();
-        }
-        claims.count += 1;
-        claims.permits += n;
-        !is_last
+        entry.links().prev.store(ptr::without_provenance_mut(CLAIMED), Ordering::Relaxed);
+        report(Step::Claim { node: entry.name(), n: if self.state.is_closed() { 0 } else { permits } });
+        Some(Claim { entry, permits })
     }
 
-    /// Puts claimed nodes back if the state has changed so that the claims are no longer right: too few permits are left, or
-    /// how many a request gets depends on how many there are. If the semaphore was closed, all claims fail, and stay right.
-    pub(super) fn reconsider(mut self, claims: Claims) -> (Self, Claims) {
-        let mut left = claims;
-        let is_elastic = iter::from_fn(|| left.pop()).any(|entry| entry.request().is_elastic());
-        if self.state.is_closed() || (self.state.permits() >= claims.permits as isize && !is_elastic) {
-            return (self, claims);
-        }
-        self.put_back(claims);
-        (self, Claims::NONE)
-    }
-
-    /// Puts claimed nodes back at the front (Q4).
-    fn put_back(&mut self, mut claims: Claims) {
-        let count = claims.count;
-        let Some(first) = claims.pop() else { return };
-        let mut last = first;
-        while let Some(entry) = claims.pop() {
-            entry.set_prev(last);
-            last = entry;
-        }
-        report(Step::PutBack { node: first.name(), count });
+    /// Puts a claimed node back at the front (Q4). Its `next` still is the node behind it.
+    pub(super) fn put_back(&mut self, claim: Claim) {
+        let this = claim.entry;
+        report(Step::PutBack { node: this.name() });
         let back = match self.front() {
-            None => last,
+            None => this,
             Some(front) => {
                 let back = front.prev();
-                last.set_next(front);
-                front.set_prev(last);
+                front.set_prev(this);
                 back
             }
         };
-        first.set_prev(back);
-        self.set_front(first, first.min());
-        self.set_len(|length| length + count as half::Unsigned);
+        this.set_prev(back);
+        self.set_front(this, this.min());
+        self.set_len(|length| length + 1);
     }
 
     /// Removes a node for its owner, and returns its waker; `None` if the node was claimed.
@@ -622,18 +596,15 @@ impl<'a> QueueGuard<'a> {
         Some(unsafe { this.take_waker() })
     }
 
-    /// Replaces the waker of a node for its owner, and returns the old one; or the new one as an error if the node was
-    /// claimed.
+    /// Swaps the waker of a node for its owner. Returns `false`, and changes nothing, if the node was claimed.
     ///
     /// # Safety
     /// The node was enqueued in this queue, and the caller is its owner.
-    pub(super) unsafe fn replace_waker(&mut self, node: Pin<&Node>, waker: Waker) -> Result<Waker, Waker> {
-        let Some(this) = self.find(node) else { return Err(waker) };
+    pub(super) unsafe fn swap_waker(&mut self, node: Pin<&Node>, waker: &mut Waker) -> bool {
+        let Some(this) = self.find(node) else { return false };
         // SAFETY: the node is queued, so it holds a waker, and its owner holds the lock (Q5).
-        Ok(this
-            .links()
-            .waker
-            .with_mut(|own| unsafe { core::mem::replace((*own).assume_init_mut(), waker) }))
+        this.links().waker.with_mut(|own| mem::swap(unsafe { (*own).assume_init_mut() }, waker));
+        true
     }
 
     /// The entry of a node, unless it was claimed.
@@ -646,11 +617,11 @@ impl<'a> QueueGuard<'a> {
         }
     }
 
-    /// Unlocks the queue in the same step as the permits of `claims` leave the word (F5). Returns the state before this
-    /// step, which decides what is granted; or, as an error, the lock with the new state if the state has changed.
-    pub(super) fn unlock(mut self, claims: &Claims) -> Result<State, Self> {
+    /// Unlocks the queue in the same step as `granted` permits leave the word (F5). Returns the state before this step, which
+    /// decides what is granted; or, as an error, the lock with the new state if the state has changed.
+    pub(super) fn unlock(mut self, granted: usize) -> Result<State, Self> {
         let is_empty = self.queue.front.load(Ordering::Relaxed).is_null();
-        let new = self.state.unlock(claims.permits, is_empty);
+        let new = self.state.unlock(granted, is_empty);
         // ORDERING: Release, with the Acquire in `try_lock` and `wait_for_unlock`: the queue is as this thread leaves it.
         // Acquire on failure, with the Release in `RawSemaphore::release` and `try_update`: a request that is granted the
         // permits that were added since, or fails, sees what was written before.
@@ -681,53 +652,26 @@ impl<'a> QueueGuard<'a> {
     }
 }
 
-/// Nodes that were claimed in one critical section, linked by `next`. The claiming thread must complete them once it has
-/// unlocked the queue.
+/// A claimed node, and the permits that leave the word when the queue is unlocked. Then the claiming thread must complete it.
 #[must_use]
-#[derive(Clone, Copy)]
-pub(super) struct Claims {
-    first: *mut Node,
-    count: usize,
-    permits: usize,
+pub(super) struct Claim {
+    entry: Entry,
+    pub(super) permits: usize,
 }
 
-impl Claims {
-    pub(super) const NONE: Self = Self::of_permits(0);
-
-    /// Permits that the lock holder takes for itself.
-    pub(super) const fn of_permits(permits: usize) -> Self {
-        Self { first: ptr::null_mut(), count: 0, permits }
-    }
-
-    pub(super) const fn count(&self) -> usize {
-        self.count
-    }
-
-    /// Takes the next node off the claims.
-    fn pop(&mut self) -> Option<Entry> {
-        self.count = self.count.checked_sub(1)?;
-        // SAFETY: there was a claimed node.
-        let entry = Entry(unsafe { NonNull::new_unchecked(self.first) });
-        self.first = entry.links().next.load(Ordering::Relaxed);
-        Some(entry)
-    }
-
-    /// Stores the outcome of the next claimed node, and returns its waker. `state` is the one from which the queue was
-    /// unlocked.
-    pub(super) fn complete_next(&mut self, queue: &WaitQueue, state: State) -> Option<Waker> {
-        let entry = self.pop()?;
-        let claimed = entry.links().prev.load(Ordering::Relaxed).addr();
-        let outcome = if state.is_closed() { FAILED } else { claimed - CLAIMED + GRANTED };
+impl Claim {
+    /// Stores the outcome, and returns the waker. `state` is the one from which the queue was unlocked.
+    pub(super) fn complete(self, queue: &WaitQueue, state: State) -> Waker {
+        let node = self.entry.name();
+        let granted = if state.is_closed() { None } else { Some(self.permits) };
+        let outcome = granted.map_or(FAILED, |n| GRANTED | n << SHIFT);
         // SAFETY: the node is claimed by this thread, so the waker was not moved out before (Q5).
-        let waker = unsafe { entry.take_waker() };
-        report(Step::Publish {
-            node: entry.name(),
-            granted: (outcome != FAILED).then_some(outcome >> SHIFT),
-        });
+        let waker = unsafe { self.entry.take_waker() };
+        report(Step::Publish { node, granted });
         // ORDERING: Release, with the Acquire in `Node::progress`. The last access to the node (Q4), which may be freed
         // after it, although the reference to `prev` still exists (Q6).
-        entry.links().prev.store(ptr::without_provenance_mut(outcome), Ordering::Release);
+        self.entry.links().prev.store(ptr::without_provenance_mut(outcome), Ordering::Release);
         queue.backoff.notify();
-        Some(waker)
+        waker
     }
 }

@@ -5,10 +5,10 @@
 use core::mem;
 use core::ops::Deref;
 use core::panic::{RefUnwindSafe, UnwindSafe};
+use core::task::Waker;
 
-use super::queue::{Claims, QueueGuard, WaitQueue};
+use super::queue::{QueueGuard, WaitQueue};
 use super::state::{Limit, MAX_PERMITS, Refused, Request, State};
-use super::wake_list::WakeList;
 use crate::sync::{Ordering, Step, const_fn, contain_panic, report};
 
 /// The semaphore under [`Semaphore`](crate::Semaphore) and [`Mutex`](crate::Mutex). It counts permits, but has no type for
@@ -69,7 +69,8 @@ impl RawSemaphore {
 
     /// Takes `n` permits if they are available and no request is queued: the fast path. Makes one attempt, so it fails
     /// spuriously if another thread changes the state.
-    #[inline]
+    #[cfg_attr(feature = "std", inline)]
+    #[cfg_attr(not(feature = "std"), inline(never))]
     pub(crate) fn try_acquire_fast(&self, n: usize) -> bool {
         // ORDERING: Relaxed: the CAS compares the state again.
         let state = State(self.queue.state.load(Ordering::Relaxed));
@@ -97,8 +98,12 @@ impl RawSemaphore {
             match state.share_of_new(request) {
                 Err(refused) => return Err((refused, state)),
                 Ok(0) => return Ok(0),
-                Ok(n) if self.take(state, state.minus(n)) => return Ok(n),
-                Ok(_) => {}
+                Ok(n) => {
+                    report(Step::Acquire { min: request.min, max: request.max });
+                    if self.take(state, state.minus(n)) {
+                        return Ok(n);
+                    }
+                }
             }
         }
     }
@@ -106,32 +111,22 @@ impl RawSemaphore {
     /// Takes all permits if none is held and no request is queued. Locks the queue to make sure of that (F7), so that other
     /// new requests find it queued for a moment.
     #[cold]
-    fn take_all(&self) -> Result<usize, Refused> {
-        let mut state = self.state();
-        let mut queue = loop {
-            match state.is_closed() {
-                true => return Err(Refused::Closed),
-                false if state.is_queued() || state.permits() < self.limit() => {
-                    return Err(Refused::NoPermits);
-                }
-                false => report(Step::LockForAll),
+    pub(super) fn take_all(&self) -> Result<usize, Refused> {
+        loop {
+            let state = self.state();
+            if state.is_closed() {
+                return Err(Refused::Closed);
             }
-            // ORDERING: Acquire, see `try_lock`. No Release: this step publishes nothing.
-            match self.queue.try_lock(state, state, Ordering::Acquire) {
-                Ok(queue) => break queue,
-                // Not the actual state: it was loaded with Relaxed, and it may be closed (see `state`).
-                Err(_) => state = self.state(),
+            if state.is_queued() || state.permits() < self.limit() {
+                return Err(Refused::NoPermits);
             }
-        };
-        while let Some(n) = queue.share_of_all() {
-            match queue.unlock(&Claims::of_permits(n)) {
-                Ok(state) if state.is_closed() => return Err(Refused::Closed),
-                Ok(_) => return Ok(n),
-                Err(changed) => queue = changed,
-            }
+            report(Step::LockForAll);
+            let Ok(queue) = self.queue.try_lock(state) else { continue };
+            match queue.take_all() {
+                Ok(n) => return Ok(n),
+                Err(queue) => self.unlock(queue),
+            };
         }
-        self.unlock(queue);
-        Err(Refused::NoPermits)
     }
 
     /// Changes the state to `new`, which has fewer permits. Returns `false` if the state is no longer `state`.
@@ -144,7 +139,7 @@ impl RawSemaphore {
     }
 
     /// Releases `n` permits that were acquired. May call wakers. The permits exist, so there is room for them in the word.
-    #[inline]
+    #[cfg_attr(feature = "std", inline)]
     pub(crate) fn release(&self, n: usize) {
         report(Step::Release);
         // ORDERING: Relaxed: only a hint, `fetch_add` returns the state that decides.
@@ -154,8 +149,15 @@ impl RawSemaphore {
         // ORDERING: Release, with the Acquire in `take`, in `WaitQueue::try_lock`, in a failed `QueueGuard::unlock`, and in
         // `state`: threads that take or see these permits see what their holder wrote.
         if State(self.queue.state.fetch_add(State::new(n).0, Ordering::Release)).is_queued() {
-            self.serve_after_race();
+            // A request was queued since the load. Serves it, unless another thread does (F6).
+            self.serve_rest(None);
         }
+    }
+
+    /// Releases `n` permits of a request that was cancelled.
+    pub(super) fn release_slow(&self, n: usize) {
+        report(Step::Release);
+        self.hand_off(n);
     }
 
     /// Adds `n` permits and serves the queue: a release while requests are queued, and each addition.
@@ -163,15 +165,6 @@ impl RawSemaphore {
     #[inline(never)]
     fn hand_off(&self, n: usize) {
         self.update(|state| state.plus(n));
-    }
-
-    /// A request was queued between the look at the word and the release. Serves it, unless another thread does (F6).
-    #[cold]
-    #[inline(never)]
-    fn serve_after_race(&self) {
-        if let Some(queue) = self.try_lock_to_serve() {
-            self.serve(queue);
-        }
     }
 
     /// Closes the semaphore. May call wakers.
@@ -192,8 +185,11 @@ impl RawSemaphore {
     /// it; if it is locked, its holder serves the waiters (F6). Returns the actual state as an error if it is another one.
     fn try_update(&self, state: State, new: State) -> Result<(), State> {
         if state.must_serve() {
-            // ORDERING: AcqRel: Acquire to lock (see `try_lock`), Release as below.
-            return self.queue.try_lock(state, new, Ordering::AcqRel).map(|queue| self.serve(queue));
+            // ORDERING: AcqRel: Acquire to lock (see there), Release as below.
+            return self
+                .queue
+                .try_update_and_lock(state, new, Ordering::AcqRel)
+                .map(|queue| self.serve(queue));
         }
         // ORDERING: Release, with the same Acquires as in `release`: threads that take these permits or find the semaphore
         // closed see what was written before. Relaxed on failure: the caller tries again.
@@ -379,8 +375,7 @@ impl RawSemaphore {
     pub(super) fn try_lock_to_enqueue(&self, state: State) -> Option<QueueGuard<'_>> {
         if !state.is_locked() {
             report(Step::LockToEnqueue);
-            // ORDERING: Acquire, see `try_lock`. No Release: this step publishes nothing.
-            if let Ok(queue) = self.queue.try_lock(state, state, Ordering::Acquire) {
+            if let Ok(queue) = self.queue.try_lock(state) {
                 return Some(queue);
             }
         }
@@ -391,8 +386,8 @@ impl RawSemaphore {
     /// Unlocks the queue after a node was enqueued, removed or given another waker. If the front can complete, which is
     /// rare, serves the queue instead (F3), and returns `true`.
     pub(super) fn unlock(&self, mut queue: QueueGuard<'_>) -> bool {
-        if !queue.can_serve(&Claims::NONE) {
-            match queue.unlock(&Claims::NONE) {
+        if !queue.can_serve(0) {
+            match queue.unlock(0) {
                 Ok(_) => return false,
                 Err(changed) => queue = changed,
             }
@@ -409,9 +404,7 @@ impl RawSemaphore {
         // state again.
         let mut state = State(self.queue.state.load(Ordering::Relaxed));
         while state.must_serve() {
-            // ORDERING: Acquire, see `try_lock`. No Release: this step publishes nothing, the permits are in the word
-            // already.
-            match self.queue.try_lock(state, state, Ordering::Acquire) {
+            match self.queue.try_lock(state) {
                 Ok(queue) => return Some(queue),
                 Err(actual) => state = actual,
             }
@@ -419,88 +412,67 @@ impl RawSemaphore {
         None
     }
 
-    /// Claims the requests at the front for which there are permits, unlocks the queue, stores their outcomes and calls
-    /// their wakers, in this order.
+    /// Grants permits to the requests at the front, one after another: the waker of each is called, with the queue unlocked,
+    /// before the next one is looked at.
     #[inline(never)]
     fn serve(&self, queue: QueueGuard<'_>) {
-        let mut batch = claim_and_unlock(queue);
-        if batch.claims.count() > 1 {
-            return self.serve_many(batch);
-        }
-        // The usual case: one request or none. The batch is not full, so nothing is left to do if the waker panics.
-        if let Some(waker) = batch.claims.complete_next(&self.queue, batch.state) {
-            waker.wake();
+        match self.serve_front(queue) {
+            (waker, true) => self.serve_rest(waker),
+            (Some(waker), false) => waker.wake(),
+            (None, false) => {}
         }
     }
 
-    /// The rest of `serve` for more than one request.
+    /// Claims the front if it can complete, unlocks the queue and stores the outcome. Returns the waker, and whether the next
+    /// request can complete as well.
+    #[inline]
+    fn serve_front(&self, mut queue: QueueGuard<'_>) -> (Option<Waker>, bool) {
+        loop {
+            let Some(claim) = queue.claim_front() else {
+                match queue.unlock(0) {
+                    Ok(_) => return (None, false),
+                    Err(changed) => queue = changed,
+                }
+                continue;
+            };
+            let is_unfinished = queue.can_serve(claim.permits);
+            match queue.unlock(claim.permits) {
+                Ok(state) => return (Some(claim.complete(&self.queue, state)), is_unfinished),
+                Err(changed) => queue = changed,
+            }
+            // The state has changed, so the claim may no longer be right.
+            queue.put_back(claim);
+        }
+    }
+
+    /// Calls the waker, and serves the rest of the queue: the path of a thread that is committed to examine it (F3).
     #[cold]
     #[inline(never)]
-    fn serve_many(&self, batch: Batch) {
-        let mut serving = Serving { semaphore: self, wakers: WakeList::new(), is_unfinished: false };
-        serving.complete(batch);
-        serving.finish();
-    }
-}
-
-/// The requests that a thread has claimed in one critical section.
-struct Batch {
-    claims: Claims,
-    /// The state from which the queue was unlocked. It decides what the requests get.
-    state: State,
-    /// The request at the front can complete, but the batch is as large as a wake list.
-    is_unfinished: bool,
-}
-
-/// Claims the requests at the front for which there are permits, and unlocks the queue.
-#[inline(always)]
-fn claim_and_unlock(mut queue: QueueGuard<'_>) -> Batch {
-    let mut claims = Claims::NONE;
-    while queue.claim_front(&mut claims) && claims.count() < WakeList::CAPACITY {}
-    loop {
-        let is_unfinished = claims.count() == WakeList::CAPACITY && queue.can_serve(&claims);
-        match queue.unlock(&claims) {
-            Ok(state) => return Batch { claims, state, is_unfinished },
-            Err(changed) => (queue, claims) = claim_again(changed, claims),
+    fn serve_rest(&self, waker: Option<Waker>) {
+        let mut serving = Serving { semaphore: self, is_unfinished: true };
+        if let Some(waker) = waker {
+            waker.wake();
         }
+        serving.serve_rest();
+        // Only a panic drops it.
+        mem::forget(serving);
     }
 }
 
-/// The same after the state has changed: puts claims back that are no longer right, and claims what can be claimed now.
-#[cold]
-#[inline(never)]
-fn claim_again(queue: QueueGuard<'_>, claims: Claims) -> (QueueGuard<'_>, Claims) {
-    let (mut queue, mut claims) = queue.reconsider(claims);
-    while claims.count() < WakeList::CAPACITY && queue.claim_front(&mut claims) {}
-    (queue, claims)
-}
-
-/// The work of a thread that serves several requests. If a waker panics, dropping it finishes the work before the panic
-/// resumes.
+/// The work of a thread that serves the queue. If a waker panics, dropping it serves the rest before the panic resumes.
 struct Serving<'a> {
     semaphore: &'a RawSemaphore,
-    wakers: WakeList,
     is_unfinished: bool,
 }
 
 impl Serving<'_> {
-    /// Stores the outcomes, and collects the wakers.
-    fn complete(&mut self, mut batch: Batch) {
-        self.is_unfinished = batch.is_unfinished;
-        while let Some(waker) = batch.claims.complete_next(&self.semaphore.queue, batch.state) {
-            self.wakers.push(waker);
-        }
-    }
-
-    /// Calls the wakers, then serves the rest of the queue if the last batch was full.
-    fn finish(&mut self) {
-        loop {
-            self.wakers.wake_all();
-            if !mem::take(&mut self.is_unfinished) {
-                return;
-            }
-            if let Some(queue) = self.semaphore.try_lock_to_serve() {
-                self.complete(claim_and_unlock(queue));
+    fn serve_rest(&mut self) {
+        while mem::take(&mut self.is_unfinished) {
+            let Some(queue) = self.semaphore.try_lock_to_serve() else { return };
+            let (waker, is_unfinished) = self.semaphore.serve_front(queue);
+            self.is_unfinished = is_unfinished;
+            if let Some(waker) = waker {
+                waker.wake();
             }
         }
     }
@@ -509,8 +481,8 @@ impl Serving<'_> {
 impl Drop for Serving<'_> {
     fn drop(&mut self) {
         // There is work left only if a waker has panicked.
-        while self.is_unfinished || !self.wakers.is_empty() {
-            contain_panic(|| self.finish());
+        while self.is_unfinished {
+            contain_panic(|| self.serve_rest());
         }
     }
 }

@@ -71,11 +71,6 @@ impl Request {
     pub(crate) const fn is_all(self) -> bool {
         self.min == Self::ALL.min
     }
-
-    /// Whether the number of permits depends on the state in which they are granted.
-    pub(super) const fn is_elastic(self) -> bool {
-        self.min != self.max || self.is_all()
-    }
 }
 
 /// A value of the state word.
@@ -276,7 +271,6 @@ const _: () = {
         State(((permits as usize) << SHIFT) | flags)
     }
     const MAX: isize = MAX_PERMITS as isize;
-    const TWO: Request = Request::exactly(2);
     const TWO_TO_FOUR: Request = Request { min: 2, max: 4 };
     const UP_TO_FOUR: Request = Request { min: 0, max: 4 };
 
@@ -309,7 +303,6 @@ const _: () = {
     assert!(matches!(s(-3, QUEUED).share_of_front(-3, MAX_PERMITS), Some(0))); // three are owed, none is held
     assert!(s(-3, QUEUED).share_of_front(0, MAX_PERMITS).is_none());
     assert!(matches!(s(1, QUEUED | CLOSED).share_of_front(9, MAX_PERMITS), Some(0)));
-    assert!(!TWO.is_elastic() && TWO_TO_FOUR.is_elastic() && Request::ALL.is_elastic());
 
     assert!(s(2, QUEUED).may_serve(2) && !s(2, QUEUED).may_serve(3) && s(0, CLOSED).may_serve(9));
 

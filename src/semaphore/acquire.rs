@@ -1,6 +1,6 @@
 //! The future that waits for permits.
 //!
-//! * **P1 (pinned)** The `RawAcquire` in the future is pinned with it, and not moved out once it was polled.
+//! * **S1 (pinned)** The `RawAcquire` in the future is pinned with it, and not moved out once it was polled.
 
 use core::fmt;
 use core::future::Future;
@@ -99,6 +99,7 @@ impl<H: Handle<Target = Semaphore>> Acquire<H> {
     /// assert_eq!(batch.num_permits(), 5);
     /// # Ok::<(), fairgate::AcquireError>(()) }).unwrap();
     /// ```
+    #[doc(alias = "batch")]
     #[track_caller]
     pub fn up_to(mut self, max: usize) -> Self {
         assert_can_be_met(max);
@@ -126,6 +127,7 @@ impl<H: Handle<Target = Semaphore>> Acquire<H> {
     /// # Ok::<(), fairgate::AcquireError>(()) }).unwrap();
     /// ```
     #[doc(alias = "bounded")]
+    #[doc(alias = "backpressure")]
     #[doc(alias = "shed")]
     pub fn max_waiters(mut self, n: usize) -> Self {
         self.raw.options().max_waiters = n.min(MAX_LENGTH);
@@ -170,6 +172,7 @@ impl<H: Handle<Target = Semaphore>> Acquire<H> {
     /// ```
     #[cfg(feature = "std")]
     #[doc(alias = "acquire_blocking")]
+    #[doc(alias = "block_on")]
     pub fn wait(mut self) -> Result<Permit<H>, AcquireError> {
         match self.raw.try_acquire() {
             Ok((handle, n)) => Ok(Permit::new(handle, n)),
@@ -240,9 +243,9 @@ impl<H: Handle<Target = Semaphore>> Acquire<H> {
 impl<H: Handle<Target = Semaphore>> Future for Acquire<H> {
     type Output = Result<Permit<H>, AcquireError>;
 
-    #[inline]
+    #[cfg_attr(feature = "std", inline)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // SAFETY: P1.
+        // SAFETY: S1.
         let raw = unsafe { Pin::new_unchecked(&mut self.get_unchecked_mut().raw) };
         match raw.poll(cx) {
             Poll::Ready(Ok((handle, n))) => Poll::Ready(Ok(Permit::new(handle, n))),

@@ -27,8 +27,17 @@ use crate::handle::Handle;
 use crate::raw::{self, AsRaw, RawSemaphore, Request};
 use crate::sync::const_fn;
 
-const TOO_MANY_PERMITS: &str = "a semaphore has at most MAX_PERMITS permits";
-const DEFICIT_TOO_LARGE: &str = "a semaphore owes at most MAX_PERMITS permits";
+#[cold]
+#[track_caller]
+const fn too_many_permits() -> ! {
+    panic!("a semaphore has at most MAX_PERMITS permits")
+}
+
+#[cold]
+#[track_caller]
+fn deficit_too_large() -> ! {
+    panic!("a semaphore owes at most MAX_PERMITS permits")
+}
 
 /// An asynchronous counting semaphore that grants permits strictly in FIFO order.
 ///
@@ -216,6 +225,8 @@ fn main() {
 #[doc(alias = "RateLimiter")]
 #[doc(alias = "throttle")]
 #[doc(alias = "concurrency")]
+#[doc(alias = "fair")]
+#[doc(alias = "FIFO")]
 pub struct Semaphore {
     raw: RawSemaphore,
 }
@@ -263,7 +274,9 @@ impl Semaphore {
         #[must_use]
         #[track_caller]
         pub const fn new(permits: usize) -> Self {
-            assert!(permits <= Self::MAX_PERMITS, "{}", TOO_MANY_PERMITS);
+            if permits > Self::MAX_PERMITS {
+            too_many_permits();
+        }
             Self { raw: RawSemaphore::new(permits) }
         }
     }
@@ -360,6 +373,7 @@ impl Semaphore {
     /// # });
     /// ```
     #[doc(alias = "metrics")]
+    #[doc(alias = "queue length")]
     #[must_use]
     pub fn waiters(&self) -> usize {
         self.raw.waiters()
@@ -455,7 +469,9 @@ impl Semaphore {
     /// ```
     /// A budget in bytes fits where [`MAX_PERMITS`](Self::MAX_PERMITS) is larger than it. On 32-bit targets, where that is
     /// 64 Mi, count larger units as above.
+    #[doc(alias = "bytes")]
     #[doc(alias = "weighted")]
+    #[doc(alias = "weights")]
     #[inline]
     #[track_caller]
     pub fn acquire_many(&self, n: usize) -> Acquire<&Self> {
@@ -773,16 +789,20 @@ impl Semaphore {
     #[doc(alias = "set_capacity")]
     #[track_caller]
     pub fn set_limit(&self, n: usize) {
-        assert!(n <= Self::MAX_PERMITS, "{}", TOO_MANY_PERMITS);
-        assert!(self.raw.set_limit(n), "{}", DEFICIT_TOO_LARGE);
+        if n > Self::MAX_PERMITS {
+            too_many_permits();
+        }
+        if !self.raw.set_limit(n) {
+            deficit_too_large();
+        }
     }
 
     /// Adds `n` permits. They pay owed permits first, then go to the queued requests, and the rest becomes available.
     ///
-    /// A long queue is served in batches of 32 requests; the wakers of one batch are called before the next batch is
-    /// granted. No new request is granted in between. But a [`close`](Self::close), [`set_limit`](Self::set_limit),
-    /// [`forget_permits`](Self::forget_permits) or [`reduce_permits`](Self::reduce_permits) between two batches takes effect
-    /// before the requests that are still queued are granted.
+    /// The queued requests are granted one after another, and the waker of each is called before the next one is granted. No
+    /// new request is granted in between. But a [`close`](Self::close), [`set_limit`](Self::set_limit),
+    /// [`forget_permits`](Self::forget_permits) or [`reduce_permits`](Self::reduce_permits) in between takes effect before
+    /// the requests that are still queued are granted.
     ///
     /// # Panics
     /// Panics if more than [`MAX_PERMITS`](Self::MAX_PERMITS) would exist. The semaphore is then unchanged.
@@ -796,7 +816,9 @@ impl Semaphore {
     #[doc(alias = "release")]
     #[track_caller]
     pub fn add_permits(&self, n: usize) {
-        assert!(self.raw.add(n), "{}", TOO_MANY_PERMITS);
+        if !self.raw.add(n) {
+            too_many_permits();
+        }
     }
 
     /// Adds up to `n` permits, but only so many that at most `most` are available; returns how many were added.
@@ -827,10 +849,11 @@ impl Semaphore {
     #[doc(alias = "rate")]
     #[track_caller]
     pub fn add_permits_up_to(&self, n: usize, most: usize) -> usize {
-        assert!(most <= Self::MAX_PERMITS, "{}", TOO_MANY_PERMITS);
+        if most > Self::MAX_PERMITS {
+            too_many_permits();
+        }
         let added = self.raw.add_up_to(n, most);
-        assert!(added.is_some(), "{}", TOO_MANY_PERMITS);
-        added.unwrap_or(0)
+        added.unwrap_or_else(|| too_many_permits())
     }
 
     /// Removes up to `n` available permits for good, and returns how many were removed. Never waits.
@@ -867,11 +890,13 @@ impl Semaphore {
     #[doc(alias = "reducePermits")]
     #[track_caller]
     pub fn reduce_permits(&self, n: usize) {
-        assert!(self.raw.reduce(n), "{}", DEFICIT_TOO_LARGE);
+        if !self.raw.reduce(n) {
+            deficit_too_large();
+        }
     }
 
     /// Closes the semaphore: all queued and all future requests fail. Permits that were granted before stay granted. Calls
-    /// the wakers of the queued requests, in batches like [`add_permits`](Self::add_permits).
+    /// the wakers of the queued requests, one after another like [`add_permits`](Self::add_permits).
     ///
     /// A closed semaphore cannot be opened again. Permits can still be released, added and removed. Closing it again changes
     /// nothing.

@@ -25,6 +25,7 @@ use crate::raw::AsRaw;
 /// # Ok::<(), fairgate::TryAcquireError>(())
 /// ```
 #[must_use = "permits are released when dropped"]
+#[doc(alias = "hold")]
 pub struct Permit<H: Handle<Target = Semaphore>> {
     handle: H,
     n: usize,

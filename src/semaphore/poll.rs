@@ -45,6 +45,47 @@ use crate::error::{AcquireError, TryAcquireError};
 ///     }
 /// }
 /// ```
+///
+/// A stream whose items have a permit each. It takes the item first, so that it holds no permit while it has none, and
+/// ends when the semaphore is closed:
+/// ```
+/// use fairgate::{OwnedSemaphorePermit, PollSemaphore, Semaphore};
+/// use smol::stream::{self, Stream, StreamExt};
+/// use std::pin::Pin;
+/// use std::sync::Arc;
+/// use std::task::{Context, Poll, ready};
+///
+/// struct Limited<S: Stream> {
+///     items: S,
+///     next: Option<S::Item>,
+///     slots: PollSemaphore,
+/// }
+///
+/// impl<S: Stream<Item: Unpin> + Unpin> Stream for Limited<S> {
+///     type Item = (S::Item, OwnedSemaphorePermit);
+///
+///     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+///         if self.next.is_none() {
+///             self.next = ready!(self.items.poll_next(cx));
+///         }
+///         let Some(item) = self.next.take() else { return Poll::Ready(None) };
+///         match self.slots.poll_acquire(cx) {
+///             Poll::Ready(slot) => Poll::Ready(slot.ok().map(|slot| (item, slot))),
+///             Poll::Pending => {
+///                 self.next = Some(item);
+///                 Poll::Pending
+///             }
+///         }
+///     }
+/// }
+///
+/// let slots = PollSemaphore::new(Arc::new(Semaphore::new(1)));
+/// let mut limited = Limited { items: stream::iter(1..=3), next: None, slots };
+/// for expected in 1..=3 {
+///     let (item, _slot) = smol::block_on(limited.next()).unwrap(); // the next item waits until `_slot` is dropped
+///     assert_eq!(item, expected);
+/// }
+/// ```
 pub struct PollSemaphore {
     semaphore: Arc<Semaphore>,
     /// Allocated by the first request that has to wait.

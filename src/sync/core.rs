@@ -66,9 +66,10 @@ impl Backoff {
     /// Waits for the `round`th time, counted from 0. Loom asks `is_blocked` whether there is still a reason to.
     #[cold]
     pub(crate) fn wait(&self, round: u32, _is_blocked: impl FnOnce() -> bool) {
-        match round % (SPIN_ROUNDS + 1) {
-            SPIN_ROUNDS => rest(),
-            round => spin(round),
+        // Modulo a power of two, because some processors cannot divide.
+        match round % 8 {
+            round @ 0..SPIN_ROUNDS => spin(round),
+            _ => rest(),
         }
     }
 

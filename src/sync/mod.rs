@@ -24,9 +24,6 @@ pub(crate) use steps::{AtomicIsize, Word, report};
 #[cfg(fairgate_steps)]
 pub use steps::{Event, observe};
 
-/// Whether the crate is compiled for loom.
-pub(crate) const LOOM: bool = cfg!(any(fairgate_loom, all(loom, feature = "loom")));
-
 /// Numbers that are half as wide as a pointer on 64-bit targets, so that two of them fit into one word, and atomics for them
 /// that are only loaded and stored. Not loom's: they order nothing, and no decision depends on them unless the queue lock is
 /// held.
@@ -51,11 +48,14 @@ pub(crate) mod half {
     pub(crate) use self::atomic::{AtomicIsize as AtomicSigned, AtomicUsize as AtomicUnsigned};
 }
 
-/// What the accesses to the state word do not show by themselves. The algorithm reports it to the checks in `loom-tests/`.
-/// Without the cfg `fairgate_steps` a report does nothing.
+/// What the accesses to the state word do not show by themselves. The algorithm reports it to the checks in `loom-tests/` and to
+/// the playground. Without the cfg `fairgate_steps` a report does nothing.
 #[derive(Clone, Copy, Debug)]
-#[cfg_attr(not(fairgate_steps), expect(dead_code, unreachable_pub, reason = "only loom-tests reads it"))]
+#[cfg_attr(not(fairgate_steps), expect(dead_code, unreachable_pub, reason = "only its readers use it"))]
 pub enum Step {
+    /// The next compare-and-swap of the word takes what is available of this many permits. Without this report the request is for
+    /// exactly what it takes.
+    Acquire { min: usize, max: usize },
     /// The next compare-and-swap of the word takes available permits away, and no caller owns them.
     Forget,
     /// The next compare-and-swap of the word takes permits away, into a deficit if necessary.
@@ -80,24 +80,26 @@ pub enum Step {
     Remove { node: usize },
     /// A node was taken from the front, and is granted `n` permits unless the state changes.
     Claim { node: usize, n: usize },
-    /// The last `count` claimed nodes, the first of which is `node`, were put back at the front.
-    PutBack { node: usize, count: usize },
+    /// The claimed node was put back at the front.
+    PutBack { node: usize },
     /// The outcome is stored next: the permits, or `None` if the request fails.
     Publish { node: usize, granted: Option<usize> },
+    /// The request is cancelled whose outcome is taken next; then its permits are released.
+    Cancel,
     /// The owner of a node takes the outcome.
     Take { node: usize, granted: Option<usize> },
     /// A node that was enqueued is freed.
     Free { node: usize },
 }
 
-/// Declares a `const fn`; under loom, whose constructors are not `const`, a plain `fn`.
+/// Declares a `const fn`; under loom and with reports, whose constructors are not `const`, a plain `fn`.
 macro_rules! const_fn {
     ($(#[$meta:meta])* $vis:vis const fn $($rest:tt)*) => {
-        #[cfg(not(any(fairgate_loom, all(loom, feature = "loom"))))]
+        #[cfg(not(any(fairgate_loom, fairgate_steps, all(loom, feature = "loom"))))]
         $(#[$meta])*
         $vis const fn $($rest)*
 
-        #[cfg(any(fairgate_loom, all(loom, feature = "loom")))]
+        #[cfg(any(fairgate_loom, fairgate_steps, all(loom, feature = "loom")))]
         $(#[$meta])*
         $vis fn $($rest)*
     };

@@ -17,6 +17,8 @@ pub enum Event {
     Loaded { word: usize, value: usize },
     /// A read-modify-write wrote the word; `by_addition` if it was not a compare-and-swap.
     Changed { word: usize, old: usize, new: usize, by_addition: bool },
+    /// A load of the limit that belongs to the word returned `value`, which may be an old value.
+    LimitLoaded { word: usize, value: isize },
     /// A read-modify-write wrote the limit that belongs to the word.
     LimitChanged { word: usize, old: isize, new: isize },
     /// A compare-and-swap of the word failed.
@@ -126,7 +128,9 @@ impl AtomicIsize {
 
     #[track_caller]
     pub(crate) fn load(&self, order: Ordering) -> isize {
-        self.atomic.load(order)
+        let value = self.atomic.load(order);
+        emit(Event::LimitLoaded { word: self.word, value });
+        value
     }
 
     #[track_caller]

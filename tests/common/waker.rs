@@ -35,7 +35,7 @@ pub fn on(event: WakerEvent, hook: impl Fn() + Send + Sync + 'static) -> Waker {
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop);
 
 unsafe fn clone(data: *const ()) -> RawWaker {
-    // SAFETY: the cloned waker keeps the hook alive, and the clone gets a reference count of its own.
+    // SAFETY: the cloned waker keeps the hook alive, and the clone has its own reference count.
     unsafe {
         ((*data.cast::<Hook>()).0)(WakerEvent::Clone);
         Arc::increment_strong_count(data.cast::<Hook>());

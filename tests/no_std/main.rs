@@ -1,5 +1,5 @@
 //! The behaviour of a build without the feature `std`, which cannot catch panics: a child process, since a second panic
-//! in one wake list aborts it. The crate without features has no dependency, so `rustc` alone builds it.
+//! in one call aborts it. The crate without features has no dependency, so `rustc` alone builds it.
 #![cfg(not(miri))]
 
 use std::path::{Path, PathBuf};
@@ -60,7 +60,7 @@ fn panicking_wakers_of_different_releases_lose_nothing() {
 
 /// The documented limit: the second panic starts while the first unwinds.
 #[test]
-fn two_panicking_wakers_in_one_wake_list_abort() {
+fn two_panicking_wakers_in_one_call_abort() {
     let output = run("two panicking wakers");
     assert!(!output.status.success());
     assert_eq!(String::from_utf8_lossy(&output.stdout), "", "the program continued after the second panic");
@@ -68,6 +68,7 @@ fn two_panicking_wakers_in_one_wake_list_abort() {
     assert_eq!(stderr.matches("a waker panics").count(), 2, "{stderr}");
 }
 
+/// P13: without the standard library this call span endlessly while another thread held the queue lock.
 #[test]
 fn adding_far_too_many_permits_panics_beside_threads_that_edit_the_queue() {
     assert_completes("add usize::MAX");

@@ -15,15 +15,6 @@ use crate::common::step::Outcome;
 use crate::common::world::World;
 use crate::common::{panics, rounds};
 
-/// P01: a large front request was cancelled and the waiters behind it were never woken.
-fn cancelling_a_large_front_grants_the_small_waiter_behind_it<S: SemaphoreSource + NewSource>() {
-    let mut world = World::<S>::new(1);
-    let (large, small) = (world.acquire(2), world.acquire(1));
-    world.cancel(large);
-    assert_eq!(world.woken(), [small]);
-    assert_eq!(world.poll(small), Outcome::Acquired(1));
-}
-
 /// P01: every waiter that fits now, not only the first.
 fn cancelling_a_large_front_grants_every_waiter_that_fits<S: SemaphoreSource + NewSource>() {
     let mut world = World::<S>::new(2);
@@ -266,7 +257,6 @@ for_each_source! {
         a_future_dropped_during_unwinding_is_cancelled,
         a_leaked_future_keeps_its_place_and_its_permits_and_nothing_else;
     semaphores:
-        cancelling_a_large_front_grants_the_small_waiter_behind_it,
         cancelling_a_large_front_grants_every_waiter_that_fits,
         cancelling_a_middle_waiter_or_a_front_before_one_that_does_not_fit_wakes_nothing,
         cancelling_the_front_while_permits_are_owed_grants_nothing,

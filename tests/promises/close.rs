@@ -33,7 +33,7 @@ fn a_grant_dropped_after_closing_becomes_available<S: SemaphoreSource + NewSourc
     assert_eq!(world.state().available, 3);
 }
 
-/// P20: more waiters than fit into one wake list.
+/// P20: more waiters than fit into one batch of tokio.
 fn closing_wakes_a_hundred_waiters_in_order_and_fails_them<S: SemaphoreSource + NewSource>() {
     let mut world = World::<S>::new(1);
     let all: Vec<_> = (0..100).map(|_| world.acquire(2)).collect();

@@ -1,4 +1,4 @@
-//! A mutex is unlocked exactly once, when its guard is dropped, also if the guard was mapped.
+//! A mutex is unlocked exactly once, when its guard is dropped, even if the guard was mapped.
 
 use std::pin::pin;
 use std::rc::Rc;

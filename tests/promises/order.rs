@@ -107,7 +107,7 @@ fn a_holder_that_acquires_again_at_once_is_queued_at_the_back<S: NewSource>() {
     assert_eq!(world.poll(waiter), Outcome::Acquired(1));
 }
 
-/// P22: batches of wakers were called last to first.
+/// P22: the wakers were called last to first.
 fn a_hundred_waiters_are_woken_in_order<S: SemaphoreSource + NewSource>() {
     let mut world = World::<S>::new(0);
     let all: Vec<_> = (0..100).map(|_| world.acquire(1)).collect();

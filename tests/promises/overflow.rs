@@ -1,17 +1,14 @@
 //! Overflow panics in every build and leaves the count unchanged.
 
 use std::panic::catch_unwind;
-use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::task::{Context, Waker};
 use std::thread;
 
 use fairgate::Semaphore;
 
+use crate::common::panics;
 use crate::common::source::{NewSource, SemaphoreSource, for_each_source};
 use crate::common::step::{Outcome, Request, State};
 use crate::common::world::World;
-use crate::common::{panics, rounds, with_watchdog};
 
 const MAX: usize = Semaphore::MAX_PERMITS;
 const TOO_MANY: [usize; 3] = [MAX + 1, usize::MAX / 2 + 1, usize::MAX];
@@ -145,28 +142,6 @@ fn threads_that_race_past_the_maximum_add_exactly_what_fits() {
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
     assert_eq!((added, semaphore.available_permits()), (3, MAX));
-}
-
-/// P13: without the standard library this release span endlessly while another thread held the queue lock.
-#[test]
-fn adding_far_too_many_panics_at_once_beside_threads_that_enqueue_and_cancel() {
-    with_watchdog("adding usize::MAX permits", || {
-        let (semaphore, stop) = (Semaphore::new(1), AtomicBool::new(false));
-        thread::scope(|scope| {
-            for _ in 0..2 {
-                scope.spawn(|| {
-                    while !stop.load(SeqCst) {
-                        let future = pin!(semaphore.acquire_many(2));
-                        assert!(future.poll(&mut Context::from_waker(Waker::noop())).is_pending());
-                    }
-                });
-            }
-            let all_panicked = (0..rounds(300)).all(|_| panics(|| semaphore.add_permits(usize::MAX)));
-            stop.store(true, SeqCst);
-            assert!(all_panicked);
-        });
-        assert_eq!((semaphore.available_permits(), semaphore.waiters()), (1, 0));
-    });
 }
 
 for_each_source! {

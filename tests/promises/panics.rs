@@ -25,7 +25,7 @@ fn forty_waiters_of_which_two_panic<S: NewSource>(world: &mut World<S>, two: [us
     (0..40).map(&mut acquire).filter(|waiter| !two.contains(waiter)).collect()
 }
 
-/// P09: when a waker panicked, the rest of its batch was lost, and with it their permits.
+/// P09: when a waker panicked, the wakers after it were lost, and with them their permits.
 fn a_large_release_grants_and_wakes_all_if_wakers_panic<S: SemaphoreSource + NewSource>() {
     for two in [[0, 0], [0, 39], [7, 31], [31, 32]] {
         let mut world = World::<S>::new(0);
@@ -104,21 +104,31 @@ fn a_panicking_waker_does_not_change_permits_or_order<S: NewSource>() {
     assert_eq!(world.poll(third), Outcome::Acquired(1));
 }
 
-type Script<S> = [fn(&mut World<S>, &Waker)];
+type Action<S> = fn(&mut World<S>, &Waker);
 
-/// Runs the script once for each waker event that it causes, with a panic at that event.
+/// Four requests are queued, one gets another waker, the front is granted a permit and cancelled. Then `end`. Runs once for each
+/// waker event, with a panic at that event.
 fn panic_at_each_event<S: NewSource>(
     requests: [usize; 4],
-    script: &Script<S>,
+    end: &[Action<S>],
     check: impl Fn(&World<S>, usize),
 ) {
+    let begin: [Action<S>; 7] = [
+        |world, waker| _ = world.poll_with(0, waker),
+        |world, waker| _ = world.poll_with(1, waker),
+        |world, waker| _ = world.poll_with(2, waker),
+        |world, waker| _ = world.poll_with(3, waker),
+        |world, waker| _ = world.poll_with(2, waker),
+        |world, _| world.source.add(1),
+        |world, _| world.drop_waiter(0),
+    ];
     for event in 1.. {
         let panic_at = Arc::new(PanicAt { events_left: event.into(), panicked: false.into() });
         let mut world = World::<S>::new(0);
         for n in requests {
             world.create(n);
         }
-        for step in script {
+        for step in begin.iter().chain(end) {
             let waker = ManuallyDrop::new(panic_at.waker());
             let _may_panic = panics(|| step(&mut world, &waker));
             let _may_panic = panics(|| drop(ManuallyDrop::into_inner(waker)));
@@ -135,19 +145,8 @@ fn panic_at_each_event<S: NewSource>(
 
 /// P08, P29, for every source: a panic at each waker event in turn.
 fn a_panic_at_any_waker_event_loses_no_permit<S: NewSource>() {
-    let script: &Script<S> = &[
-        |world, waker| _ = world.poll_with(0, waker),
-        |world, waker| _ = world.poll_with(1, waker),
-        |world, waker| _ = world.poll_with(2, waker),
-        |world, waker| _ = world.poll_with(3, waker),
-        // Replaces the waker.
-        |world, waker| _ = world.poll_with(2, waker),
-        |world, _| world.source.add(1),
-        |world, _| world.drop_waiter(0),
-        |world, _| world.drop_waiter(1),
-        |world, _| world.drop_waiter(3),
-    ];
-    panic_at_each_event([1; 4], script, |world, event| {
+    let end: [Action<S>; 2] = [|world, _| world.drop_waiter(1), |world, _| world.drop_waiter(3)];
+    panic_at_each_event([1; 4], &end, |world, event| {
         assert_eq!(world.source.counts(), (1, 0), "at event {event}");
     });
 }
@@ -156,20 +155,12 @@ fn a_panic_at_any_waker_event_loses_no_permit<S: NewSource>() {
 /// left it locked. The script queues, replaces wakers, grants, cancels and closes; each waker event panics
 /// once.
 fn a_panic_at_any_waker_event_loses_nothing_on_a_semaphore<S: SemaphoreSource + NewSource>() {
-    let script: &Script<S> = &[
-        |world, waker| _ = world.poll_with(0, waker),
-        |world, waker| _ = world.poll_with(1, waker),
-        |world, waker| _ = world.poll_with(2, waker),
-        |world, waker| _ = world.poll_with(3, waker),
-        // Replaces the waker.
-        |world, waker| _ = world.poll_with(2, waker),
-        |world, _| world.source.add(1),
-        |world, _| world.drop_waiter(0),
+    let end: [Action<S>; 3] = [
         |world, _| world.source.add(1),
         |world, _| world.source.close(),
         |world, _| world.drop_all_waiters(),
     ];
-    panic_at_each_event([2, 1, 1, 1], script, |world, event| {
+    panic_at_each_event([2, 1, 1, 1], &end, |world, event| {
         assert_eq!(world.state(), State { available: 2, waiters: 0, closed: true }, "at event {event}");
     });
 }
@@ -219,7 +210,7 @@ fn the_payload_of_a_suppressed_panic_is_dropped<S: SyncSource>() {
     assert_eq!(drops.load(SeqCst), 2);
 }
 
-/// Every waker of a batch panics, and of the batches behind it. All are called; the panic of the first resumes.
+/// Every waker panics. All are called; the panic of the first resumes.
 fn every_waker_is_called_and_the_first_panic_resumes<S: SemaphoreSource + SyncSource>() {
     type Operation<S> = fn(&mut World<S>);
     // Each operation wakes every waiter behind the front.

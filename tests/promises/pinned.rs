@@ -151,7 +151,7 @@ fn a_combinator_drops_the_losing_future_in_place() {
     assert_eq!((slow.waiters(), slow.available_permits()), (0, 1));
 }
 
-/// P17: the permits that a release adds are granted in batches, and the wakers of a batch are called before the next.
+/// P17: the waker of each request that a release grants is called before the next one is granted.
 /// Such a waker polls a new future. Its first poll writes the node, links it and may also grant it, all through the
 /// pointers of the queue.
 #[test]

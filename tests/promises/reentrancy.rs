@@ -175,9 +175,9 @@ fn a_waker_may_call_anything_when_it_is_woken<S: SemaphoreSource + SyncSource>()
     run_all_on_semaphores(WakerEvent::Wake, triggers);
 }
 
-/// P11: a replaced or unused waker was dropped under the lock.
-fn a_waker_may_call_anything_when_it_is_dropped<S: SemaphoreSource + SyncSource>() {
-    let triggers: &[(&str, Trigger<S>)] = &[
+/// What drops a waker.
+fn drops<S: SyncSource>() -> [(&'static str, Trigger<S>); 2] {
+    [
         ("its future is polled with another waker", |queue, waker| {
             queue.enqueue_all(waker);
             Queue::<S>::poll(&queue.middle, Waker::noop());
@@ -186,13 +186,12 @@ fn a_waker_may_call_anything_when_it_is_dropped<S: SemaphoreSource + SyncSource>
             queue.enqueue_all(waker);
             Queue::<S>::drop_future(&queue.middle);
         }),
-    ];
-    run_all_on_semaphores(WakerEvent::Drop, triggers);
+    ]
 }
 
-/// P12: wakers were cloned under the lock.
-fn a_waker_may_call_anything_when_it_is_cloned<S: SemaphoreSource + SyncSource>() {
-    let triggers: &[(&str, Trigger<S>)] = &[
+/// What clones a waker.
+fn clones<S: SyncSource>() -> [(&'static str, Trigger<S>); 2] {
+    [
         ("its future is queued", |queue, waker| {
             Queue::<S>::poll(&queue.front, Waker::noop());
             Queue::<S>::poll(&queue.middle, waker);
@@ -201,8 +200,17 @@ fn a_waker_may_call_anything_when_it_is_cloned<S: SemaphoreSource + SyncSource>(
             queue.enqueue_all(Waker::noop());
             Queue::<S>::poll(&queue.middle, waker);
         }),
-    ];
-    run_all_on_semaphores(WakerEvent::Clone, triggers);
+    ]
+}
+
+/// P11: a replaced or unused waker was dropped under the lock.
+fn a_waker_may_call_anything_when_it_is_dropped<S: SemaphoreSource + SyncSource>() {
+    run_all_on_semaphores(WakerEvent::Drop, &drops::<S>());
+}
+
+/// P12: wakers were cloned under the lock.
+fn a_waker_may_call_anything_when_it_is_cloned<S: SemaphoreSource + SyncSource>() {
+    run_all_on_semaphores(WakerEvent::Clone, &clones::<S>());
 }
 
 /// P10, P11, P12, P18, for every source: the events and callbacks that a mutex supports.
@@ -219,29 +227,11 @@ fn a_waker_may_acquire_and_cancel_at_any_event<S: SyncSource>() {
             Queue::<S>::drop_future(&queue.front);
         }),
     ];
-    let on_drop: &[(&str, Trigger<S>)] = &[
-        ("its future is polled with another waker", |queue, waker| {
-            queue.enqueue_all(waker);
-            Queue::<S>::poll(&queue.middle, Waker::noop());
-        }),
-        ("its future is dropped", |queue, waker| {
-            queue.enqueue_all(waker);
-            Queue::<S>::drop_future(&queue.middle);
-        }),
-    ];
-    let on_clone: &[(&str, Trigger<S>)] = &[
-        ("its future is queued", |queue, waker| {
-            Queue::<S>::poll(&queue.front, Waker::noop());
-            Queue::<S>::poll(&queue.middle, waker);
-        }),
-        ("its future is polled with a new waker", |queue, waker| {
-            queue.enqueue_all(Waker::noop());
-            Queue::<S>::poll(&queue.middle, waker);
-        }),
-    ];
-    for (event, triggers) in
-        [(WakerEvent::Wake, on_wake), (WakerEvent::Drop, on_drop), (WakerEvent::Clone, on_clone)]
-    {
+    for (event, triggers) in [
+        (WakerEvent::Wake, on_wake),
+        (WakerEvent::Drop, &drops::<S>()),
+        (WakerEvent::Clone, &clones::<S>()),
+    ] {
         run_all(event, (0, 1), callbacks(), triggers);
     }
 }
@@ -260,9 +250,9 @@ fn a_permit_added_while_the_waker_is_cloned_is_acquired_by_the_same_poll<S: Sync
     }
 }
 
-/// P32: between two batches of wake-ups the lock was free and a new request barged. A waker that calls back
+/// P32: between two wake-ups the lock was free and a new request barged. A waker that calls back
 /// while waiters remain to be granted acquires nothing, and the permits go to the front.
-fn nothing_barges_between_two_batches_of_wake_ups<S: SemaphoreSource + SyncSource>() {
+fn nothing_barges_between_two_wake_ups<S: SemaphoreSource + SyncSource>() {
     let mut world = World::<S>::new(0);
     let results = Arc::new(Mutex::new(Vec::new()));
     let (source, log, push_to) = (world.source.clone(), WakeLog::default(), results.clone());
@@ -403,7 +393,7 @@ for_each_source! {
         a_waker_may_call_anything_when_it_is_woken,
         a_waker_may_call_anything_when_it_is_dropped,
         a_waker_may_call_anything_when_it_is_cloned,
-        nothing_barges_between_two_batches_of_wake_ups,
+        nothing_barges_between_two_wake_ups,
         reading_the_state_calls_no_waker,
         a_logger_may_format_the_state_under_a_lock_that_wakers_take,
         a_chain_of_500_tasks_owned_by_their_wakers_fits_on_a_thread_stack,

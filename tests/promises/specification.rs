@@ -191,7 +191,6 @@ fn long_programs_on_a_mutex_match_the_specification() {
 
 /// The committed corpus of the fuzz target (`fuzz/Cargo.toml` describes how to run it).
 #[test]
-#[cfg(not(miri))]
 fn the_fuzz_corpus_matches_the_specification() {
     let files: Vec<_> =
         fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/programs")).unwrap().collect();

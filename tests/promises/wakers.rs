@@ -1,8 +1,8 @@
 //! Which calls may run the wakers of other requests: the list in the documentation of `Semaphore`, call by call.
 //!
-//! A release grants a long queue in batches, and calls the wakers of a batch before the next is granted. The first of these
-//! wakers makes the call under test, on the same thread: a call that edits the queue then serves the rest of it, as it
-//! would if another thread had added the permits.
+//! A release grants the queued requests one after another, and calls the waker of each before the next one is granted. The
+//! second of these wakers makes the call under test, on the same thread: a call that edits the queue then serves the rest of
+//! it, as it would if another thread had added the permits.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -17,11 +17,11 @@ use fairgate::{OwnedSemaphorePermit, PollSemaphore, Semaphore};
 use crate::common::panics;
 use crate::common::waker::{self, WakerEvent};
 
-/// As many requests as a batch.
-const BATCH: usize = 32;
-/// The requests that are queued behind the first batch. The last one is `Stage::queued`.
+/// The requests that are granted before the call: `Stage::granted`, and the one whose waker makes the call.
+const BEFORE: usize = 2;
+/// The requests that are queued behind them. The last one is `Stage::queued`.
 const BEHIND: usize = 68;
-/// The request behind the first batch whose waker panics, if one does.
+/// The request among those whose waker panics, if one does.
 const PANICKING: usize = 40;
 
 type Request = Pin<Box<AcquireOwned>>;
@@ -32,7 +32,7 @@ struct Stage {
     /// The wakers of other requests that were called so far.
     woken: Arc<AtomicUsize>,
     held: Mutex<Option<OwnedSemaphorePermit>>,
-    /// Granted in the first batch, and not polled since.
+    /// Granted before the call, and not polled since.
     granted: Mutex<Option<Request>>,
     /// At the back of the queue, polled with `waker`.
     queued: Mutex<Option<Request>>,
@@ -194,19 +194,20 @@ fn make(call: fn(&Stage), is_panicking: bool) -> (bool, usize) {
             panic!("the waker of another request panics");
         })
     };
-    let mut requests: Vec<_> = (0..BATCH + BEHIND).map(|_| stage.request()).collect();
+    let mut requests: Vec<_> = (0..BEFORE + BEHIND).map(|_| stage.request()).collect();
     for (index, request) in requests.iter_mut().enumerate() {
         let waker = match index {
-            0 => &calling,
-            _ if is_panicking && index == BATCH + PANICKING => &panicking,
+            0 => Waker::noop(),
+            1 => &calling,
+            _ if is_panicking && index == BEFORE + PANICKING => &panicking,
             _ => &stage.waker,
         };
         assert!(poll(request.as_mut(), waker).is_pending());
     }
     *stage.queued.lock().unwrap() = requests.pop();
-    *stage.granted.lock().unwrap() = Some(requests.remove(1));
+    *stage.granted.lock().unwrap() = Some(requests.remove(0));
     drop(calling);
-    let outer_panicked = panics(|| stage.semaphore.add_permits(2 * (BATCH + BEHIND)));
+    let outer_panicked = panics(|| stage.semaphore.add_permits(2 * (BEFORE + BEHIND)));
     let result = result.lock().unwrap().take().expect("the call was made");
     assert_eq!(
         outer_panicked,

@@ -143,5 +143,6 @@ pub fn explore(
         run_and_check_wakers(&*model);
         bridge::finish();
     });
+    bridge::flush();
     executions.load(Ordering::Relaxed)
 }

@@ -71,6 +71,14 @@ enum Start {
     Elastic,
     /// A request for all permits, and one for one permit; one permit is available, and one is held.
     Exclusive,
+    /// Like [`Large`](Self::Large) with another request for one permit: one more than a batch.
+    Batch,
+    /// Nothing: the requests that operations need have been granted. One permit is available.
+    Granted,
+    /// The same, but a request for one permit is queued, and none is available.
+    Passing,
+    /// Like [`Granted`](Self::Granted), and the semaphore was closed.
+    Closed,
 }
 
 impl Operation {
@@ -232,12 +240,20 @@ impl Actor {
 fn run(start: Start, operations: &[Operation]) {
     let needed = operations.iter().filter(|operation| operation.needs_request()).count();
     let held = operations.iter().filter(|operation| operation.needs_permit()).count();
-    let queued = if start == Start::Empty { needed } else { needed.max(2) };
+    let queued = match start {
+        Start::Empty | Start::Granted | Start::Closed => needed,
+        Start::Passing => needed + 1,
+        Start::Batch => 3,
+        _ => needed.max(2),
+    };
     let (available, extra) = match start {
         Start::Empty if needed == 0 => (1, 0),
         Start::Empty | Start::Ones | Start::Elastic => (0, 0),
-        Start::Large => (1, 0),
+        Start::Large | Start::Batch => (1, 0),
         Start::Exclusive => (1, usize::from(held == 0)),
+        // These are released to the requests.
+        Start::Granted | Start::Closed => (0, needed + 1),
+        Start::Passing => (0, needed),
     };
     let limit = available + held + extra;
     let semaphore = Arc::new(Semaphore::new(limit));
@@ -245,11 +261,13 @@ fn run(start: Start, operations: &[Operation]) {
     let take = |n| semaphore.clone().try_acquire_many_owned(n).unwrap();
 
     let mut permits: Vec<_> = (0..held).map(|_| take(1)).collect();
-    let extra = (extra > 0).then(|| take(extra));
+    let mut extra = (extra > 0).then(|| take(extra));
     let mut queue: Vec<_> = (0..queued)
         .map(|place| {
             let (kind, future) = match (start, place) {
-                (Start::Large, 0) => (Kind::AtLeast(2), semaphore.clone().acquire_many_owned(2)),
+                (Start::Large | Start::Batch, 0) => {
+                    (Kind::AtLeast(2), semaphore.clone().acquire_many_owned(2))
+                }
                 (Start::Elastic, 0) => (Kind::AtLeast(1), semaphore.clone().acquire_owned().up_to(2)),
                 (Start::Exclusive, 0) => (Kind::All, semaphore.clone().acquire_all_owned()),
                 _ => (Kind::AtLeast(1), semaphore.clone().acquire_owned()),
@@ -257,6 +275,12 @@ fn run(start: Start, operations: &[Operation]) {
             Waiting { place: Some(place), kind, request: Request::pending(future) }
         })
         .collect();
+    if let Start::Granted | Start::Passing | Start::Closed = start {
+        extra = None;
+    }
+    if start == Start::Closed {
+        semaphore.close();
+    }
     let new_actor = |operation| Actor {
         semaphore: semaphore.clone(),
         data: data.clone(),
@@ -272,7 +296,9 @@ fn run(start: Start, operations: &[Operation]) {
         .map(|&operation| {
             let mut actor = new_actor(operation);
             if operation.needs_request() {
-                actor.waiting = Some(queue.remove(0));
+                // The last one of a batch and one more: it stays queued.
+                let at = if start == Start::Batch { queue.len() - 1 } else { 0 };
+                actor.waiting = Some(queue.remove(at));
             }
             if operation.needs_permit() {
                 actor.held = permits.pop().map(|permit| Held { permit, is_all: false });
@@ -290,6 +316,7 @@ fn run(start: Start, operations: &[Operation]) {
         extra.map(|permit| Actor { held: Some(Held { permit, is_all: false }), ..new_actor(Poll) }),
     );
     check_end(&semaphore, limit, operations, &mut actors);
+    assert_eq!(semaphore.is_closed(), start == Start::Closed || operations.contains(&Close));
 }
 
 /// What must hold when the threads have ended, and again each time one of them releases what it holds.
@@ -311,7 +338,6 @@ fn check_end(semaphore: &Semaphore, limit: usize, operations: &[Operation], acto
     }
     actors.iter_mut().for_each(|actor| actor.waiting = None);
     assert_eq!((semaphore.waiters(), semaphore.needed(), semaphore.held()), (0, None, 0));
-    assert_eq!(semaphore.is_closed(), operations.contains(&Close));
 }
 
 /// The limit is that of the start and what was added, in some order with the calls that set it.
@@ -414,4 +440,24 @@ fn from_an_elastic_front() {
 #[test]
 fn from_a_front_that_needs_all() {
     check(Start::Exclusive);
+}
+
+#[test]
+fn from_more_requests_than_a_batch() {
+    check(Start::Batch);
+}
+
+#[test]
+fn from_requests_that_were_granted() {
+    check(Start::Granted);
+}
+
+#[test]
+fn from_a_granted_front() {
+    check(Start::Passing);
+}
+
+#[test]
+fn from_a_closed_semaphore() {
+    check(Start::Closed);
 }

@@ -131,6 +131,34 @@ fn a_forgotten_permit_completes_a_request_for_all_permits() {
     });
 }
 
+/// The last permit that exists is forgotten, so the request is granted none. A try of all permits beside that, or beside the
+/// cancel of the grant, gets none as well, or finds the request queued.
+#[test]
+fn a_try_of_all_permits_while_none_exists() {
+    for is_cancelled in [false, true] {
+        check(move || {
+            let semaphore = Arc::new(Semaphore::new(1));
+            let permit = semaphore.clone().try_acquire_owned().unwrap();
+            let all = Request::pending(semaphore.clone().acquire_all_owned());
+            let mut permit = Some(permit);
+            if is_cancelled {
+                permit.take().unwrap().forget();
+            }
+            let other = thread::spawn(move || match permit {
+                Some(permit) => {
+                    permit.forget();
+                    assert_eq!(all.expect_ready().unwrap().num_permits(), 0);
+                }
+                None => drop(all),
+            });
+            let tried = without_waiting(|| semaphore.acquire_all().try_wait());
+            assert!(tried.is_ok_and(|permit| permit.num_permits() == 0) || !is_cancelled);
+            join([other]);
+            assert_idle(&semaphore, 0);
+        });
+    }
+}
+
 /// The same with the queue locked by a cancel, or by a request that arrives.
 #[test]
 fn a_permit_is_forgotten_while_the_queue_is_locked() {

@@ -40,10 +40,6 @@ impl Asyncio2014 {
 impl Plain for Asyncio2014 {
     type Ticket = Promise;
 
-    fn ticket(&self) -> Promise {
-        Promise::default()
-    }
-
     async fn acquire(&self, _: usize, promise: Promise) -> Result<(), Closed> {
         self.acquire(promise).await;
         Ok(())

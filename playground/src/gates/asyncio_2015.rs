@@ -51,8 +51,6 @@ impl Asyncio2015 {
 impl Plain for Asyncio2015 {
     type Ticket = ();
 
-    fn ticket(&self) {}
-
     async fn acquire(&self, _: usize, (): ()) -> Result<(), Closed> {
         self.acquire().await;
         Ok(())

@@ -56,8 +56,6 @@ impl Asyncio2022March {
 impl Plain for Asyncio2022March {
     type Ticket = ();
 
-    fn ticket(&self) {}
-
     async fn acquire(&self, _: usize, (): ()) -> Result<(), Closed> {
         self.acquire().await;
         Ok(())

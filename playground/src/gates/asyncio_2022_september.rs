@@ -55,10 +55,6 @@ impl Asyncio2022September {
 impl Plain for Asyncio2022September {
     type Ticket = Promise;
 
-    fn ticket(&self) -> Promise {
-        Promise::default()
-    }
-
     async fn acquire(&self, _: usize, promise: Promise) -> Result<(), Closed> {
         self.acquire(promise).await;
         Ok(())

@@ -51,10 +51,6 @@ impl Asyncio2023 {
 impl Plain for Asyncio2023 {
     type Ticket = Promise;
 
-    fn ticket(&self) -> Promise {
-        Promise::default()
-    }
-
     async fn acquire(&self, _: usize, promise: Promise) -> Result<(), Closed> {
         self.acquire(promise).await;
         Ok(())

@@ -53,10 +53,6 @@ impl AsyncioLock2017 {
 impl Plain for AsyncioLock2017 {
     type Ticket = Promise;
 
-    fn ticket(&self) -> Promise {
-        Promise::default()
-    }
-
     async fn acquire(&self, _: usize, promise: Promise) -> Result<(), Closed> {
         self.acquire(promise).await;
         Ok(())

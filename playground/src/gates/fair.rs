@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use fairgate::futures::{Acquire as Request, Lock};
 use fairgate::{Mutex, Semaphore};
 
+use super::inside::quietly;
 use super::{Acquire, Acquired, Closed, Gate, Permit, Waiting};
 
 impl Gate for Semaphore {
@@ -73,11 +74,11 @@ impl<T: 'static> Gate for Mutex<T> {
     fn add(&self, _: usize) {}
 
     fn available(&self) -> usize {
-        self.try_lock().is_ok().into()
+        quietly(|| self.try_lock().is_ok().into())
     }
 
     fn inside(&self) -> String {
-        let locked = self.try_lock().is_err();
+        let locked = quietly(|| self.try_lock().is_err());
         format!("Mutex {{ locked: {locked} }}")
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod asyncio_2022_september;
 pub(crate) mod asyncio_2023;
 pub(crate) mod asyncio_lock_2017;
 mod fair;
+pub(crate) mod inside;
 pub(crate) mod own;
 mod promise;
 pub(crate) mod trace;
@@ -74,9 +75,7 @@ pub(crate) struct Closed;
 /// A semaphore written with `async fn acquire` and `fn release`, as most are.
 pub(crate) trait Plain: 'static {
     /// Keeps what a waiter needs to know about itself while it waits.
-    type Ticket: Clone + 'static;
-
-    fn ticket(&self) -> Self::Ticket;
+    type Ticket: Clone + Default + 'static;
 
     fn acquire(&self, n: usize, ticket: Self::Ticket) -> impl Future<Output = Result<(), Closed>>;
 
@@ -99,7 +98,7 @@ pub(crate) trait Plain: 'static {
 
 impl<S: Plain> Gate for S {
     fn acquire(self: Rc<Self>, n: usize) -> Waiting {
-        let ticket = self.ticket();
+        let ticket = S::Ticket::default();
         let (semaphore, own) = (self, ticket.clone());
         let future = async move {
             Plain::acquire(&*semaphore, n, own).await?;

@@ -52,12 +52,15 @@ const RELEASE: [(char, Line); 4] =
     [('g', Line::Add), ('h', Line::WakeFirst), ('i', Line::WakeAll), ('j', Line::HandOver)];
 const CANCEL: [(char, Line); 3] = [('k', Line::PassOn), ('l', Line::Release), ('h', Line::WakeFirst)];
 
+/// The lines of a function.
+type Lines = [Option<Line>; MOST_LINES];
+
 /// The code of a semaphore.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Program {
-    acquire: Vec<Line>,
-    release: Vec<Line>,
-    cancel: Vec<Line>,
+    acquire: Lines,
+    release: Lines,
+    cancel: Lines,
 }
 
 impl Program {
@@ -80,15 +83,15 @@ impl Program {
     }
 }
 
-fn lines(letters: &str, known: &[(char, Line)]) -> Result<Vec<Line>, String> {
-    if letters.chars().count() > MOST_LINES {
-        return Err(format!("a function has at most {MOST_LINES} lines"));
+fn lines(letters: &str, known: &[(char, Line)]) -> Result<Lines, String> {
+    let mut lines = [None; MOST_LINES];
+    for (index, letter) in letters.chars().enumerate() {
+        let found = known.iter().find(|(other, _)| *other == letter).map(|(_, line)| *line);
+        let line = found.ok_or_else(|| format!("there is no line {letter:?} here"))?;
+        let place = lines.get_mut(index);
+        *place.ok_or_else(|| format!("a function has at most {MOST_LINES} lines"))? = Some(line);
     }
-    let line = |letter: char| {
-        let found = known.iter().find(|(other, _)| *other == letter);
-        found.map(|(_, line)| *line).ok_or_else(|| format!("there is no line {letter:?} here"))
-    };
-    letters.chars().map(line).collect()
+    Ok(lines)
 }
 
 pub(crate) struct Own {
@@ -119,7 +122,7 @@ impl Own {
     }
 
     fn cancel(&self, state: State) {
-        for line in &self.program.cancel {
+        for line in self.program.cancel.iter().flatten() {
             match line {
                 Line::PassOn if state == State::Woken => self.waiters.wake_first(),
                 Line::Release if state == State::Handed => self.run_release(),
@@ -130,7 +133,7 @@ impl Own {
     }
 
     fn run_release(&self) {
-        for line in &self.program.release {
+        for line in self.program.release.iter().flatten() {
             match line {
                 Line::Add => self.add(1),
                 Line::WakeFirst => self.waiters.wake_first(),
@@ -145,12 +148,8 @@ impl Own {
 impl Plain for Own {
     type Ticket = Rc<Waiter>;
 
-    fn ticket(&self) -> Rc<Waiter> {
-        Rc::default()
-    }
-
     async fn acquire(&self, _: usize, waiter: Rc<Waiter>) -> Result<(), Closed> {
-        for line in &self.program.acquire {
+        for line in self.program.acquire.iter().flatten() {
             match line {
                 Line::WhileNoneWait => {
                     while self.free.get() <= 0 {

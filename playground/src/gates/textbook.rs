@@ -59,8 +59,6 @@ impl Textbook {
 impl Plain for Textbook {
     type Ticket = ();
 
-    fn ticket(&self) {}
-
     async fn acquire(&self, n: usize, (): ()) -> Result<(), Closed> {
         self.acquire_many(n).await;
         Ok(())

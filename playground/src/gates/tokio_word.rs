@@ -65,10 +65,6 @@ impl TokioWord {
 impl Plain for TokioWord {
     type Ticket = Promise;
 
-    fn ticket(&self) -> Promise {
-        Promise::default()
-    }
-
     async fn acquire(&self, _: usize, promise: Promise) -> Result<(), Closed> {
         self.acquire(promise).await
     }

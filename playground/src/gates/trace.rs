@@ -1,7 +1,5 @@
 //! What a semaphore does inside a move, statement by statement. Its fields report where they are read and written, so the
-//! code on the page stays as it is.
-//!
-//! fairgate's own semaphore reports nothing yet; [`report`] is where its steps would come in.
+//! code on the page stays as it is. For fairgate, see [`inside`](super::inside).
 
 use std::cell::{Cell, RefCell};
 use std::fmt::Display;

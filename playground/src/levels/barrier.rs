@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{Guilty, Level, PLAIN, Question, Variant, Win, prose};
+use super::{Difficulty, Guilty, Level, PLAIN, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::textbook::{self, Textbook};
@@ -12,31 +12,24 @@ pub(super) const LEVEL: Level = Level {
     id: "barrier",
     title: "A barrier",
     chapter: "Lock or semaphore?",
-    story: prose(
-        "Two tasks work in rounds. Neither may begin its next round before both have ended this one. The last task to \
+    difficulty: Difficulty::Easy,
+    story: "Two tasks work in rounds. Neither may begin its next round before both have ended this one. The last task to \
          arrive adds two permits to a semaphore that starts with none, one for each task.",
-    ),
     goal: "Let a task pass the barrier of round 2 before the other has arrived there.",
     wins: Win { kind: Kind::TooEarly, times: 1 },
-    hint: prose("A permit is added for a task that has not run since. Which other task can take it?"),
+    hint: "A permit is added for a task that has not run since. Which other task can take it?",
     question: Question {
-        ask: prose(
-            "B adds two permits, one for each task, and takes one. On which semaphore is the other one safe until A runs?",
-        ),
+        ask: "B adds two permits, one for each task, and takes one. On which semaphore is the other one safe until A runs?",
         answers: &["On the textbook semaphore", "On fairgate", "On both"],
         right: 1,
     },
-    lesson: prose(
-        "A permit that is only added to a number belongs to the task that comes first, and that may be the fast one in \
+    lesson: "A permit that is only added to a number belongs to the task that comes first, and that may be the fast one in \
          its next round. The classic cure is a second semaphore: odd rounds use one, even rounds the other, so a task that \
          is ahead takes nothing from one that is behind. A semaphore that grants permits in the order of its queue needs \
          only one.",
-    ),
     guilty: Some(Guilty {
-        line: prose("self.free.set(self.free.get() + n);"),
-        why: prose(
-            "Both permits go to a number. A task in its next round can take the one that was meant for the other.",
-        ),
+        line: "self.free.set(self.free.get() + n);",
+        why: "Both permits go to a number. A task in its next round can take the one that was meant for the other.",
     }),
     links: &[],
     rules: PLAIN,
@@ -46,22 +39,18 @@ pub(super) const LEVEL: Level = Level {
             id: "textbook",
             name: "one semaphore, on the textbook",
             about: prose("All rounds use the same semaphore."),
-            fairgate: false,
             solution: Some("ABB"),
             functions: &["one_semaphore"],
             semaphore: Some((textbook::SOURCE, &["acquire_many", "take", "release"])),
-            program: None,
             build: |world| one(world, Rc::new(Textbook::new(0))),
+            ..Variant::OTHER
         },
         Variant {
             id: "two",
             name: "two semaphores, on the textbook",
             about: prose("Odd rounds use one semaphore, and even rounds the other."),
-            fairgate: false,
-            solution: None,
             functions: &["two_semaphores"],
             semaphore: Some((textbook::SOURCE, &["acquire_many", "take", "release"])),
-            program: None,
             build: |world| {
                 let barrier = world.barrier(2);
                 let odd = world.semaphore("odd", Rc::new(Textbook::new(0)));
@@ -75,6 +64,7 @@ pub(super) const LEVEL: Level = Level {
                     );
                 }
             },
+            ..Variant::OTHER
         },
         Variant {
             id: "fairgate",
@@ -82,12 +72,9 @@ pub(super) const LEVEL: Level = Level {
             about: prose(
                 "All rounds use the same semaphore, which grants permits in the order of its queue.",
             ),
-            fairgate: true,
-            solution: None,
             functions: &["one_semaphore"],
-            semaphore: None,
-            program: None,
             build: |world| one(world, Rc::new(fairgate::Semaphore::new(0))),
+            ..Variant::FAIRGATE
         },
     ],
 };

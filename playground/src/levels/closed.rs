@@ -2,7 +2,7 @@ use std::rc::Rc;
 
 use fairgate::Semaphore;
 
-use super::{ALL, Guilty, Level, Link, Question, Variant, Win, prose};
+use super::{ALL, Difficulty, Guilty, Level, Link, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::tokio_word::{self, TokioWord};
@@ -14,34 +14,28 @@ pub(super) const LEVEL: Level = Level {
     id: "closed",
     title: "Closed means closed",
     chapter: "Cancellation",
-    story: prose(
-        "A program shuts down: it closes its semaphore, so that no task starts anything new. Permits that are held stay \
+    difficulty: Difficulty::Easy,
+    story: "A program shuts down: it closes its semaphore, so that no task starts anything new. Permits that are held stay \
             valid. You can close it, and you can take away a permit that is available.",
-    ),
     goal: "Let a task that asks after the close get a permit.",
     wins: Win { kind: Kind::AfterClose, times: 1 },
-    hint: prose(
-        "The semaphore keeps its permits and the flag \"closed\" in one number. Which action writes that number?",
-    ),
+    hint: "The semaphore keeps its permits and the flag \"closed\" in one number. Which action writes that number?",
     question: Question {
-        ask: prose(
-            "The semaphore is closed, two permits are available, and one of them is taken away. Then A asks for a permit. What must it get?",
-        ),
+        ask: "The semaphore is closed, two permits are available, and one of them is taken away. Then A asks for a permit. What must it get?",
         answers: &["The permit that is left", "An error: closed", "It waits"],
         right: 1,
     },
-    lesson: prose(
-        "This is tokio#8020, found in 2026: `forget_permits` wrote the new number of permits over the whole word, and the \
+    lesson: "This is tokio#8020, found in 2026: `forget_permits` wrote the new number of permits over the whole word, and the \
              flag was gone. A semaphore has many operations that write its word; each must keep every bit that is not its \
              own. In this crate a table of all transitions is checked when it is compiled, and this search tries them all.",
-    ),
     guilty: Some(Guilty {
-        line: prose("self.word.set(permits.saturating_sub(n) << 1);"),
-        why: prose(
-            "It writes the whole word and loses the lowest bit, which says that the semaphore is closed.",
-        ),
+        line: "self.word.set(permits.saturating_sub(n) << 1);",
+        why: "It writes the whole word and loses the lowest bit, which says that the semaphore is closed.",
     }),
-    links: &[Link { name: "The report: tokio#8020", url: "https://github.com/tokio-rs/tokio/issues/8020" }],
+    links: &[
+        Link { name: "The report: tokio#8020", url: "https://github.com/tokio-rs/tokio/issues/8020" },
+        Link { name: "The repair", url: "https://github.com/tokio-rs/tokio/pull/8021" },
+    ],
     rules: ALL,
     source: source!("closed.rs"),
     variants: &[
@@ -51,11 +45,9 @@ pub(super) const LEVEL: Level = Level {
             about: prose(
                 "The number of permits and the flag in one word, as in tokio, and with the mistake.",
             ),
-            fairgate: false,
             solution: Some("12A"),
             functions: &["turn"],
             semaphore: Some((tokio_word::SOURCE, &["acquire", "release", "close", "forget_permits"])),
-            program: None,
             build: |world| {
                 let semaphore = Rc::new(TokioWord::new(2));
                 build(
@@ -67,16 +59,13 @@ pub(super) const LEVEL: Level = Level {
                     },
                 );
             },
+            ..Variant::OTHER
         },
         Variant {
             id: "fairgate",
             name: "fairgate",
             about: prose("Every transition of the word keeps the flag."),
-            fairgate: true,
-            solution: None,
             functions: &["turn"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let semaphore = Rc::new(Semaphore::new(2));
                 build(
@@ -88,6 +77,7 @@ pub(super) const LEVEL: Level = Level {
                     },
                 );
             },
+            ..Variant::FAIRGATE
         },
     ],
 };

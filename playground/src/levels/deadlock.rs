@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{CANCEL, Level, Question, Variant, Win, prose};
+use super::{CANCEL, Difficulty, Level, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::kit::{Lock, Outcome, Slots, Work};
 use crate::source::source;
@@ -10,23 +10,20 @@ pub(super) const LEVEL: Level = Level {
     id: "deadlock",
     title: "After you",
     chapter: "Lock or semaphore?",
-    story: prose(
-        "Each task needs two things at the same time: two locks, or two permits. It gets the first, works for a \
+    difficulty: Difficulty::Medium,
+    story: "Each task needs two things at the same time: two locks, or two permits. It gets the first, works for a \
             moment, and then asks for the second.",
-    ),
     goal: "Bring both tasks to a standstill: each waits for what the other holds.",
     wins: Win { kind: Kind::Deadlock, times: 1 },
-    hint: prose("Let each task get its first lock before either of them asks for its second."),
+    hint: "Let each task get its first lock before either of them asks for its second.",
     question: Question {
-        ask: prose("Which change makes the deadlock impossible?"),
+        ask: "Which change makes the deadlock impossible?",
         answers: &["All tasks lock in the same order", "Fair locks", "More tasks"],
         right: 0,
     },
-    lesson: prose(
-        "Fairness does not help against a deadlock: both queues are in order, and the two tasks at their \
+    lesson: "Fairness does not help against a deadlock: both queues are in order, and the two tasks at their \
              fronts block each other. Take locks in one order everywhere. And take several permits in one \
              request: `acquire_many(2)` waits until there are two, and holds none while it waits.",
-    ),
     guilty: None,
     links: &[],
     rules: CANCEL,
@@ -36,11 +33,8 @@ pub(super) const LEVEL: Level = Level {
             id: "crossed",
             name: "two locks, crossed",
             about: prose("A locks left, then right. B locks right, then left."),
-            fairgate: true,
             solution: Some("ABAB"),
             functions: &["left_then_right", "right_then_left"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let (left, right) = (world.lock("left", ()), world.lock("right", ()));
                 let other = right_then_left(left.clone(), right.clone(), world.work());
@@ -51,16 +45,13 @@ pub(super) const LEVEL: Level = Level {
                 );
                 world.task("right, then left", "right_then_left", other);
             },
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "ordered",
             name: "two locks, one order",
             about: prose("Both tasks lock left first."),
-            fairgate: true,
-            solution: None,
             functions: &["left_then_right"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let (left, right) = (world.lock("left", ()), world.lock("right", ()));
                 for _ in 0..2 {
@@ -68,6 +59,7 @@ pub(super) const LEVEL: Level = Level {
                     world.task("left, then right", "left_then_right", code);
                 }
             },
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "one-by-one",
@@ -75,33 +67,28 @@ pub(super) const LEVEL: Level = Level {
             about: prose(
                 "A semaphore of 2. Each task needs both permits and acquires them one after the other.",
             ),
-            fairgate: true,
             solution: Some("ABAB"),
             functions: &["one_by_one"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let slots = world.semaphore("slots", Rc::new(fairgate::Semaphore::new(2)));
                 for _ in 0..2 {
                     world.task("needs two permits", "one_by_one", one_by_one(slots.clone(), world.work()));
                 }
             },
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "fairgate",
             name: "two permits at once",
             about: prose("A semaphore of 2. Each task acquires both permits in one request."),
-            fairgate: true,
-            solution: None,
             functions: &["at_once"],
-            semaphore: None,
-            program: None,
             build: |world: &mut World| {
                 let slots = world.semaphore("slots", Rc::new(fairgate::Semaphore::new(2)));
                 for _ in 0..2 {
                     world.task("needs two permits", "at_once", at_once(slots.clone(), world.work()));
                 }
             },
+            ..Variant::FAIRGATE
         },
     ],
 };

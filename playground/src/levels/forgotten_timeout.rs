@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{Level, PLAIN, Question, Variant, Win, prose};
+use super::{Difficulty, Level, PLAIN, Question, Variant, Win, prose};
 use crate::board::{Kind, Limit};
 use crate::kit::{Clock, Outcome, Server, Slots, with_timeout};
 use crate::source::source;
@@ -10,17 +10,14 @@ pub(super) const LEVEL: Level = Level {
     id: "forgotten-timeout",
     title: "A forgotten timeout",
     chapter: "A time limit",
-    story: prose(
-        "Two permits, three tasks. The server answers within a second, except for page 1: that answer never comes. Time \
-         passes only when no task that has started can run.",
-    ),
-    goal: "Bring everything to a standstill: a task holds a permit for good, and no timer is set that could end it.",
+    difficulty: Difficulty::Easy,
+    story: "Two permits, three tasks. The server answers within a second. Once, you can cut the network: a request that is \
+         sent after that gets no answer, and no error either. Time passes only when no task that has started can run.",
+    goal: "Bring everything to a standstill: both permits are held for good, and no timer is set that could end it.",
     wins: Win { kind: Kind::Hung, times: 1 },
-    hint: prose("Poll A, and let the others finish."),
+    hint: "What was sent before you cut the network is answered. How many requests have to come after that?",
     question: Question {
-        ask: prose(
-            "Each request may hang. What must have a time limit, so that every permit is released some day?",
-        ),
+        ask: "Each request may hang. What must have a time limit, so that every permit is released some day?",
         answers: &[
             "The wait for the permit",
             "The request, once there is a permit",
@@ -28,12 +25,10 @@ pub(super) const LEVEL: Level = Level {
         ],
         right: 1,
     },
-    lesson: prose(
-        "A permit is held as long as its task runs, so every await between `acquire` and the end of the block must end some \
+    lesson: "A permit is held as long as its task runs, so every await between `acquire` and the end of the block must end some \
          day. A limit on the wait protects the task that waits, and leaves the permit where it is: with each request that \
          hangs there is one permit less, until there is none. httpx gives up after 5 seconds unless it is told otherwise; \
          many clients never do.",
-    ),
     guilty: None,
     links: &[],
     rules: PLAIN,
@@ -43,85 +38,77 @@ pub(super) const LEVEL: Level = Level {
             id: "none",
             name: "no time limit",
             about: prose("Each task waits for its answer as long as it takes."),
-            fairgate: true,
-            solution: Some("BCtBAC"),
+            solution: Some("1ABC"),
             functions: &["unlimited"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let (slots, server, _) = shared(world);
-                for page in 1..=3 {
-                    world.task(
-                        TITLES[page - 1],
-                        "unlimited",
-                        unlimited(page, slots.clone(), server.clone()),
-                    );
+                for title in TITLES {
+                    world.task(title, "unlimited", unlimited(slots.clone(), server.clone()));
                 }
             },
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "wait",
             name: "a limit on the wait",
             about: prose("A task waits for its permit for 2 seconds at most."),
-            fairgate: true,
-            solution: Some("BCtBAC"),
+            solution: Some("1ABCtC"),
             functions: &["limited_wait"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let (slots, server, clock) = shared(world);
-                for page in 1..=3 {
-                    let code = limited_wait(page, slots.clone(), server.clone(), clock.clone());
-                    world.task(TITLES[page - 1], "limited_wait", code);
+                for title in TITLES {
+                    let code = limited_wait(slots.clone(), server.clone(), clock.clone());
+                    world.task(title, "limited_wait", code);
                 }
             },
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "request",
             name: "a limit on the request",
             about: prose("A request may take 2 seconds, from the moment when its task has a permit."),
-            fairgate: true,
-            solution: None,
             functions: &["limited_request"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let (slots, server, clock) = shared(world);
-                for page in 1..=3 {
-                    let code = limited_request(page, slots.clone(), server.clone(), clock.clone());
-                    world.task(TITLES[page - 1], "limited_request", code);
+                for title in TITLES {
+                    let code = limited_request(slots.clone(), server.clone(), clock.clone());
+                    world.task(title, "limited_request", code);
                 }
             },
+            ..Variant::FAIRGATE
         },
     ],
 };
 
 const TITLES: [&str; 3] = ["fetch page 1", "fetch page 2", "fetch page 3"];
 
-fn shared(world: &World) -> (Slots, Server, Clock) {
+fn shared(world: &mut World) -> (Slots, Server, Clock) {
     let slots = world.semaphore("slots", Rc::new(fairgate::Semaphore::new(2)));
-    (slots, world.server(Limit::None, Some(1)), world.clock())
+    let server = world.server(Limit::None, Some(1));
+    let network = server.clone();
+    world.action("Cut the network", 1, move || network.cut());
+    (slots, server, world.clock())
 }
 
-async fn unlimited(page: usize, slots: Slots, server: Server) -> Outcome {
+async fn unlimited(slots: Slots, server: Server) -> Outcome {
     let _slot = slots.acquire().await?;
-    server.get_page(page).await;
+    server.get().await;
     Ok(())
 }
 
-async fn limited_wait(page: usize, slots: Slots, server: Server, clock: Clock) -> Outcome {
+async fn limited_wait(slots: Slots, server: Server, clock: Clock) -> Outcome {
     let Ok(slot) = with_timeout(slots.acquire(), clock.sleep(2)).await else {
         server.gave_up();
         return Ok(());
     };
     let _slot = slot?;
-    server.get_page(page).await;
+    server.get().await;
     Ok(())
 }
 
-async fn limited_request(page: usize, slots: Slots, server: Server, clock: Clock) -> Outcome {
+async fn limited_request(slots: Slots, server: Server, clock: Clock) -> Outcome {
     let _slot = slots.acquire().await?;
-    if with_timeout(server.get_page(page), clock.sleep(2)).await.is_err() {
+    if with_timeout(server.get(), clock.sleep(2)).await.is_err() {
         server.gave_up();
     }
     Ok(())

@@ -1,7 +1,7 @@
 use std::pin::pin;
 use std::rc::Rc;
 
-use super::{Level, Link, PLAIN, Question, Variant, Win, prose};
+use super::{Difficulty, Level, Link, PLAIN, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::textbook::{self, Textbook};
@@ -13,26 +13,21 @@ pub(super) const LEVEL: Level = Level {
     id: "futurelock",
     title: "A permit for a future that is not polled",
     chapter: "Cancellation",
-    story: prose(
-        "A holds a lock for 2 seconds. B asks for the same lock, stops waiting after 1 second, and then needs the lock for something \
+    difficulty: Difficulty::Easy,
+    story: "A holds a lock for 2 seconds. B asks for the same lock, stops waiting after 1 second, and then needs the lock for something \
             else. Its first request is still in the queue: `select` only borrows it.",
-    ),
     goal: "Bring everything to a standstill: the lock belongs to a request that no task polls.",
     wins: Win { kind: Kind::Unpolled, times: 1 },
-    hint: prose(
-        "Start both tasks and let time pass. B now has two requests in the queue, and waits only for the second.",
-    ),
+    hint: "Start both tasks and let time pass. B now has two requests in the queue, and waits only for the second.",
     question: Question {
-        ask: prose("A unlocks. Which request gets the lock?"),
+        ask: "A unlocks. Which request gets the lock?",
         answers: &["B's second request, which B waits for", "B's first request, which B no longer polls"],
         right: 1,
     },
-    lesson: prose(
-        "This one can be won on fairgate, too: strict order grants the lock to the request that came first, and a grant helps \
+    lesson: "This one can be won on fairgate, too: strict order grants the lock to the request that came first, and a grant helps \
              only if its future is polled. It is known as futurelock (Oxide, RFD 609). The cure is to drop a request that you no \
              longer poll. `with_timeout` drops it before it returns; with `select!`, pass the future by value or drop it in the \
              other branch.",
-    ),
     guilty: None,
     links: &[Link { name: "The report: RFD 609", url: "https://rfd.shared.oxide.computer/rfd/0609" }],
     rules: PLAIN,
@@ -42,34 +37,28 @@ pub(super) const LEVEL: Level = Level {
             id: "fairgate",
             name: "select over &mut request, on fairgate",
             about: prose("The first request stays in the queue."),
-            fairgate: true,
             solution: Some("ABtBtAB"),
             functions: &["holder", "keeps_request"],
-            semaphore: None,
-            program: None,
             build: |world| build(world, Rc::new(fairgate::Mutex::new(())), true),
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "textbook",
             name: "select over &mut request, on the textbook",
             about: prose("The wake-up goes to the first request."),
-            fairgate: false,
             solution: Some("ABtBtAB"),
             functions: &["holder", "keeps_request"],
             semaphore: Some((textbook::SOURCE, &["acquire_many", "take", "release"])),
-            program: None,
             build: |world| build(world, Rc::new(Textbook::new(1)), true),
+            ..Variant::OTHER
         },
         Variant {
             id: "cured",
             name: "with_timeout, on fairgate",
             about: prose("The first request is dropped when its time is up."),
-            fairgate: true,
-            solution: None,
             functions: &["holder", "drops_request"],
-            semaphore: None,
-            program: None,
             build: |world| build(world, Rc::new(fairgate::Mutex::new(())), false),
+            ..Variant::FAIRGATE
         },
     ],
 };

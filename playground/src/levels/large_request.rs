@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{Level, Question, Rules, Variant, Win, prose};
+use super::{Difficulty, Level, Question, Rules, Variant, Win, prose};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::textbook::{self, Textbook};
@@ -12,25 +12,20 @@ pub(super) const LEVEL: Level = Level {
     id: "large-request",
     title: "A large request among small ones",
     chapter: "Order and its price",
-    story: prose(
-        "Two permits. B needs both at once. A and C need one each and take several turns. While B waits for two, one \
+    difficulty: Difficulty::Easy,
+    story: "Two permits. B needs both at once. A and C need one each and take several turns. While B waits for two, one \
             permit is often available: enough for a small request.",
-    ),
     goal: "Let small requests pass the large one twice.",
     wins: Win { kind: Kind::Overtaken, times: 2 },
-    hint: prose("Never let both permits be available at the moment when B looks."),
+    hint: "Never let both permits be available at the moment when B looks.",
     question: Question {
-        ask: prose(
-            "One permit is available, and B waits for two. On fairgate C asks for one. What happens?",
-        ),
+        ask: "One permit is available, and B waits for two. On fairgate C asks for one. What happens?",
         answers: &["C gets it", "C waits behind B", "C is refused"],
         right: 1,
     },
-    lesson: prose(
-        "If small requests may pass, a large one can wait for good: this is starvation. In strict order C waits behind \
+    lesson: "If small requests may pass, a large one can wait for good: this is starvation. In strict order C waits behind \
              B, although its permit is available. The price is a permit that stays unused for a while; what you get is \
              that no request waits for good.",
-    ),
     guilty: None,
     links: &[],
     rules: Rules { cancel: false, spurious: true },
@@ -40,23 +35,19 @@ pub(super) const LEVEL: Level = Level {
             id: "textbook",
             name: "textbook",
             about: prose("A release wakes all waiters, and each looks whether there is enough for it."),
-            fairgate: false,
             solution: Some("ABAC"),
             functions: &["small", "large"],
             semaphore: Some((textbook::SOURCE, &["acquire_many", "take", "release"])),
-            program: None,
             build: |world| build(world, Rc::new(Textbook::with_sizes(2))),
+            ..Variant::OTHER
         },
         Variant {
             id: "fairgate",
             name: "fairgate",
             about: prose("The queue is in order, whatever the size of a request."),
-            fairgate: true,
-            solution: None,
             functions: &["small", "large"],
-            semaphore: None,
-            program: None,
             build: |world| build(world, Rc::new(fairgate::Semaphore::new(2))),
+            ..Variant::FAIRGATE
         },
     ],
 };

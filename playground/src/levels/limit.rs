@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{CANCEL, Level, Question, Variant, Win, prose};
+use super::{CANCEL, Difficulty, Level, Question, Variant, Win, prose};
 use crate::board::{Kind, Limit};
 use crate::kit::{Outcome, Server, Slots};
 use crate::source::source;
@@ -10,18 +10,15 @@ pub(super) const LEVEL: Level = Level {
     id: "limit",
     title: "A limit that does not limit",
     chapter: "A limit",
-    story: prose(
-        "The same server, which takes two requests at a time. Every variant has a semaphore. In two of them it does \
+    difficulty: Difficulty::Medium,
+    story: "The same server, which takes two requests at a time. Every variant has a semaphore. In two of them it does \
             not help: the permit is released too early, or there are too many permits. Here you can also cancel \
             a task: its future is dropped, and with it all that it holds.",
-    ),
     goal: "Make the server refuse a request.",
     wins: Win { kind: Kind::Refused, times: 1 },
-    hint: prose(
-        "Watch the picture of the permits. Is the permit still held while the request is in flight?",
-    ),
+    hint: "Watch the picture of the permits. Is the permit still held while the request is in flight?",
     question: Question {
-        ask: prose("How long does a task hold the permit of `let _ = slots.acquire().await?;`?"),
+        ask: "How long does a task hold the permit of `let _ = slots.acquire().await?;`?",
         answers: &[
             "Until the end of the function",
             "Until the request is answered",
@@ -29,10 +26,8 @@ pub(super) const LEVEL: Level = Level {
         ],
         right: 2,
     },
-    lesson: prose(
-        "A permit is a value: dropping it releases it. `let _ = ...` drops the value at once, `let _slot = ...` keeps \
+    lesson: "A permit is a value: dropping it releases it. `let _ = ...` drops the value at once, `let _slot = ...` keeps \
              it until the end of the block. And the number of permits has to be what the server takes, not more.",
-    ),
     guilty: None,
     links: &[],
     rules: CANCEL,
@@ -42,49 +37,42 @@ pub(super) const LEVEL: Level = Level {
             id: "underscore",
             name: "2 permits, let _ = …",
             about: prose("Two permits, but the permit is assigned to `_`."),
-            fairgate: true,
             solution: Some("ABC"),
             functions: &["underscore"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let (slots, server) = shared(world, 2);
                 for title in TITLES {
                     world.task(title, "underscore", underscore(slots.clone(), server.clone()));
                 }
             },
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "three",
             name: "3 permits",
             about: prose("The permit is held, but there are three, and the server takes two requests."),
-            fairgate: true,
             solution: Some("ABC"),
             functions: &["held"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let (slots, server) = shared(world, 3);
                 for title in TITLES {
                     world.task(title, "held", held(slots.clone(), server.clone()));
                 }
             },
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "fairgate",
             name: "2 permits, held",
             about: prose("Two permits, each held during the request."),
-            fairgate: true,
-            solution: None,
             functions: &["held"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let (slots, server) = shared(world, 2);
                 for title in TITLES {
                     world.task(title, "held", held(slots.clone(), server.clone()));
                 }
             },
+            ..Variant::FAIRGATE
         },
     ],
 };

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{CANCEL, Level, Question, Variant, Win, prose};
+use super::{CANCEL, Difficulty, Level, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::kit::{Counter, Lock, Outcome, Slots, Work};
 use crate::source::source;
@@ -10,24 +10,21 @@ pub(super) const LEVEL: Level = Level {
     id: "lost-update",
     title: "Read, wait, write",
     chapter: "Lock or semaphore?",
-    story: prose(
-        "Two tasks add 1 to a counter. Each reads the value, waits for a moment (think of a database), and writes the \
+    difficulty: Difficulty::Medium,
+    story: "Two tasks add 1 to a counter. Each reads the value, waits for a moment (think of a database), and writes the \
             value it has read plus 1. Nothing runs in parallel here: you switch from one task to the other only at an \
             `.await`. That is enough.",
-    ),
     goal: "Lose an update: both tasks add 1, and the counter shows 1.",
     wins: Win { kind: Kind::LostUpdate, times: 1 },
-    hint: prose("Let both tasks read before either of them writes."),
+    hint: "Let both tasks read before either of them writes.",
     question: Question {
-        ask: prose("Which of these keeps every update?"),
+        ask: "Which of these keeps every update?",
         answers: &["A semaphore of 3", "A lock", "Neither, because there are no threads"],
         right: 1,
     },
-    lesson: prose(
-        "A semaphore of n lets n tasks through at once: it limits load and protects nothing. A value that no two \
+    lesson: "A semaphore of n lets n tasks through at once: it limits load and protects nothing. A value that no two \
              tasks may touch at once needs a lock. The mutex has the value inside, so that it cannot be reached without \
              the lock; a semaphore of 1 gives the same order, but the compiler does not check that you acquire it first.",
-    ),
     guilty: None,
     links: &[],
     rules: CANCEL,
@@ -37,55 +34,45 @@ pub(super) const LEVEL: Level = Level {
             id: "nothing",
             name: "no protection",
             about: prose("No lock, no semaphore."),
-            fairgate: false,
             solution: Some("ABAB"),
             functions: &["unprotected"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let counter = Rc::new(world.counter());
                 for title in TITLES {
                     world.task(title, "unprotected", unprotected(counter.clone(), world.work()));
                 }
             },
+            ..Variant::OTHER
         },
         Variant {
             id: "semaphore-3",
             name: "Semaphore::new(3)",
             about: prose("A semaphore, but with more than one permit."),
-            fairgate: true,
             solution: Some("ABAB"),
             functions: &["with_slots"],
-            semaphore: None,
-            program: None,
             build: |world| with_semaphore(world, 3),
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "semaphore-1",
             name: "Semaphore::new(1)",
             about: prose("A semaphore with one permit."),
-            fairgate: true,
-            solution: None,
             functions: &["with_slots"],
-            semaphore: None,
-            program: None,
             build: |world| with_semaphore(world, 1),
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "fairgate",
             name: "Mutex",
             about: prose("The counter is inside the mutex."),
-            fairgate: true,
-            solution: None,
             functions: &["with_lock"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let counter = world.lock("counter", world.counter());
                 for title in TITLES {
                     world.task(title, "with_lock", with_lock(counter.clone(), world.work()));
                 }
             },
+            ..Variant::FAIRGATE
         },
     ],
 };

@@ -31,6 +31,7 @@ use crate::source::Source;
 use crate::world::{Move, Rules, World};
 
 /// A puzzle: the player picks the moves and tries to reach the goal.
+#[derive(Serialize)]
 pub struct Level {
     /// Its name in links.
     pub id: &'static str,
@@ -38,11 +39,14 @@ pub struct Level {
     pub title: &'static str,
     /// The chapter of `docs/lesson.md` that it belongs to.
     pub chapter: &'static str,
+    /// How hard it is.
+    pub difficulty: Difficulty,
     /// What happens here.
     pub story: &'static str,
     /// What to do.
     pub goal: &'static str,
     /// What counts as done.
+    #[serde(skip)]
     pub wins: Win,
     /// A nudge.
     pub hint: &'static str,
@@ -57,9 +61,23 @@ pub struct Level {
     /// What the player may do.
     pub rules: Rules,
     /// The source file.
+    #[serde(skip)]
     pub source: Source,
     /// The same game on different semaphores, or with different code.
+    #[serde(skip)]
     pub variants: &'static [Variant],
+}
+
+/// How often random moves win a level, as `tests/difficulty.rs` measures it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Difficulty {
+    /// In a fifth of the games or more.
+    Easy,
+    /// Sometimes.
+    Medium,
+    /// In less than 25 of 600 games.
+    Hard,
 }
 
 /// What has to go wrong, and how often.
@@ -90,6 +108,7 @@ pub struct Link {
 }
 
 /// A question with one right answer.
+#[derive(Serialize)]
 pub struct Question {
     /// The question.
     pub ask: &'static str,
@@ -100,7 +119,7 @@ pub struct Question {
 }
 
 /// One form of a level.
-#[derive(Clone)]
+#[derive(Clone, Copy, Serialize)]
 pub struct Variant {
     /// Its name in links.
     pub id: &'static str,
@@ -111,18 +130,23 @@ pub struct Variant {
     /// Whether the semaphore or lock is fairgate's.
     pub fairgate: bool,
     /// The shortest solution; `None` if there is none.
+    #[serde(skip)]
     pub solution: Option<&'static str>,
     /// The functions of the level's source that the page shows.
+    #[serde(skip)]
     pub functions: &'static [&'static str],
     /// The semaphore's own code, if it is one of the historic ones: the source and the functions to show.
+    #[serde(skip)]
     pub semaphore: Option<(Source, &'static [&'static str])>,
     /// The learner's own semaphore, in the level that is about it.
+    #[serde(skip)]
     pub program: Option<Program>,
     /// Builds the world, unless there is a program.
+    #[serde(skip)]
     pub build: fn(&mut World),
 }
 
-/// The texts of a level. The page that runs the engine as WebAssembly has them already, from `--levels`.
+/// The text of a variant. The page that runs the engine as WebAssembly has it already, from `--levels`.
 const fn prose(text: &'static str) -> &'static str {
     if cfg!(target_family = "wasm") { "" } else { text }
 }
@@ -134,27 +158,27 @@ pub fn all() -> &'static [Level] {
 
 /// The chapters of `docs/lesson.md`; in each, the levels that random moves win more often come first.
 static LEVELS: [Level; 21] = [
-    flood::LEVEL,
-    limit::LEVEL,
-    forgotten_timeout::LEVEL,
-    time_limit::LEVEL,
-    readers::LEVEL,
-    philosophers::LEVEL,
-    barrier::LEVEL,
-    lost_update::LEVEL,
-    deadlock::LEVEL,
-    retries::LEVEL,
-    rate::LEVEL,
-    pool::LEVEL,
-    resize::LEVEL,
-    large_request::LEVEL,
-    overtaking::LEVEL,
-    closed::LEVEL,
-    futurelock::LEVEL,
-    cancelled_wakeup::LEVEL,
-    sticky_flag::LEVEL,
-    two_holders::LEVEL,
-    one_wakeup::LEVEL,
+    flood::LEVEL.for_engine(),
+    limit::LEVEL.for_engine(),
+    forgotten_timeout::LEVEL.for_engine(),
+    time_limit::LEVEL.for_engine(),
+    readers::LEVEL.for_engine(),
+    philosophers::LEVEL.for_engine(),
+    barrier::LEVEL.for_engine(),
+    lost_update::LEVEL.for_engine(),
+    deadlock::LEVEL.for_engine(),
+    retries::LEVEL.for_engine(),
+    rate::LEVEL.for_engine(),
+    pool::LEVEL.for_engine(),
+    resize::LEVEL.for_engine(),
+    large_request::LEVEL.for_engine(),
+    overtaking::LEVEL.for_engine(),
+    closed::LEVEL.for_engine(),
+    futurelock::LEVEL.for_engine(),
+    cancelled_wakeup::LEVEL.for_engine(),
+    sticky_flag::LEVEL.for_engine(),
+    two_holders::LEVEL.for_engine(),
+    one_wakeup::LEVEL.for_engine(),
 ];
 
 /// The level and the variant with these names.
@@ -169,10 +193,37 @@ pub fn find(level: &str, variant: &str) -> Result<(&'static Level, Variant), Str
     let level = known.ok_or_else(|| format!("there is no level \"{level}\""))?;
     let known = level.variants.iter().find(|known| known.id == variant);
     let variant = known.ok_or_else(|| format!("level \"{}\" has no variant \"{variant}\"", level.id))?;
-    Ok((level, variant.clone()))
+    Ok((level, *variant))
+}
+
+impl Variant {
+    /// What variants on fairgate have in common, unless they say something else.
+    const FAIRGATE: Self = Self { fairgate: true, ..Self::OTHER };
+    /// The same for the others.
+    const OTHER: Self = Self {
+        id: "",
+        name: "",
+        about: "",
+        fairgate: false,
+        solution: None,
+        functions: &[],
+        semaphore: None,
+        program: None,
+        build: |_| {},
+    };
 }
 
 impl Level {
+    /// Without the texts, where the page has them already.
+    const fn for_engine(self) -> Self {
+        if !cfg!(target_family = "wasm") {
+            return self;
+        }
+        let question = Question { ask: "", answers: &[], right: 0 };
+        let texts = Self { title: "", chapter: "", story: "", goal: "", hint: "", lesson: "", ..self };
+        Self { question, guilty: None, links: &[], ..texts }
+    }
+
     /// A new world of this level.
     pub fn start(&self, variant: &Variant) -> World {
         World::new(self.rules, |world| match &variant.program {

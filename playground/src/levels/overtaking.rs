@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{ALL, Guilty, Level, Link, Question, Variant, Win, prose};
+use super::{ALL, Difficulty, Guilty, Level, Link, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::asyncio_2015::{self, Asyncio2015};
@@ -13,33 +13,24 @@ pub(super) const LEVEL: Level = Level {
     id: "overtaking",
     title: "The greedy task",
     chapter: "Order and its price",
-    story: prose(
-        "One permit. A takes two turns and asks again as soon as it has released the permit. B takes one turn. The \
+    difficulty: Difficulty::Medium,
+    story: "One permit. A takes two turns and asks again as soon as it has released the permit. B takes one turn. The \
             permit goes to a task that waits, or to whichever task asks first: that is up to the semaphore. You can also \
             poll a task that was not woken; a good semaphore does not care.",
-    ),
     goal: "Let a task that asks later get the permit before a task that waits.",
     wins: Win { kind: Kind::Overtaken, times: 1 },
-    hint: prose(
-        "Let B wait while A holds the permit. What does A do in the same poll in which it releases?",
-    ),
+    hint: "Let B wait while A holds the permit. What does A do in the same poll in which it releases?",
     question: Question {
-        ask: prose(
-            "B waits. A releases the permit and asks for it again at once. Which task is next on the textbook semaphore?",
-        ),
+        ask: "B waits. A releases the permit and asks for it again at once. Which task is next on the textbook semaphore?",
         answers: &["A", "B", "Either, at random"],
         right: 0,
     },
-    lesson: prose(
-        "The textbook semaphore adds the permit to a number and wakes B. Until B runs, any task can take \
+    lesson: "The textbook semaphore adds the permit to a number and wakes B. Until B runs, any task can take \
              the permit, and A asks first: this is called barging. A semaphore that hands the permit to the front of the \
              queue in the act of releasing it leaves nothing to take. asyncio learned this in 2022 (bpo-45997).",
-    ),
     guilty: Some(Guilty {
-        line: prose("self.free.set(self.free.get() + n);"),
-        why: prose(
-            "The permit is added to a number that every task can take from, before the waiter has run.",
-        ),
+        line: "self.free.set(self.free.get() + n);",
+        why: "The permit is added to a number that every task can take from, before the waiter has run.",
     }),
     links: &[
         Link { name: "The report: bpo-45997", url: "https://bugs.python.org/issue45997" },
@@ -54,34 +45,29 @@ pub(super) const LEVEL: Level = Level {
             about: prose(
                 "The semaphore that most people write first: a counter of permits, and an event of the crate event-listener that wakes a waiter.",
             ),
-            fairgate: false,
             solution: Some("ABA"),
             functions: &["turns"],
             semaphore: Some((textbook::SOURCE, &["acquire_many", "take", "release"])),
-            program: None,
             build: |world| build(world, Rc::new(Textbook::new(1))),
+            ..Variant::OTHER
         },
         Variant {
             id: "asyncio-2015",
             name: "asyncio 2015 to 2022",
             about: prose("The semaphore of Python's asyncio, in Rust, before the repair bpo-45997."),
-            fairgate: false,
             solution: Some("ABA"),
             functions: &["turns"],
             semaphore: Some((asyncio_2015::SOURCE, &["acquire", "release", "wake_next"])),
-            program: None,
             build: |world| build(world, Rc::new(Asyncio2015::new(1))),
+            ..Variant::OTHER
         },
         Variant {
             id: "fairgate",
             name: "fairgate",
             about: prose("A release hands the permit to the front of the queue."),
-            fairgate: true,
-            solution: None,
             functions: &["turns"],
-            semaphore: None,
-            program: None,
             build: |world| build(world, Rc::new(fairgate::Semaphore::new(1))),
+            ..Variant::FAIRGATE
         },
     ],
 };

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{ALL, Level, Question, Variant, Win};
+use super::{ALL, Difficulty, Level, Question, Variant, Win};
 use crate::board::Kind;
 use crate::gates::own::{Own, Program};
 use crate::kit::{Outcome, Slots, Work};
@@ -12,6 +12,7 @@ pub(super) static LEVEL: Level = Level {
     id: "own",
     title: "Bring your own",
     chapter: "Cancellation",
+    difficulty: Difficulty::Hard,
     story: "",
     goal: "",
     wins: Win { kind: Kind::Any, times: 1 },
@@ -27,21 +28,11 @@ pub(super) static LEVEL: Level = Level {
 
 /// Three tasks, and two permits that the player adds: a semaphore starts with none.
 pub(super) fn variant(program: Program) -> Variant {
-    Variant {
-        id: "own",
-        name: "your own",
-        about: "",
-        fairgate: false,
-        solution: None,
-        functions: &["turn"],
-        semaphore: None,
-        build: |_| {},
-        program: Some(program),
-    }
+    Variant { id: "own", name: "your own", functions: &["turn"], program: Some(program), ..Variant::OTHER }
 }
 
 pub(super) fn build(world: &mut World, program: &Program) {
-    let slots = world.semaphore("slots", Rc::new(Own::new(program.clone())));
+    let slots = world.semaphore("slots", Rc::new(Own::new(*program)));
     let added = slots.clone();
     world.action("Add a permit", 2, move || added.add_permits(1));
     for title in ["turn 1", "turn 2", "turn 3"] {

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{Level, PLAIN, Question, Variant, Win, prose};
+use super::{Difficulty, Level, PLAIN, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::kit::{Lock, Outcome, Slots, Work};
 use crate::source::source;
@@ -10,27 +10,20 @@ pub(super) const LEVEL: Level = Level {
     id: "philosophers",
     title: "Dining philosophers",
     chapter: "Lock or semaphore?",
-    story: prose(
-        "Three philosophers sit at a round table with three forks, one between each two of them. To eat, each needs the \
+    difficulty: Difficulty::Easy,
+    story: "Three philosophers sit at a round table with three forks, one between each two of them. To eat, each needs the \
          fork on the left and the fork on the right, and takes one after the other. A fork is a lock.",
-    ),
     goal: "Let all of them starve: each holds one fork and waits for the next.",
     wins: Win { kind: Kind::Deadlock, times: 1 },
-    hint: prose(
-        "A deadlock is a circle. How many forks must be taken before anyone asks for a second one?",
-    ),
+    hint: "A deadlock is a circle. How many forks must be taken before anyone asks for a second one?",
     question: Question {
-        ask: prose(
-            "How many of the three may sit at the table at once, so that they never block each other?",
-        ),
+        ask: "How many of the three may sit at the table at once, so that they never block each other?",
         answers: &["1", "2", "3"],
         right: 1,
     },
-    lesson: prose(
-        "With two at a table of three forks, one of them always gets both. So a semaphore of n - 1 seats breaks the \
+    lesson: "With two at a table of three forks, one of them always gets both. So a semaphore of n - 1 seats breaks the \
          circle, and so does one philosopher that takes its forks in the other order, which is the same as one order of all \
          forks. Neither makes anyone wait longer than for its neighbours.",
-    ),
     guilty: None,
     links: &[],
     rules: PLAIN,
@@ -40,12 +33,10 @@ pub(super) const LEVEL: Level = Level {
             id: "left-first",
             name: "left fork first",
             about: prose("Each takes the fork on the left, and then the fork on the right."),
-            fairgate: true,
             solution: Some("ABCABC"),
             functions: &["dine"],
-            semaphore: None,
-            program: None,
             build: |world| dinner(world, false),
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "ordered",
@@ -53,22 +44,15 @@ pub(super) const LEVEL: Level = Level {
             about: prose(
                 "C takes the fork on the right first, so that all take the fork with the lower number first.",
             ),
-            fairgate: true,
-            solution: None,
             functions: &["dine"],
-            semaphore: None,
-            program: None,
             build: |world| dinner(world, true),
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "seats",
             name: "two seats",
             about: prose("A semaphore of 2: only two of them sit at the table at once."),
-            fairgate: true,
-            solution: None,
             functions: &["dine_seated"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let forks = forks(world);
                 let seats = world.semaphore("seats", Rc::new(fairgate::Semaphore::new(2)));
@@ -78,6 +62,7 @@ pub(super) const LEVEL: Level = Level {
                     world.task(TITLES[place], "dine_seated", code);
                 }
             },
+            ..Variant::FAIRGATE
         },
     ],
 };

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{CANCEL, Level, Question, Variant, Win, prose};
+use super::{CANCEL, Difficulty, Level, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::kit::{Idle, Outcome, Slots, Work};
 use crate::source::source;
@@ -10,18 +10,15 @@ pub(super) const LEVEL: Level = Level {
     id: "pool",
     title: "A permit and no connection",
     chapter: "A pool",
-    story: prose(
-        "A pool with one connection. The permit says that one is free, and a plain list says which. So the list is never \
+    difficulty: Difficulty::Easy,
+    story: "A pool with one connection. The permit says that one is free, and a plain list says which. So the list is never \
             empty when a permit is granted, if the connection always comes back before its permit.",
-    ),
     goal: "Let a task get a permit and find no connection.",
     wins: Win { kind: Kind::NoConnection, times: 1 },
-    hint: prose(
-        "Look for the moment when the permit is released and the connection is not back in the list. In the second \
+    hint: "Look for the moment when the permit is released and the connection is not back in the list. In the second \
            variant, think of what happens to local variables when a task is cancelled.",
-    ),
     question: Question {
-        ask: prose("A task that has popped the connection is cancelled. What brings the connection back?"),
+        ask: "A task that has popped the connection is cancelled. What brings the connection back?",
         answers: &[
             "The statement that pushes it",
             "Only a guard that pushes it in its `drop`",
@@ -29,11 +26,9 @@ pub(super) const LEVEL: Level = Level {
         ],
         right: 1,
     },
-    lesson: prose(
-        "Put the connection back first, then release the permit. And do both in `drop`, because a cancelled task runs no \
+    lesson: "Put the connection back first, then release the permit. And do both in `drop`, because a cancelled task runs no \
              further code: it only drops what it holds. Local variables are dropped in reverse order, so here `_connection` \
              goes back before `_permit` is released.",
-    ),
     guilty: None,
     links: &[],
     rules: CANCEL,
@@ -43,11 +38,8 @@ pub(super) const LEVEL: Level = Level {
             id: "permit-first",
             name: "permit released first",
             about: prose("The permit is released before the connection is reset and put back."),
-            fairgate: true,
             solution: Some("AAB"),
             functions: &["permit_first"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let (slots, idle) = shared(world);
                 for title in TITLES {
@@ -58,6 +50,7 @@ pub(super) const LEVEL: Level = Level {
                     );
                 }
             },
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "by-hand",
@@ -65,33 +58,28 @@ pub(super) const LEVEL: Level = Level {
             about: prose(
                 "The connection is put back before the permit is released, by the last line of the task.",
             ),
-            fairgate: true,
             solution: Some("AxAB"),
             functions: &["by_hand"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let (slots, idle) = shared(world);
                 for title in TITLES {
                     world.task(title, "by_hand", by_hand(slots.clone(), idle.clone(), world.work()));
                 }
             },
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "fairgate",
             name: "put back by a guard",
             about: prose("A guard puts the connection back when it is dropped."),
-            fairgate: true,
-            solution: None,
             functions: &["with_guard", "drop"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let (slots, idle) = shared(world);
                 for title in TITLES {
                     world.task(title, "with_guard", with_guard(slots.clone(), idle.clone(), world.work()));
                 }
             },
+            ..Variant::FAIRGATE
         },
     ],
 };

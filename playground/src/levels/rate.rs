@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{Level, PLAIN, Question, Variant, Win, prose};
+use super::{Difficulty, Level, PLAIN, Question, Variant, Win, prose};
 use crate::board::{Kind, Limit};
 use crate::kit::{Clock, Outcome, Server, Slots};
 use crate::source::source;
@@ -10,27 +10,22 @@ pub(super) const LEVEL: Level = Level {
     id: "rate",
     title: "Two a second",
     chapter: "Requests a second",
-    story: prose(
-        "This server counts requests per second, not requests in flight: it answers two within any second and refuses \
+    difficulty: Difficulty::Hard,
+    story: "This server counts requests per second, not requests in flight: it answers two within any second and refuses \
             the next. Its answers come at once. A, B and C each send one request. Time passes only when no \
             task that has started can run.",
-    ),
     goal: "Make the server refuse a request.",
     wins: Win { kind: Kind::Refused, times: 1 },
-    hint: prose("A permit is a token here: spend the full bucket just before the next token arrives."),
+    hint: "A permit is a token here: spend the full bucket just before the next token arrives.",
     question: Question {
-        ask: prose(
-            "The bucket holds 2 tokens and gets one more every second. What is the most that can be sent within a second?",
-        ),
+        ask: "The bucket holds 2 tokens and gets one more every second. What is the most that can be sent within a second?",
         answers: &["1", "2", "3"],
         right: 2,
     },
-    lesson: prose(
-        "A semaphore limits how many are in flight. A rate needs permits that return with time: a request uses its \
+    lesson: "A semaphore limits how many are in flight. A rate needs permits that return with time: a request uses its \
              permit up (`forget`), and a timer adds one every second, up to the size of the bucket. The most that can be \
              sent within a second is the bucket plus what arrives in that second, so both together must stay within the \
              quota: here, a bucket of 1 and one token a second.",
-    ),
     guilty: None,
     links: &[],
     rules: PLAIN,
@@ -42,12 +37,10 @@ pub(super) const LEVEL: Level = Level {
             about: prose(
                 "A token bucket with two tokens. D adds one every second if the bucket is not full.",
             ),
-            fairgate: true,
             solution: Some("DtABDC"),
             functions: &["with_tokens", "refill"],
-            semaphore: None,
-            program: None,
             build: |world| bucket(world, 2),
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "fairgate",
@@ -55,12 +48,9 @@ pub(super) const LEVEL: Level = Level {
             about: prose(
                 "A token bucket with one token. D adds one every second if the bucket is not full.",
             ),
-            fairgate: true,
-            solution: None,
             functions: &["with_tokens", "refill"],
-            semaphore: None,
-            program: None,
             build: |world| bucket(world, 1),
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "second",
@@ -68,11 +58,7 @@ pub(super) const LEVEL: Level = Level {
             about: prose(
                 "No bucket: each request keeps its permit for a second, however soon the answer comes.",
             ),
-            fairgate: true,
-            solution: None,
             functions: &["for_a_second"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let server = world.server(Limit::PerSecond(2), None);
                 let slots = world.semaphore("slots", Rc::new(fairgate::Semaphore::new(2)));
@@ -81,6 +67,7 @@ pub(super) const LEVEL: Level = Level {
                     world.task(title, "for_a_second", code);
                 }
             },
+            ..Variant::FAIRGATE
         },
     ],
 };

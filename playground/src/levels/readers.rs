@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{Level, PLAIN, Question, Variant, Win, prose};
+use super::{Difficulty, Level, PLAIN, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::kit::{Outcome, Record, Slots, Work};
 use crate::source::source;
@@ -10,24 +10,21 @@ pub(super) const LEVEL: Level = Level {
     id: "readers",
     title: "Readers and a writer",
     chapter: "Lock or semaphore?",
-    story: prose(
-        "A record has two halves. Any number of tasks may read it at once, but a task that writes it must be alone: \
+    difficulty: Difficulty::Easy,
+    story: "A record has two halves. Any number of tasks may read it at once, but a task that writes it must be alone: \
          between its two writes, half of the record is new. A semaphore with two permits is to keep readers and the writer \
          apart.",
-    ),
     goal: "Let a reader see one half of the record new and the other half old.",
     wins: Win { kind: Kind::TornRead, times: 1 },
-    hint: prose("Stop the writer between its two writes. Can a reader still get a permit?"),
+    hint: "Stop the writer between its two writes. Can a reader still get a permit?",
     question: Question {
-        ask: prose("There are n permits, and each reader takes one. How many must the writer take?"),
+        ask: "There are n permits, and each reader takes one. How many must the writer take?",
         answers: &["One", "All n, one after the other", "All n, in one request"],
         right: 2,
     },
-    lesson: prose(
-        "A semaphore of n is a lock for readers and writers: a reader takes one permit, the writer takes all n. It takes \
+    lesson: "A semaphore of n is a lock for readers and writers: a reader takes one permit, the writer takes all n. It takes \
          them in one request, `acquire_many(n)`: two writers that take them one by one can each hold some and wait for the \
          rest. Where the order of the queue is kept, new readers wait behind a writer that waits, so it does not starve.",
-    ),
     guilty: None,
     links: &[],
     rules: PLAIN,
@@ -37,23 +34,18 @@ pub(super) const LEVEL: Level = Level {
             id: "one",
             name: "the writer takes 1 permit",
             about: prose("Two permits. The writer takes one of them, as a reader does."),
-            fairgate: true,
             solution: Some("ABB"),
             functions: &["write", "read"],
-            semaphore: None,
-            program: None,
             build: |world| build(world, 1),
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "all",
             name: "the writer takes both permits",
             about: prose("Two permits. The writer takes both in one request."),
-            fairgate: true,
-            solution: None,
             functions: &["write", "read"],
-            semaphore: None,
-            program: None,
             build: |world| build(world, 2),
+            ..Variant::FAIRGATE
         },
     ],
 };

@@ -2,7 +2,7 @@ use std::rc::Rc;
 
 use fairgate::Semaphore;
 
-use super::{CANCEL, Level, Question, Variant, Win, prose};
+use super::{CANCEL, Difficulty, Level, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::kit::{Outcome, Slots, Work};
 use crate::source::source;
@@ -12,25 +12,20 @@ pub(super) const LEVEL: Level = Level {
     id: "resize",
     title: "Owed permits",
     chapter: "A pool",
-    story: prose(
-        "A limit of 2 that you can change to 1 while the tasks run, say because the server is slow today. What if both \
+    difficulty: Difficulty::Hard,
+    story: "A limit of 2 that you can change to 1 while the tasks run, say because the server is slow today. What if both \
             permits are held at that moment?",
-    ),
     goal: "Change the limit to 1, and then let a second task in while another one is inside.",
     wins: Win { kind: Kind::TooMany, times: 1 },
-    hint: prose(
-        "Change the limit while both permits are held. Nothing is available then that could be taken away.",
-    ),
+    hint: "Change the limit while both permits are held. Nothing is available then that could be taken away.",
     question: Question {
-        ask: prose("Both permits are held, and the limit becomes 1. When may C go in?"),
+        ask: "Both permits are held, and the limit becomes 1. When may C go in?",
         answers: &["When A or B is done", "When A and B are done", "At once"],
         right: 1,
     },
-    lesson: prose(
-        "Permits that are held cannot be taken away. `forget_permits(1)` takes what is available, here nothing, and the \
+    lesson: "Permits that are held cannot be taken away. `forget_permits(1)` takes what is available, here nothing, and the \
              limit stays 2. `reduce_permits(1)` remembers the rest: the semaphore owes a permit, and the next release pays \
              it before any waiter is served.",
-    ),
     guilty: None,
     links: &[],
     rules: CANCEL,
@@ -40,23 +35,18 @@ pub(super) const LEVEL: Level = Level {
             id: "forget",
             name: "forget_permits",
             about: prose("Takes away what is available, and no more."),
-            fairgate: true,
             solution: Some("AB1AC"),
             functions: &["turn", "shrink_by_forgetting"],
-            semaphore: None,
-            program: None,
             build: |world| build(world, shrink_by_forgetting),
+            ..Variant::FAIRGATE
         },
         Variant {
             id: "fairgate",
             name: "reduce_permits",
             about: prose("What cannot be taken away now is owed."),
-            fairgate: true,
-            solution: None,
             functions: &["turn", "shrink_by_reducing"],
-            semaphore: None,
-            program: None,
             build: |world| build(world, shrink_by_reducing),
+            ..Variant::FAIRGATE
         },
     ],
 };

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{Level, PLAIN, Question, Variant, Win, prose};
+use super::{Difficulty, Level, PLAIN, Question, Variant, Win, prose};
 use crate::board::{Kind, Limit};
 use crate::kit::{Clock, Outcome, Server, Slots, Work};
 use crate::source::source;
@@ -10,19 +10,14 @@ pub(super) const LEVEL: Level = Level {
     id: "retries",
     title: "A storm of retries",
     chapter: "Requests a second",
-    story: prose(
-        "The server answers one request at a time, within a second, and refuses the others with 429. A task whose request is \
+    difficulty: Difficulty::Easy,
+    story: "The server answers one request at a time, within a second, and refuses the others with 429. A task whose request is \
          refused sends it again until it is answered. Three pages, so three requests would be enough.",
-    ),
-    goal: "Make the server refuse four requests.",
-    wins: Win { kind: Kind::Refused, times: 4 },
-    hint: prose(
-        "A refused request comes back before the one in flight is answered. In the second variant, which task should see first that a second has passed?",
-    ),
+    goal: "Make the server refuse five requests.",
+    wins: Win { kind: Kind::Refused, times: 5 },
+    hint: "A refused request comes back before the one in flight is answered. In the second variant, which task should see first that a second has passed?",
     question: Question {
-        ask: prose(
-            "Ten tasks are refused together, and each tries again after exactly one second. What happens then?",
-        ),
+        ask: "Ten tasks are refused together, and each tries again after exactly one second. What happens then?",
         answers: &[
             "One is answered, nine are refused together again",
             "All are answered",
@@ -30,11 +25,9 @@ pub(super) const LEVEL: Level = Level {
         ],
         right: 0,
     },
-    lesson: prose(
-        "A refusal costs the server work too, so retries at once keep an overloaded server overloaded. A pause that is the \
+    lesson: "A refusal costs the server work too, so retries at once keep an overloaded server overloaded. A pause that is the \
          same for all brings them back together; pauses that double, with a random part, spread them. But a client that \
          knows the server's limit needs neither: with a permit for each request, none is refused in any order of moves.",
-    ),
     guilty: None,
     links: &[],
     rules: PLAIN,
@@ -44,43 +37,35 @@ pub(super) const LEVEL: Level = Level {
             id: "at-once",
             name: "retry at once",
             about: prose("A refused request is sent again when its task is polled next."),
-            fairgate: false,
-            solution: Some("ABBBB"),
+            solution: Some("ABBBBC"),
             functions: &["at_once"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let server = server(world);
                 for title in TITLES {
                     world.task(title, "at_once", at_once(server.clone(), world.work()));
                 }
             },
+            ..Variant::OTHER
         },
         Variant {
             id: "pause",
             name: "retry after 1 second",
             about: prose("A refused request is sent again after a second."),
-            fairgate: false,
-            solution: Some("ABCtBC"),
+            solution: Some("ABCtBCAtBC"),
             functions: &["after_a_pause"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let server = server(world);
                 for title in TITLES {
                     world.task(title, "after_a_pause", after_a_pause(server.clone(), world.clock()));
                 }
             },
+            ..Variant::OTHER
         },
         Variant {
             id: "permit",
             name: "a permit for each request",
             about: prose("A semaphore of 1, because the server answers one request at a time."),
-            fairgate: true,
-            solution: None,
             functions: &["with_permit"],
-            semaphore: None,
-            program: None,
             build: |world| {
                 let server = server(world);
                 let slots = world.semaphore("slots", Rc::new(fairgate::Semaphore::new(1)));
@@ -89,6 +74,7 @@ pub(super) const LEVEL: Level = Level {
                     world.task(title, "with_permit", code);
                 }
             },
+            ..Variant::FAIRGATE
         },
     ],
 };

@@ -1,13 +1,19 @@
-//! The bridge from the sources to the transition relation: each step of each execution is checked against it.
+//! The bridge from the sources to the protocol: each step of each execution is checked against it, and recorded if
+//! `FAIRGATE_TRACES` names a folder.
 //!
-//! The sources report what they do as [`Event`]s. This file finds the transition that an event stands for, applies it to
-//! the [`State`] of that semaphore, and compares the word and the limit with it. It decides nothing about the protocol: a
-//! transition that is not permitted in that state is rejected by the relation.
+//! The sources report what they do as [`Event`]s. This file finds the [`Transition`] that an event stands for, applies it to
+//! the [`State`] of that semaphore, and compares the word, the limit, claims and outcomes with it. It decides nothing about the
+//! protocol: a transition that is not permitted in that state is rejected by the relation.
+//!
+//! A thread may load an old value of the limit, or of the word when it looks at the queue. Such a step is applied to the state
+//! with the value that the thread has loaded: it reads nothing else that other threads write, so it could have been made at
+//! the moment when the value was the newest.
 //!
 //! All of this is plain memory of the one real thread that runs a model. Loom does not know it, so it adds no execution.
 
 mod relation;
 mod tests;
+mod trace;
 
 use std::cell::RefCell;
 use std::mem;
@@ -15,10 +21,14 @@ use std::mem;
 use fairgate_loom::{Event, Step, observe};
 use loom::thread::{self, ThreadId};
 
-use self::relation::{Broken, Change, Edit, Needs, State, Thread, Transition, Waiter, Word};
+use self::relation::{
+    Broken, Change, Edit, Holder, Request, State, Status, THREADS, Thread, Transition, Waiter, Word,
+};
 
 /// The minimum of a request for all permits.
 const ALL: usize = usize::MAX >> 3;
+
+pub use self::trace::flush;
 
 thread_local! {
     static BRIDGE: RefCell<Bridge> = const { RefCell::new(Bridge::new()) };
@@ -81,6 +91,10 @@ struct Rejection {
     broken: Broken,
 }
 
+fn reject(semaphore: usize, broken: Broken) -> Rejection {
+    Rejection { semaphore: Some(semaphore), broken }
+}
+
 fn rejected(broken: Broken) -> Result<(), Rejection> {
     Err(Rejection { semaphore: None, broken })
 }
@@ -102,9 +116,13 @@ struct Bridge {
 struct Reports {
     /// What the next compare-and-swap is.
     next: Option<Step>,
-    /// What the next change of the word is that is no compare-and-swap of its own.
+    /// What the next change of the word is, other than a close, that is no compare-and-swap of its own.
     change: Option<Step>,
     looks: bool,
+    /// It takes the outcome of a cancelled request next.
+    cancels: bool,
+    /// The cancelled request whose permits it releases next.
+    drops: Option<Waiter>,
     /// Whether the model has said that its operation never waits.
     never_waits: bool,
 }
@@ -116,6 +134,79 @@ struct Semaphore {
     state: State,
     /// The address of each enqueued node, and its waiter.
     nodes: Vec<(usize, Waiter)>,
+    /// The limit that the lock holder has loaded.
+    loaded: Option<isize>,
+    /// The waiter that the failed unlock has put back. The lock holder reports it next.
+    put_back: Option<Waiter>,
+    /// How many wakers each thread has to call.
+    wakes: [usize; THREADS],
+    /// A blocked thread was woken, which does not show how often its waker was called.
+    has_unparked: bool,
+}
+
+impl Semaphore {
+    fn new(number: usize, word: usize, permits: isize) -> Self {
+        Self {
+            number,
+            word,
+            state: State::new(permits),
+            nodes: Vec::new(),
+            loaded: None,
+            put_back: None,
+            wakes: [0; THREADS],
+            has_unparked: false,
+        }
+    }
+
+    /// The state with the limit that the lock holder has loaded.
+    fn as_seen(&self) -> State {
+        State { limit: self.loaded.unwrap_or(self.state.limit), ..self.state.clone() }
+    }
+
+    /// Applies a transition, of which a look may have seen an old `word`.
+    fn step(
+        &mut self,
+        thread: Thread,
+        transition: Transition,
+        word: Option<Word>,
+        is_recorded: bool,
+    ) -> Result<(), Broken> {
+        if self.put_back.is_some() && self.state.holds(thread) {
+            return Err("F6: a claimed request is not put back");
+        }
+        self.state.send_permits(thread, transition);
+        let (newest_word, newest_limit) = (self.state.word, self.state.limit);
+        let reads_limit = matches!(transition, Transition::Claim | Transition::FindAll);
+        if let Some(loaded) = self.loaded.filter(|_| reads_limit) {
+            self.state.limit = loaded;
+        }
+        if let Some(word) = word {
+            self.state.word = word;
+        }
+        if is_recorded {
+            trace::record(&self.state, thread, transition);
+        }
+        self.state.check_exclusive(transition)?;
+        self.state.exec(thread, transition)?;
+        if reads_limit {
+            self.state.limit = newest_limit;
+        }
+        if word.is_some() {
+            self.state.word = newest_word;
+        }
+        if self.state.holder.is_none() {
+            self.loaded = None;
+        }
+        self.state.check_invariants()
+    }
+
+    fn check_end(&self) -> Result<(), Broken> {
+        self.state.check_end()?;
+        match self.has_unparked || self.wakes == [0; THREADS] {
+            true => Ok(()),
+            false => Err("a request completed, and its waker was not called"),
+        }
+    }
 }
 
 impl Bridge {
@@ -144,6 +235,7 @@ impl Bridge {
     fn thread(&mut self) -> Thread {
         let id = thread::current().id();
         self.threads.iter().position(|&known| known == id).unwrap_or_else(|| {
+            assert!(self.threads.len() < THREADS, "a model has at most {THREADS} threads");
             self.threads.push(id);
             self.reports.push(Reports::default());
             self.threads.len() - 1
@@ -153,16 +245,13 @@ impl Bridge {
     fn observe(&mut self, thread: Thread, event: Event) -> Result<(), Rejection> {
         match event {
             Event::Created { word, value } => {
-                let state = State::new(decode(value).permits);
-                let number = self.created;
+                self.semaphores.push(Semaphore::new(self.created, word, decode(value).permits));
                 self.created += 1;
-                self.semaphores.push(Semaphore { number, word, state, nodes: Vec::new() });
                 Ok(())
             }
             Event::Dropped { word } => {
                 let at = self.find(word);
-                let ended = self.semaphores[at].state.check_end();
-                ended.map_err(|broken| Rejection { semaphore: Some(at), broken })?;
+                self.semaphores[at].check_end().map_err(|broken| reject(at, broken))?;
                 self.semaphores.remove(at);
                 Ok(())
             }
@@ -170,15 +259,22 @@ impl Bridge {
                 self.end_look(thread, self.find(word), decode(value))
             }
             Event::Loaded { .. } => Ok(()),
+            Event::LimitLoaded { word, value } => {
+                let at = self.find(word);
+                if self.semaphores[at].state.holds(thread) {
+                    self.semaphores[at].loaded = Some(value >> SHIFT);
+                }
+                Ok(())
+            }
             Event::Failed { word, actual } => {
                 self.reports[thread].next = None;
                 let at = self.find(word);
                 if self.semaphores[at].state.holds(thread) {
-                    if self.semaphores[at].state.edits(thread) != Edit::TakeAll {
-                        self.leave_edit_out(thread, at)?;
-                    }
-                    self.step(thread, at, Transition::UnlockFails)?;
-                    return self.check_word(at, actual);
+                    // Where another look was requested, the unlock ends when the thread clears the flag.
+                    return match decode(actual).recheck {
+                        true => self.check_word(at, actual),
+                        false => self.unlock_fails(thread, at, actual),
+                    };
                 }
                 match self.reports[thread].looks {
                     true => self.end_look(thread, at, decode(actual)),
@@ -186,30 +282,32 @@ impl Bridge {
                 }
             }
             Event::Changed { word, old, new, by_addition } => {
-                let at = self.find(word);
-                let transition = self.transition(thread, at, decode(old), decode(new), by_addition);
-                if transition == Transition::Unlock {
-                    self.leave_edit_out(thread, at)?;
+                let (at, old_word, new_word) = (self.find(word), decode(old), decode(new));
+                if self.semaphores[at].state.holds(thread) && new_word.locked {
+                    return self.unlock_fails(thread, at, new);
                 }
+                if old_word.locked && !new_word.locked {
+                    self.end_edit(thread, at, old_word.permits != new_word.permits)?;
+                }
+                let transition = self.transition(thread, at, old_word, new_word, by_addition);
                 self.step(thread, at, transition)?;
                 self.check_word(at, new)
             }
             // Below the limit is a count of the calls that set it.
-            Event::LimitChanged { old, new, .. } if old >> 4 == new >> 4 => Ok(()),
+            Event::LimitChanged { old, new, .. } if old >> SHIFT == new >> SHIFT => Ok(()),
             Event::LimitChanged { word, old, new } => {
-                let (at, old, new) = (self.find(word), old >> 4, new >> 4);
-                self.step(thread, at, Transition::ChangeLimit { by: new - old })?;
-                match self.semaphores[at].state.limit == new {
+                let (at, by) = (self.find(word), (new >> SHIFT) - (old >> SHIFT));
+                let is_held = by < 0 && self.semaphores[at].state.threads[thread].slack == 0;
+                let transition = if is_held { Transition::ForgetHeld(-by) } else { Transition::Limit(by) };
+                self.step(thread, at, transition)?;
+                match self.semaphores[at].state.limit == new >> SHIFT {
                     true => Ok(()),
-                    false => Err(Rejection {
-                        semaphore: Some(at),
-                        broken: "the limit is not what this step makes of it",
-                    }),
+                    false => Err(reject(at, "the limit is not what this step makes of it")),
                 }
             }
             Event::Waiting => self.wait(thread),
             Event::Unparked => {
-                self.semaphores.iter_mut().for_each(|semaphore| semaphore.state.unpark());
+                self.semaphores.iter_mut().for_each(|semaphore| semaphore.has_unparked = true);
                 self.wake(thread)
             }
             Event::Reported(step) => self.report(thread, step),
@@ -218,68 +316,82 @@ impl Bridge {
 
     /// A report: of what the next accesses are, or of a step that no access shows.
     fn report(&mut self, thread: Thread, step: Step) -> Result<(), Rejection> {
+        let reports = &mut self.reports[thread];
         match step {
-            Step::Forget | Step::Reduce | Step::LockToEnqueue | Step::LockForAll | Step::LockForOwner => {
-                self.reports[thread].next = Some(step);
-                Ok(())
-            }
-            Step::Release | Step::Add | Step::Recheck => {
-                self.reports[thread].change = Some(step);
-                Ok(())
-            }
-            Step::Look => {
-                self.reports[thread].looks = true;
-                Ok(())
-            }
+            Step::Acquire { .. } | Step::Forget | Step::Reduce => reports.next = Some(step),
+            Step::LockToEnqueue | Step::LockForAll | Step::LockForOwner => reports.next = Some(step),
+            Step::Release | Step::Add | Step::Recheck => reports.change = Some(step),
+            Step::Look => reports.looks = true,
+            Step::Cancel => reports.cancels = true,
             Step::Push { node, min, max } => {
                 let at = self.find_locked(thread)?;
                 let waiter = self.semaphores[at].state.waiters.len();
-                let needs = match min {
-                    ALL => Needs::All,
-                    _ => Needs::Range { min: signed(min), max: signed(max) },
+                let request = match min {
+                    ALL => Request::All,
+                    _ => Request::Range { min: signed(min), max: signed(max) },
                 };
-                self.step(thread, at, Transition::Push { waiter, needs })?;
+                self.step(thread, at, Transition::Push(request))?;
                 if self.find_waiter(node).is_ok() {
-                    return rejected("a node is enqueued twice");
+                    return Err(reject(at, "a node is enqueued twice"));
                 }
                 self.semaphores[at].nodes.push((node, waiter));
-                Ok(())
             }
             Step::Remove { node } => {
                 let (at, waiter) = self.find_waiter(node)?;
-                self.step(thread, at, Transition::Remove { waiter })
+                self.step(thread, at, Transition::Remove(waiter))?;
             }
             Step::Claim { node, n } => {
                 let (at, waiter) = self.find_waiter(node)?;
                 self.leave_edit_out(thread, at)?;
-                self.step(thread, at, Transition::Claim { waiter, n: signed(n) })
+                self.step(thread, at, Transition::Claim)?;
+                let holder = self.semaphores[at].state.holder.as_ref();
+                if holder.and_then(|holder| holder.claims.last()) != Some(&(waiter, signed(n))) {
+                    return Err(reject(at, "a claim is not that of the front, or not its share"));
+                }
             }
-            Step::PutBack { node, count } => {
+            Step::PutBack { node } => {
                 let (at, waiter) = self.find_waiter(node)?;
-                self.step(thread, at, Transition::PutBack { waiter, count })
+                if self.semaphores[at].put_back.take() != Some(waiter) {
+                    return Err(reject(at, "F6: another request is put back than the claimed one"));
+                }
             }
             Step::Publish { node, granted } => {
                 let (at, waiter) = self.find_waiter(node)?;
-                self.step(thread, at, Transition::Publish { waiter, granted: granted.map(signed) })
+                self.step(thread, at, Transition::Publish)?;
+                let semaphore = &mut self.semaphores[at];
+                semaphore.wakes[thread] += 1;
+                let outcome = granted.map_or(Status::Failed, |n| Status::Granted(signed(n)));
+                if semaphore.state.waiters[waiter].1 != outcome {
+                    return Err(reject(
+                        at,
+                        "F5: an outcome is not the next one that the unlock has decided",
+                    ));
+                }
             }
             Step::Take { node, granted } => {
                 let (at, waiter) = self.find_waiter(node)?;
-                self.step(
-                    thread,
-                    at,
-                    match granted {
-                        Some(n) => Transition::TakeGranted { waiter, n: signed(n) },
-                        None => Transition::TakeFailed { waiter },
-                    },
-                )
+                let cancels = mem::take(&mut self.reports[thread].cancels);
+                let transition = match granted {
+                    None => Transition::TakeFailure(waiter),
+                    Some(_) if cancels => Transition::Cancel(waiter),
+                    Some(_) => Transition::Take(waiter),
+                };
+                self.reports[thread].drops = (cancels && granted.is_some()).then_some(waiter);
+                let stored = self.semaphores[at].state.waiters[waiter].1;
+                self.step(thread, at, transition)?;
+                if granted.is_some_and(|n| stored != Status::Granted(signed(n))) {
+                    return Err(reject(at, "the owner takes a grant of another number of permits"));
+                }
             }
             Step::Free { node } => {
                 let (at, waiter) = self.find_waiter(node)?;
-                self.step(thread, at, Transition::Free { waiter })?;
+                if self.semaphores[at].state.waiters[waiter].1 != Status::Done {
+                    return Err(reject(at, "Q1: a node is freed that is queued, or has an outcome"));
+                }
                 self.semaphores[at].nodes.retain(|&(address, _)| address != node);
-                Ok(())
             }
         }
+        Ok(())
     }
 
     /// The transition that a change of the word stands for. Whether it is permitted, and whether it has this effect, is for
@@ -292,39 +404,50 @@ impl Bridge {
         new: Word,
         by_addition: bool,
     ) -> Transition {
-        let state = &self.semaphores[at].state;
+        let seen = self.semaphores[at].as_seen();
         let reports = &mut self.reports[thread];
         let next = reports.next.take();
         let n = new.permits - old.permits;
-        let change = match reports.change {
-            Some(Step::Recheck) if n == 0 && old.closed == new.closed => Change::Recheck,
-            _ if n == 0 => Change::Close,
-            Some(Step::Add) => Change::Add(n),
-            _ => Change::Release(n),
+        let locks = match next {
+            Some(Step::LockToEnqueue) => Transition::LockToEnqueue,
+            Some(Step::LockForOwner) => Transition::LockForOwner,
+            Some(Step::LockForAll) => Transition::LockForAll,
+            _ => Transition::Look,
         };
-        if change == Change::Recheck {
-            reports.change = None;
+        if old.locked && !new.locked {
+            return match seen.holder {
+                Some(Holder { edit: Edit::TakeAll(_), .. }) => Transition::TakeAll,
+                // If the next request can complete, too, the thread must look again.
+                Some(Holder { seen: word, ref claims, .. }) => {
+                    let claimed = claims.iter().map(|claim| claim.1).sum();
+                    let again = !claims.is_empty() && seen.front_share(word, claimed).is_some();
+                    Transition::Unlock { again }
+                }
+                None => Transition::Unlock { again: false },
+            };
         }
-        match (old.locked, new.locked, next) {
-            (true, false, _) if state.edits(thread) == Edit::TakeAll && n != 0 => {
-                Transition::TakeAll { n: -n }
-            }
-            (true, false, _) => Transition::Unlock,
-            (true, true, _) if state.holds(thread) => Transition::BeginRecheck,
-            (false, true, Some(Step::LockToEnqueue)) => Transition::LockToEnqueue,
-            (false, true, Some(Step::LockForOwner)) => Transition::LockForOwner,
-            (false, true, Some(Step::LockForAll)) => Transition::LockForAll,
-            (false, true, _) if mem::take(&mut reports.looks) => Transition::LookAndLock,
-            (false, true, _) => Transition::UpdateAndLock { change },
-            _ if by_addition => Transition::ReleaseFast { n },
-            (_, _, Some(Step::Forget)) => Transition::Forget { n: -n },
-            (_, _, Some(Step::Reduce)) => Transition::Reduce { n: -n },
-            // A request for no permits takes none. No request takes permits of a closed semaphore, which may be closed again.
-            _ if n < 0 || (old == new && !old.closed && change != Change::Recheck) => {
-                Transition::Acquire { n: -n }
-            }
-            _ => Transition::Update { change },
+        if !old.locked && new.locked && (locks != Transition::Look || mem::take(&mut reports.looks)) {
+            return locks;
         }
+        if let Some(Step::Forget | Step::Reduce) = next {
+            return Transition::Lower { n: -n, forget: matches!(next, Some(Step::Forget)) };
+        }
+        if let Some(Step::Acquire { min, max }) = next {
+            return Transition::Acquire { min: signed(min), max: signed(max), n: -n };
+        }
+        let change = match reports.change.take() {
+            Some(Step::Release) => match reports.drops.take() {
+                Some(waiter) => Change::Drop(waiter),
+                None => Change::Release(n),
+            },
+            Some(Step::Add) => Change::Add(n),
+            Some(_) => Change::Recheck,
+            None if by_addition => Change::Release(n),
+            None if old.closed || new.closed => Change::Close,
+            // A request for exactly what it takes, which may be nothing.
+            None => return Transition::Acquire { min: -n, max: -n, n: -n },
+        };
+        if by_addition { Transition::FetchAdd(change) } else { Transition::Update(change) }
     }
 
     /// Ends a look at the queue if the thread has seen that there is nothing to serve.
@@ -333,21 +456,46 @@ impl Bridge {
             return Ok(());
         }
         self.reports[thread].looks = false;
-        self.step(thread, at, Transition::LookAndLeave { seen })
+        self.step_with(thread, at, Transition::Look, Some(seen))
+    }
+
+    /// The lock holder sees a word that has changed.
+    fn unlock_fails(&mut self, thread: Thread, at: usize, word: usize) -> Result<(), Rejection> {
+        self.end_edit(thread, at, false)?;
+        let claims = &self.semaphores[at].state.holder.as_ref().unwrap().claims;
+        let put_back = claims.first().map(|claim| claim.0);
+        self.step(thread, at, Transition::UnlockFails)?;
+        self.semaphores[at].put_back = put_back;
+        // A try for all permits begins again, after an unlock that takes none.
+        self.leave_edit_out(thread, at)?;
+        self.check_word(at, word)
+    }
+
+    /// A thread tries to unlock the queue; `takes` if it has taken permits out of the word. A try for all permits has given up
+    /// unless it has found that none is held.
+    fn end_edit(&mut self, thread: Thread, at: usize, takes: bool) -> Result<(), Rejection> {
+        let seen = self.semaphores[at].as_seen();
+        match seen.holder {
+            Some(Holder { edit: Edit::TakeAll(_), seen: word, .. })
+                if takes || !word.closed && seen.limit <= word.permits =>
+            {
+                self.step(thread, at, Transition::FindAll)
+            }
+            _ => self.leave_edit_out(thread, at),
+        }
     }
 
     /// A thread that claims or unlocks makes no edit any more.
     fn leave_edit_out(&mut self, thread: Thread, at: usize) -> Result<(), Rejection> {
-        match self.semaphores[at].state.edits(thread) {
-            Edit::None => Ok(()),
-            _ => self.step(thread, at, Transition::NoEdit),
+        match &self.semaphores[at].state.holder {
+            Some(holder) if holder.edit != Edit::None => self.step(thread, at, Transition::EditNothing),
+            _ => Ok(()),
         }
     }
 
     /// A thread waits for another thread.
     fn wait(&self, thread: Thread) -> Result<(), Rejection> {
-        let mut states = self.semaphores.iter().map(|semaphore| &semaphore.state);
-        if states.any(|state| state.holds(thread) || state.publishes(thread)) {
+        if self.semaphores.iter().any(|semaphore| !semaphore.state.is_idle(thread)) {
             return rejected("a thread waits while it holds the queue lock, or has outcomes to store");
         }
         match self.reports[thread].never_waits {
@@ -358,22 +506,38 @@ impl Bridge {
 
     /// A waker is called.
     fn wake(&mut self, thread: Thread) -> Result<(), Rejection> {
-        (0..self.semaphores.len()).try_for_each(|at| self.step(thread, at, Transition::Wake))
+        for (at, semaphore) in self.semaphores.iter_mut().enumerate() {
+            if !semaphore.state.is_idle(thread) {
+                let broken =
+                    "F4: a waker is called under the queue lock, or before all outcomes are stored";
+                return Err(reject(at, broken));
+            }
+            semaphore.wakes[thread] = semaphore.wakes[thread].saturating_sub(1);
+        }
+        Ok(())
     }
 
     fn step(&mut self, thread: Thread, at: usize, transition: Transition) -> Result<(), Rejection> {
+        self.step_with(thread, at, transition, None)
+    }
+
+    /// A step of a thread that has seen this word, which may be old.
+    fn step_with(
+        &mut self,
+        thread: Thread,
+        at: usize,
+        transition: Transition,
+        word: Option<Word>,
+    ) -> Result<(), Rejection> {
         let semaphore = &mut self.semaphores[at];
         self.steps.push((semaphore.number, thread, transition));
-        let done = semaphore.state.step(thread, transition);
-        done.map_err(|broken| Rejection { semaphore: Some(at), broken })
+        semaphore.step(thread, transition, word, self.is_checking).map_err(|broken| reject(at, broken))
     }
 
     fn check_word(&self, at: usize, actual: usize) -> Result<(), Rejection> {
         match decode(actual) == self.semaphores[at].state.word {
             true => Ok(()),
-            false => {
-                Err(Rejection { semaphore: Some(at), broken: "the word is not what this step makes of it" })
-            }
+            false => Err(reject(at, "the word is not what this step makes of it")),
         }
     }
 
@@ -401,11 +565,11 @@ impl Bridge {
         let mut text =
             format!("the bridge rejects a step of thread {thread}: {broken}\nsteps of this execution:\n");
         for (number, thread, transition) in &self.steps {
-            text += &format!("  semaphore {number}, thread {thread}: {transition:?}\n");
+            text += &format!("  semaphore {number}, thread {thread}: {transition}\n");
         }
         if let Some(at) = semaphore {
             let Semaphore { number, state, .. } = &self.semaphores[at];
-            text += &format!("semaphore {number} now:\n{state}");
+            text += &format!("semaphore {number} now: {state}\n{state:?}\n");
         }
         text
     }
