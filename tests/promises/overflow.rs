@@ -154,3 +154,16 @@ for_each_source! {
         a_limit_past_the_maximum_panics_and_changes_nothing,
         owing_more_than_the_maximum_panics_and_removes_nothing,
 }
+
+/// The documented maximum of `needed` is one less than the number that stands for an empty queue.
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn a_request_for_more_permits_than_needed_can_say_counts_as_its_maximum() {
+    const LARGEST: usize = i32::MAX as usize - 1;
+    for n in [LARGEST, LARGEST + 1, LARGEST + 2, MAX] {
+        let semaphore = Semaphore::new(0);
+        let mut waiting = pin!(semaphore.acquire_many(n));
+        assert!(waiting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        assert_eq!(semaphore.needed(), Some(LARGEST));
+    }
+}
