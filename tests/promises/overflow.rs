@@ -1,6 +1,9 @@
 //! Overflow panics in every build and leaves the count unchanged.
 
+use std::future::Future;
 use std::panic::catch_unwind;
+use std::pin::pin;
+use std::task::{Context, Waker};
 use std::thread;
 
 use fairgate::Semaphore;
