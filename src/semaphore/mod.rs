@@ -383,7 +383,7 @@ impl Semaphore {
     ///
     /// That request is granted once so many are available. Of a request with a maximum ([`up_to`](crate::futures::Acquire::up_to))
     /// this is the minimum, and of a request for all permits the [`limit`](Self::limit). Like [`waiters`](Self::waiters),
-    /// it may miss a change that another thread is making. A number above `i32::MAX - 1` is returned as `i32::MAX - 1`.
+    /// it may miss a change that another thread is making. A number above `i32::MAX - 2` is returned as `i32::MAX - 2`.
     ///
     /// # Examples
     /// ```
