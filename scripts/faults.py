@@ -138,7 +138,7 @@ FAULTS = {
     ],
     "the outcome is stored before the queue is unlocked": [
         (SEMAPHORE, "            match queue.unlock(claim.permits) {",
-         "if PLANTED { drop(claim.early(&self.queue, self.state())) }\nOLD"),
+         "if PLANTED { let _early = claim.early(&self.queue, self.state()); }\nOLD"),
         (QUEUE, "    pub(super) fn complete(self, queue: &WaitQueue, state: State) -> Waker {",
          "pub(super) fn early(&self, queue: &WaitQueue, state: State) -> core::mem::ManuallyDrop<Waker> {\n"
          "    let claim = Claim { entry: self.entry, permits: self.permits };\n"
