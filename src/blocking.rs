@@ -12,25 +12,34 @@ use core::time::Duration;
 use crate::sync::thread::{self, Instant, Thread};
 use crate::sync::{AtomicBool, Ordering};
 
-/// Number of `yield_now` calls before a blocked thread parks. Measured with more threads than cores: without them, spinning
-/// threads occupy the core that the holder of the permit needs, and each release has to wake a parked thread.
+/// Number of `yield_now` calls before a blocked thread parks. Measured with more threads than cores: without them, each release
+/// has to wake a parked thread.
 const YIELDS: u32 = 16;
 
-/// Polls the future on the current thread, and parks the thread in between.
-pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    match block_until(future, None) {
+/// Polls the future on the current thread, and parks the thread in between. Only the front of the queue spins before that:
+/// others would occupy the core that the holder of the permit needs.
+pub(crate) fn block_on<F: Future>(future: F, is_front: impl Fn(&F) -> bool) -> F::Output {
+    match block_until(future, is_front, None) {
         Some(output) => output,
         None => unreachable!("there is no deadline"),
     }
 }
 
 /// `block_on` with a timeout: returns `None` if the future has not completed after `limit`.
-pub(crate) fn block_on_timeout<F: Future>(future: F, limit: Duration) -> Option<F::Output> {
+pub(crate) fn block_on_timeout<F: Future>(
+    future: F,
+    is_front: impl Fn(&F) -> bool,
+    limit: Duration,
+) -> Option<F::Output> {
     // If the deadline is too late for an `Instant`, there is no deadline.
-    block_until(future, Instant::now().checked_add(limit))
+    block_until(future, is_front, Instant::now().checked_add(limit))
 }
 
-fn block_until<F: Future>(future: F, deadline: Option<Instant>) -> Option<F::Output> {
+fn block_until<F: Future>(
+    future: F,
+    is_front: impl Fn(&F) -> bool,
+    deadline: Option<Instant>,
+) -> Option<F::Output> {
     let mut future = pin!(future);
     let signal = Signal::of_current_thread();
     let waker = Waker::from(Arc::clone(&signal));
@@ -45,7 +54,7 @@ fn block_until<F: Future>(future: F, deadline: Option<Instant>) -> Option<F::Out
         if is_expired {
             break None;
         }
-        token.is_consumed |= signal.wait_until(deadline);
+        token.is_consumed |= signal.wait_until(|| is_front(&future), deadline);
     };
     drop(token);
     signal.keep_for_next_call();
@@ -96,11 +105,11 @@ impl Signal {
     }
 
     /// Waits until the waker is called, or until the deadline. Returns whether the thread has parked.
-    fn wait_until(&self, deadline: Option<Instant>) -> bool {
+    fn wait_until(&self, is_front: impl Fn() -> bool, deadline: Option<Instant>) -> bool {
         // A permit is often released within a microsecond. Spinning does not change the order of the requests: this one is
         // queued, and the thread that releases the permit grants it.
         // ORDERING: Relaxed: `take_wake` follows.
-        thread::wait_briefly(YIELDS, || self.is_woken.load(Ordering::Relaxed));
+        thread::wait_briefly(YIELDS, is_front, || self.is_woken.load(Ordering::Relaxed));
         let mut has_parked = false;
         while !self.take_wake() {
             match deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())) {

@@ -86,7 +86,7 @@ impl<T: ?Sized, H: Handle<Target = Mutex<T>>> Lock<H> {
         match self.raw.try_acquire() {
             // SAFETY: the permit was just acquired, and is passed on to the guard.
             Ok((handle, _)) => unsafe { Guard::new(handle) },
-            Err(_) => blocking::block_on(self),
+            Err(_) => blocking::block_on(self, |request| request.raw.is_front()),
         }
     }
 
@@ -114,7 +114,9 @@ impl<T: ?Sized, H: Handle<Target = Mutex<T>>> Lock<H> {
         match self.raw.try_acquire() {
             // SAFETY: the permit was just acquired, and is passed on to the guard.
             Ok((handle, _)) => Ok(unsafe { Guard::new(handle) }),
-            Err(_) => blocking::block_on_timeout(self, limit).ok_or(Elapsed(())),
+            Err(_) => {
+                blocking::block_on_timeout(self, |request| request.raw.is_front(), limit).ok_or(Elapsed(()))
+            }
         }
     }
 }

@@ -59,6 +59,12 @@ impl<H: RawHandle> RawAcquire<H> {
         }
     }
 
+    /// Whether the request is the front of the queue. Another thread may be about to change that.
+    #[cfg(feature = "std")]
+    pub(crate) fn is_front(&self) -> bool {
+        self.handle.as_ref().is_some_and(|handle| handle.as_raw().queue.is_front(&self.node))
+    }
+
     /// Acquires without waiting. The future was not polled yet.
     #[inline]
     pub(crate) fn try_acquire(&mut self) -> Result<(H, usize), Refused> {

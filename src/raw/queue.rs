@@ -291,15 +291,16 @@ impl Entry {
     }
 }
 
-/// The values of `needed` that are not the minimum of the front: the queue is empty, or the front needs all permits, or so many
-/// that the number does not fit below that.
+/// The values of `needed` that are not the minimum of the front: the queue is empty, the front needs all permits, or it needs at
+/// least this number.
 const NEEDS_NOTHING: half::Signed = half::Signed::MAX;
 const NEEDS_ALL: half::Signed = if ALL_FITS { Request::ALL.min as half::Signed } else { NEEDS_NOTHING - 1 };
 const NEEDS_MANY: half::Signed = NEEDS_ALL - 1;
 const ALL_FITS: bool = Request::ALL.min <= half::Signed::MAX as usize;
 
+/// How `needed` says that the front has the minimum `min`.
 #[inline]
-fn needed(min: usize) -> half::Signed {
+fn needed_by(min: usize) -> half::Signed {
     if ALL_FITS || min < NEEDS_MANY as usize {
         min as half::Signed
     } else if min == Request::ALL.min {
@@ -357,10 +358,17 @@ impl WaitQueue {
         }
     }
 
+    /// Whether the node is the front. Any thread may ask, because the pointer is not followed. (Not under loom, which has
+    /// only the lock holder access it: nobody asks there.)
+    #[cfg(feature = "std")]
+    pub(super) fn is_front(&self, node: &Node) -> bool {
+        ptr::eq(self.front.load(Ordering::Relaxed), node)
+    }
+
     /// Locks the queue if the state is `current`, which is unlocked. Returns the actual state as an error if it is another one.
     #[cfg_attr(not(feature = "std"), inline(never))]
     pub(super) fn try_lock(&self, current: State) -> Result<QueueGuard<'_>, State> {
-        // Acquire, see below. No Release: this step publishes nothing.
+        // ORDERING: Acquire, see `try_update_and_lock`. No Release: this step publishes nothing.
         self.try_update_and_lock(current, current, Ordering::Acquire)
     }
 
@@ -468,7 +476,7 @@ impl<'a> QueueGuard<'a> {
     /// Makes an entry the front, and publishes what it needs.
     fn set_front(&self, front: Entry, min: usize) {
         self.queue.front.store(front.0.as_ptr(), Ordering::Relaxed);
-        self.queue.needed.store(needed(min), Ordering::Relaxed);
+        self.queue.needed.store(needed_by(min), Ordering::Relaxed);
     }
 
     /// Whether `max_waiters` or more nodes are queued.

@@ -176,7 +176,7 @@ impl<H: Handle<Target = Semaphore>> Acquire<H> {
     pub fn wait(mut self) -> Result<Permit<H>, AcquireError> {
         match self.raw.try_acquire() {
             Ok((handle, n)) => Ok(Permit::new(handle, n)),
-            Err(_) => blocking::block_on(self),
+            Err(_) => blocking::block_on(self, |request| request.raw.is_front()),
         }
     }
 
@@ -202,7 +202,8 @@ impl<H: Handle<Target = Semaphore>> Acquire<H> {
     pub fn wait_timeout(mut self, limit: Duration) -> Result<Permit<H>, AcquireError> {
         match self.raw.try_acquire() {
             Ok((handle, n)) => Ok(Permit::new(handle, n)),
-            Err(_) => blocking::block_on_timeout(self, limit).ok_or(Elapsed(()))?,
+            Err(_) => blocking::block_on_timeout(self, |request| request.raw.is_front(), limit)
+                .ok_or(Elapsed(()))?,
         }
     }
 

@@ -17,17 +17,19 @@ pub(crate) mod thread {
     pub(crate) use std::thread_local;
     pub(crate) use std::time::Instant;
 
-    /// Waits until `is_done` returns `true`, but no longer than parking a thread and waking it takes: spins, then
-    /// yields `yields` times to threads that have no core.
-    pub(crate) fn wait_briefly(yields: u32, mut is_done: impl FnMut() -> bool) {
-        for round in 0..super::SPIN_ROUNDS + yields {
-            if is_done() {
-                return;
-            }
-            if round < super::SPIN_ROUNDS {
-                super::spin(round);
-            } else {
+    /// Waits until `is_done` returns `true`, but no longer than parking a thread and waking it takes: spins while `may_spin`
+    /// returns `true`, and yields up to `yields` times to threads that have no core.
+    pub(crate) fn wait_briefly(yields: u32, may_spin: impl Fn() -> bool, is_done: impl Fn() -> bool) {
+        let (mut spun, mut yielded) = (0, 0);
+        while !is_done() {
+            if spun < super::SPIN_ROUNDS && may_spin() {
+                super::spin(spun);
+                spun += 1;
+            } else if yielded < yields {
                 std::thread::yield_now();
+                yielded += 1;
+            } else {
+                return;
             }
         }
     }

@@ -186,5 +186,5 @@ pub(crate) mod thread {
     }
 
     /// Loom would try every number of rounds: does not wait.
-    pub(crate) fn wait_briefly(_yields: u32, _is_done: impl FnMut() -> bool) {}
+    pub(crate) fn wait_briefly(_yields: u32, _may_spin: impl Fn() -> bool, _is_done: impl Fn() -> bool) {}
 }
