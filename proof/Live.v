@@ -319,7 +319,7 @@ Definition ready (s : sem) (i : nat) : Prop :=
 
 Definition no_longer_waits (s : sem) (i : nat) : Prop := i < length (customers s) /\ ~ In i (fifo s).
 
-(** It takes permits from nobody but for the front, and raises no limit. *)
+(** It takes permits only for the front, and raises no limit. *)
 Definition is_tame (o : op) : Prop :=
   match o with
   | Enqueue _ | Grant _ _ | Refuse _ | CancelRequest _ _ | TakeAllNow _ _ | Deposit _ _ => True

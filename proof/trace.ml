@@ -38,7 +38,7 @@ let event = function
   | ["claim"] -> Claim
   | ["unlock-fails"] -> UnlockFails
   | ["unlock"] -> Unlock false
-  | ["end-batch"] -> Unlock true
+  | ["unlock-again"] -> Unlock true
   | ["publish"] -> Publish
   | ["look"] -> Look
   | ["take"; i] -> Take (int i)

@@ -14,7 +14,7 @@ fn main() {
         assert!(or(permit, async { None }).await.is_none());
         assert!(poll_once(&mut other).await.is_none());
 
-        drop(held); // granted to the request that nobody polls any more
+        drop(held); // granted to the request, which no task polls any more
         let waits = poll_once(&mut other).await.is_none();
         println!("the request is kept: the other one {}", if waits { "waits" } else { "has the permit" });
 

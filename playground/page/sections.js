@@ -152,7 +152,7 @@ export const SECTIONS = [
     title: "Cancellation",
     about: "A task may be cancelled at every moment, also after its permit was granted.",
     text: [
-      "A task in the queue can be cancelled: by a time limit, by a user who closes the page. The hard moment is after its permit was granted and before it has run. Then the permit must go to the next one. Four levels of this section are mistakes that Python’s asyncio had between 2014 and 2023.",
+      "A task in the queue can be cancelled: by a time limit, by a user closing the page. The hard moment is after its permit was granted and before it has run. Then the permit must go to the next one. Four levels of this section are mistakes that Python’s asyncio had between 2014 and 2023.",
     ],
     terms: [
       ["`pin!` and `Box::pin`", "A future that was polled must not move in memory any more, because it may point into itself, or a queue may point to it. `pin!` fixes it where it is, `Box::pin` on the heap; the latter can be dropped early, which is what cancels it here."],
@@ -163,7 +163,7 @@ export const SECTIONS = [
     figure: "cancelled-wakeup.fairgate.AB1xABB",
     caption: "You hold the only permit, A and B wait. You release it, A is granted and cancelled, and the permit goes to B.",
     exercise: {
-      ask: "A task waits for a permit or for a message, whichever comes first. The message comes first, and the task keeps its request, but polls it no more. Then the permit is released. Show that another request waits although nobody uses the permit, and repair it.",
+      ask: "A task waits for a permit or for a message, whichever comes first. The message comes first, and the task keeps its request, but polls it no more. Then the permit is released. Show that another request waits although no task uses the permit, and repair it.",
       hints: ["`or(a, b)` polls two futures and returns what the first one returns. If you give it `&mut request`, the request is still there after that.", "A release grants the permit to the request at the front, whether its task polls it or not.", "`drop(request)` passes the permit on. A request that is not borrowed is dropped by `or` itself."],
       solution: "kept",
     },

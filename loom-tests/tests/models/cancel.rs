@@ -112,15 +112,15 @@ fn a_cancel_against_a_request_that_arrives() {
 }
 
 #[test]
-fn a_cancelled_greedy_front_releases_all_its_permits() {
+fn a_cancelled_range_at_the_front_releases_all_its_permits() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
-        let greedy = Request::pending(semaphore.acquire().up_to(3));
+        let range = Request::pending(semaphore.acquire().up_to(3));
         let second = Request::pending(semaphore.clone().acquire_many_owned(2));
         let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(2));
-        match greedy.poll_again() {
+        match range.poll_again() {
             Polled::Ready(permit) => assert_eq!(permit.unwrap().num_permits(), 2),
-            Polled::Pending(greedy) => drop(greedy),
+            Polled::Pending(range) => drop(range),
         }
         join([releaser]);
         drop(second.expect_ready());
@@ -149,12 +149,12 @@ fn poll_semaphore_replaces_its_request_against_a_grant() {
 
 /// A front with a maximum is cancelled while permits are released and a bounded request arrives.
 #[test]
-fn a_greedy_front_is_cancelled_against_a_bounded_request() {
+fn a_range_front_is_cancelled_against_a_bounded_request() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
-        let greedy = Request::pending(semaphore.clone().acquire_owned().up_to(3));
+        let range = Request::pending(semaphore.clone().acquire_owned().up_to(3));
         let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(2));
-        let canceller = thread::spawn(move || drop(greedy));
+        let canceller = thread::spawn(move || drop(range));
         let bounded = Request::poll_once(semaphore.acquire().max_waiters(1));
         join([releaser, canceller]);
         match bounded.expect_ready() {
@@ -167,16 +167,16 @@ fn a_greedy_front_is_cancelled_against_a_bounded_request() {
 
 /// A bounded front is cancelled while permits are released. The request with a maximum behind it takes the rest.
 #[test]
-fn a_bounded_front_is_cancelled_before_a_greedy_request() {
+fn a_bounded_front_is_cancelled_before_a_range_request() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let bounded = Request::pending(semaphore.clone().acquire_many_owned(2).max_waiters(1));
-        let greedy = Request::pending(semaphore.acquire().up_to(3));
+        let range = Request::pending(semaphore.acquire().up_to(3));
         let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(2));
         let canceller = thread::spawn(move || drop(bounded));
-        let greedy = greedy.poll_again();
+        let range = range.poll_again();
         join([releaser, canceller]);
-        let permit = greedy.expect_ready().unwrap();
+        let permit = range.expect_ready().unwrap();
         assert_eq!(permit.num_permits() + semaphore.available_permits(), 2);
         drop(permit);
         assert_idle(&semaphore, 2);
@@ -185,24 +185,24 @@ fn a_bounded_front_is_cancelled_before_a_greedy_request() {
 
 /// A request with a maximum arrives while the front is cancelled. It is granted at least its minimum.
 #[test]
-fn a_greedy_request_arrives_while_the_front_is_cancelled() {
+fn a_range_request_arrives_while_the_front_is_cancelled() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(1));
         let large = Request::pending(semaphore.clone().acquire_many_owned(3).max_waiters(1));
         let canceller = thread::spawn(move || drop(large));
         let releaser = spawn_with(&semaphore, |semaphore| semaphore.add_permits(1));
-        let greedy = Request::poll_once(semaphore.acquire().up_to(2));
+        let range = Request::poll_once(semaphore.acquire().up_to(2));
         join([canceller, releaser]);
-        let permit = greedy.expect_ready().unwrap();
+        let permit = range.expect_ready().unwrap();
         assert_eq!(permit.num_permits() + semaphore.available_permits(), 2);
         drop(permit);
         assert_idle(&semaphore, 2);
     });
 }
 
-/// A waiter of the second batch is cancelled while the batch is granted. Its permit goes to the next waiter.
+/// The third waiter is cancelled while it is granted. Its permit goes to the next waiter.
 #[test]
-fn a_waiter_of_the_second_batch_is_cancelled_during_its_grant() {
+fn the_third_waiter_is_cancelled_during_its_grant() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let [first, second, third, fourth] = [(); 4].map(|()| Request::pending(semaphore.acquire()));

@@ -82,7 +82,7 @@ fn a_close_against_two_cancels() {
 }
 
 #[test]
-fn two_closes_at_once_refuse_more_than_one_batch() {
+fn two_closes_at_once_fail_all_requests() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let queue = [(); 3].map(|()| Request::pending(semaphore.acquire()));
@@ -131,9 +131,9 @@ fn a_permit_seen_after_close_is_not_granted() {
     });
 }
 
-/// The same with a release that grants more than one batch.
+/// The same with a release that grants several requests.
 #[test]
-fn permits_seen_after_close_are_not_granted_by_the_next_batch() {
+fn permits_seen_after_close_are_not_granted_to_the_next_request() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let queue = [(); 3].map(|()| Request::pending(semaphore.acquire()));

@@ -1,6 +1,6 @@
 //! Every pair of operations at once, from several starts; in the deep run every triple as well.
 //!
-//! Faults that no model noticed were faults of combinations: a close during the look after a full batch, or an addition while
+//! Faults that no model noticed were faults of combinations: a close during the look after a grant, or an addition while
 //! the owner of a claimed node holds the lock. So this file generates the combinations. Each ends with an account of the
 //! permits, of the wakers that were called, and of the requests that must have completed.
 

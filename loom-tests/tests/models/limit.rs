@@ -273,9 +273,9 @@ fn a_try_of_all_permits_against_a_try_of_one() {
     });
 }
 
-/// Permits that were claimed for a full batch are taken away: the requests go back to the front, in their order.
+/// Permits are taken away while the front is claimed: it goes back to the front, so the order stays the same.
 #[test]
-fn permits_are_taken_away_from_a_full_batch() {
+fn permits_are_taken_away_from_a_claimed_front() {
     for reduces in [false, true] {
         check(move || {
             let semaphore = Arc::new(Semaphore::new(0));
@@ -306,9 +306,9 @@ fn permits_are_taken_away_from_a_full_batch() {
     }
 }
 
-/// The claims go back before a request that is behind them.
+/// The claimed request goes back before the requests behind it.
 #[test]
-fn permits_are_taken_away_from_a_batch_before_another_request() {
+fn permits_are_taken_away_from_a_claimed_front_before_others() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let [first, second] = [(); 2].map(|()| Request::pending(semaphore.acquire()));

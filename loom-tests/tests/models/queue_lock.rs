@@ -111,9 +111,9 @@ fn a_try_fails_while_a_cancelled_grant_is_passed_on() {
     });
 }
 
-/// A permit is added while the lock holder has claimed a full batch and is about to unlock: the third request is served, too.
+/// A permit is added while the lock holder has claimed a request and is about to unlock: the third request is served, too.
 #[test]
-fn an_addition_after_a_full_batch_was_claimed() {
+fn an_addition_while_the_front_is_claimed() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let queue = [(); 3].map(|()| Request::pending(semaphore.acquire()));

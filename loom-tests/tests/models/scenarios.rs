@@ -25,7 +25,7 @@ fn a_request_is_cancelled_while_its_permits_are_released_in_parts() {
 }
 
 #[test]
-fn a_full_batch_against_an_addition_and_a_cancel() {
+fn a_large_release_against_an_addition_and_a_cancel() {
     Scenario {
         available: 0,
         held: [0, 3, 0],
@@ -36,7 +36,7 @@ fn a_full_batch_against_an_addition_and_a_cancel() {
 }
 
 #[test]
-fn a_full_batch_against_a_reduction_and_a_try() {
+fn a_large_addition_against_a_reduction_and_a_try() {
     Scenario {
         available: 0,
         held: [0, 0, 0],
@@ -47,7 +47,7 @@ fn a_full_batch_against_a_reduction_and_a_try() {
 }
 
 #[test]
-fn a_close_between_two_batches() {
+fn a_close_between_two_grants() {
     Scenario { available: 0, held: [0, 0, 0], queue: &[1, 1, 1], steps: [&[Close], &[Add(3)], &[]] }
         .check();
 }

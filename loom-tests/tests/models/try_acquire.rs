@@ -55,10 +55,10 @@ fn a_bounded_request_succeeds_after_the_only_waiter_completed() {
     });
 }
 
-/// Three waiters are granted in two batches. After all of them have released, a try succeeds, also if the thread
+/// One addition grants three waiters. After all of them have released, a try succeeds, even if the thread
 /// that granted them is still running.
 #[test]
-fn a_try_succeeds_after_all_waiters_of_two_batches_released() {
+fn a_try_succeeds_after_three_waiters_released() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let queue = [(); 3].map(|()| Request::pending(semaphore.acquire()));
@@ -127,7 +127,7 @@ fn a_try_succeeds_beside_requests_that_never_wait() {
     });
 }
 
-/// A try of a range takes all permits that are available, also if they were released a moment ago.
+/// A try of a range takes all permits that are available, even if they were released a moment ago.
 #[test]
 fn a_try_of_a_range_takes_all_available_permits() {
     check(|| {

@@ -306,7 +306,7 @@ fn to_a_bounded_request_that_read_the_word_before() {
 }
 
 #[test]
-fn to_a_greedy_request_that_read_the_word_before() {
+fn to_a_range_that_read_the_word_before() {
     visible_to(|semaphore| {
         let acquired = Request::poll_once(semaphore.acquire().up_to(2)).into_ready().ok();
         acquired.map(|permit| permit.unwrap().forget()).is_some()
@@ -447,7 +447,7 @@ fn from_a_close_to_a_bounded_request() {
 }
 
 #[test]
-fn from_two_releases_to_a_greedy_request() {
+fn from_two_releases_to_a_range() {
     check(|| {
         let (semaphore, permit, data) = held(1);
         let more = Data::new();

@@ -1,4 +1,4 @@
-//! Wakers that are replaced, that panic, that call the semaphore, and that fill more than one batch.
+//! Wakers that are replaced, that panic, that call the semaphore, and that are called between two grants.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -59,7 +59,7 @@ fn a_waker_is_compared_while_it_is_called() {
 }
 
 #[test]
-fn a_request_that_arrives_between_two_batches_waits() {
+fn a_request_that_arrives_between_two_grants_waits() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let queue = [(); 3].map(|()| Request::pending(semaphore.acquire()));
@@ -75,7 +75,7 @@ fn a_request_that_arrives_between_two_batches_waits() {
 }
 
 #[test]
-fn a_waiter_is_cancelled_between_two_batches() {
+fn a_waiter_is_cancelled_between_two_grants() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let [first, second, third, fourth] =
@@ -89,7 +89,7 @@ fn a_waiter_is_cancelled_between_two_batches() {
 }
 
 #[test]
-fn permits_are_forgotten_between_two_batches() {
+fn permits_are_forgotten_between_two_grants() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let [first, second, third] = [(); 3].map(|()| Request::pending(semaphore.acquire()));
@@ -178,15 +178,15 @@ fn a_waker_adds_a_permit_to_its_own_semaphore() {
     });
 }
 
-/// The waker of the first waiter cancels the second, which was granted in the same batch.
+/// The waker of the first waiter cancels the second, which would be granted next.
 #[test]
-fn a_waker_cancels_a_waiter_of_the_same_batch() {
+fn a_waker_cancels_the_next_waiter() {
     check(|| cancel_from_a_waker(2));
 }
 
-/// The waker of the first waiter cancels the third, which the next batch would grant.
+/// The waker of the first waiter cancels the third.
 #[test]
-fn a_waker_cancels_a_waiter_of_the_next_batch() {
+fn a_waker_cancels_a_waiter_behind_the_next_one() {
     check(|| cancel_from_a_waker(3));
 }
 
@@ -215,9 +215,9 @@ fn cancel_from_a_waker(waiters: usize) {
     assert_idle(&semaphore, waiters);
 }
 
-/// The waker of the first waiter polls the second, which was granted in the same batch, with another waker.
+/// The waker of the first waiter polls the second with another waker.
 #[test]
-fn a_waker_polls_a_waiter_of_the_same_batch() {
+fn a_waker_polls_the_next_waiter() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let slot = Arc::new(Mutex::new(None));
@@ -242,9 +242,9 @@ fn a_waker_polls_a_waiter_of_the_same_batch() {
     });
 }
 
-/// A waiter of the second batch is polled with a new waker while it is granted.
+/// The third waiter is polled with a new waker while it is granted.
 #[test]
-fn a_waker_is_replaced_in_a_waiter_of_the_second_batch() {
+fn a_waker_is_replaced_in_the_third_waiter() {
     check(|| {
         let semaphore = Arc::new(Semaphore::new(0));
         let [first, second, third] = [(); 3].map(|()| Request::pending(semaphore.acquire()));

@@ -1,6 +1,6 @@
 //! What fairgate does inside a move: the steps that its sources report, and the word and the queue after each of them.
 //!
-//! A world has one thread, so a step that only another thread causes never happens: the queue is locked by nobody else, the
+//! A world has one thread, so a step that only another thread causes never happens: no other thread locks the queue, the
 //! flag RECHECK is never set, and no claim is put back.
 
 use std::cell::RefCell;

@@ -13,7 +13,7 @@ use super::relation::{Change, Edit, Holder, Request, State, Status, THREADS, Thr
 
 use Transition::*;
 
-/// One of so many changed steps is written, until there are as many as [`MOST`].
+/// One of four changed steps is written, and at most [`MOST`] in all.
 const SAMPLE: u64 = 4;
 const MOST: usize = 1_000_000;
 
@@ -386,7 +386,7 @@ impl fmt::Display for Transition {
             Claim => f.write_str("claim"),
             UnlockFails => f.write_str("unlock-fails"),
             Unlock { again: false } => f.write_str("unlock"),
-            Unlock { again: true } => f.write_str("end-batch"),
+            Unlock { again: true } => f.write_str("unlock-again"),
             Publish => f.write_str("publish"),
             Look => f.write_str("look"),
             Take(waiter) => write!(f, "take {waiter}"),
