@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use benchmarks::*;
 use clap::Parser;
-use harness::{Benchmark, Options, Results, Runner, Section, print_limits};
+use harness::{Benchmark, Options, Runner, Section, print_limits, write};
 
 const BENCHMARKS: &[&Benchmark] = &[
     &uncontended::BENCHMARK,
@@ -55,8 +55,8 @@ struct Arguments {
     #[arg(long, value_parser = seconds)]
     seconds: Option<Duration>,
 
-    /// Put the figures into benches/results
-    #[arg(long)]
+    /// Put the figures of all benchmarks into benches/results.md
+    #[arg(long, conflicts_with_all = ["benchmarks", "case"])]
     write: bool,
 
     /// Passed by cargo
@@ -89,10 +89,6 @@ fn main() {
         }
         let figures = Runner::run(benchmark, &options);
         Section::of(benchmark.name).expect("every benchmark has a section").print(&figures);
-        // A skipped benchmark keeps its figures.
-        if arguments.write && !figures.is_empty() {
-            Results::renew(benchmark.name, &figures, options.case.is_some());
-        }
         measured.extend(figures);
     }
     if let (Some(case), []) = (options.case, &measured[..]) {
@@ -100,4 +96,7 @@ fn main() {
         exit(1);
     }
     print_limits(&measured);
+    if arguments.write {
+        write(&measured);
+    }
 }

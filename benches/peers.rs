@@ -9,11 +9,9 @@ use std::task::Poll;
 
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::semaphore::Semaphore as EmbassyAcquire;
-use serde::{Deserialize, Serialize};
 
 /// How a peer orders its waiters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Fairgate,
     /// The least work that any semaphore has to do.

@@ -37,12 +37,12 @@ fn run(runner: &mut Runner) {
 
 fn blocking<P: Peer>(threads: usize, permits: usize) -> impl FnMut() -> [f64; 1] {
     let semaphore = P::new(permits);
-    move || per_operation(threads, || drop(block_on(semaphore.acquire())))
+    move || per_operation(threads, ROUND, || drop(block_on(semaphore.acquire())))
 }
 
 fn polling<P: Peer>(threads: usize, permits: usize) -> impl FnMut() -> [f64; 1] {
     let semaphore = P::new(permits);
-    move || per_operation(threads, || drop(poll_until_ready(semaphore.acquire())))
+    move || per_operation(threads, ROUND, || drop(poll_until_ready(semaphore.acquire())))
 }
 
 #[inline(always)]
@@ -58,7 +58,7 @@ fn poll_until_ready<F: Future>(future: F) -> F::Output {
 }
 
 /// The time per operation of all threads together.
-pub fn per_operation(threads: usize, work: impl Fn() + Sync) -> [f64; 1] {
+pub fn per_operation(threads: usize, round: Duration, work: impl Fn() + Sync) -> [f64; 1] {
     let (started, stop) = (Barrier::new(threads + 1), AtomicBool::new(false));
     let run = || {
         started.wait();
@@ -73,7 +73,7 @@ pub fn per_operation(threads: usize, work: impl Fn() + Sync) -> [f64; 1] {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(run)).collect();
         started.wait();
         let start = Instant::now();
-        thread::sleep(ROUND);
+        thread::sleep(round);
         stop.store(true, Ordering::Relaxed);
         let operations: u32 = workers.into_iter().map(|worker| worker.join().unwrap()).sum();
         [start.elapsed().as_nanos() as f64 / f64::from(operations)]

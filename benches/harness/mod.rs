@@ -1,7 +1,6 @@
 //! Runs the peers of a benchmark by turns, so that whatever disturbs the machine disturbs all of them alike, and
 //! writes the results.
 
-mod chart;
 mod limits;
 mod poll;
 mod results;
@@ -10,7 +9,7 @@ mod table;
 
 pub(crate) use poll::ready;
 pub use poll::{Queue, queue, short_queues};
-pub use results::{Figure, Results, Section, print_limits, print_line};
+pub use results::{Figure, Section, print_limits, print_line, write};
 pub use runner::{Benchmark, Group, Options, Runner, Statistic};
 
 /// Adds peers to a group, each with the sample that `$sample` makes for it.
