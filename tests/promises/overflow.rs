@@ -158,7 +158,7 @@ for_each_source! {
         owing_more_than_the_maximum_panics_and_removes_nothing,
 }
 
-/// The documented maximum of `needed` is one less than the number that stands for an empty queue.
+/// The two numbers above the documented maximum of `needed` stand for all permits, and for an empty queue.
 #[test]
 #[cfg(target_pointer_width = "64")]
 fn a_request_for_more_permits_than_needed_can_say_counts_as_its_maximum() {
