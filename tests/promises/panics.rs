@@ -216,8 +216,8 @@ fn every_waker_is_called_and_the_first_panic_resumes<S: SemaphoreSource + SyncSo
     // Each operation wakes every waiter behind the front.
     let operations: [Operation<S>; 3] =
         [|world| world.source.add(201), |world| world.source.close(), |world| world.cancel(0)];
-    for (waiters, operation) in [2, 3, 32, 33, 100].into_iter().flat_map(|n| operations.map(|run| (n, run)))
-    {
+    let waiters: &[usize] = if cfg!(miri) { &[2, 3] } else { &[2, 3, 100] };
+    for (waiters, operation) in waiters.iter().flat_map(|n| operations.map(|run| (*n, run))) {
         let mut world = World::<S>::new(100);
         let front = world.acquire(101);
         let called = Arc::new(Mutex::new(Vec::new()));
