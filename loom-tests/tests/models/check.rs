@@ -17,11 +17,10 @@ use crate::request::run_and_check_wakers;
 const PREEMPTIONS: usize = 2;
 
 /// How far models are explored.
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Speed {
     /// For each `cargo test`: at most [`QUICK`] executions of a model.
     Quick,
-    /// With `FAIRGATE_LOOM_FULL`: the first bound completely, and then [`FULL`] more executions.
+    /// With `FAIRGATE_LOOM_FULL`, as in `.ci/run`: the first bound completely, and then [`FULL`] more executions.
     Full,
     /// With `FAIRGATE_LOOM_DEEP`: the same with [`DEEP`] more executions.
     Deep,
@@ -40,9 +39,13 @@ fn speed() -> Speed {
     }
 }
 
-/// Whether this is the deep run.
-pub fn is_deep() -> bool {
-    speed() == Speed::Deep
+/// Of how many triples of operations one is explored, if any.
+pub fn share_of_triples() -> Option<usize> {
+    match speed() {
+        Speed::Quick => None,
+        Speed::Full => Some(5),
+        Speed::Deep => Some(1),
+    }
 }
 
 /// Explores `model` and prints how many executions that took.
