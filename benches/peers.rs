@@ -20,8 +20,6 @@ pub enum Kind {
     Fair,
     /// A later request may overtake a queued one.
     Barging,
-    /// Blocks the thread and has no async form.
-    Blocking,
 }
 
 pub trait Named {
@@ -450,8 +448,8 @@ pub type ParkingLotFairMutex = parking_lot::FairMutex<()>;
 
 named! {
     ParkingLotFairMutex: "parking_lot fair", Fair;
-    ParkingLotMutex: "parking_lot", Blocking;
-    StdMutex: "std", Blocking;
+    ParkingLotMutex: "parking_lot", Barging;
+    StdMutex: "std", Barging;
 }
 blocking_lock! {
     FairgateMutex: |this| this.blocking_lock();
