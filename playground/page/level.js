@@ -338,7 +338,8 @@ export function level(content, levels, level) {
       h("div", { class: "scrub" },
         h("label", {}, "Move ", h("output", {}, `${state.at} of ${state.moves.length}`), " ",
           h("input", { type: "range", min: "0", max: String(state.moves.length), value: String(state.at), "data-focus": "scrub", "aria-label": "Move", "aria-valuetext": `${state.at} of ${state.moves.length}`,
-            oninput: (event) => { stopPlayer(); goTo(() => Number(event.target.value)); } }))),
+            oninput: (event) => { stopPlayer(); goTo(() => Number(event.target.value)); } })),
+        h("button", { type: "button", "data-focus": "link", id: "link", onclick: copyLink }, state.copied ? "Copied ✓" : "Copy link")),
       legend.length ? h("p", { class: "legend" }, legend) : null);
     if (svg.width.baseVal.value * zoom() > width) areas.line.querySelector(".scroll").scrollLeft = 2 * svg.width.baseVal.value;
   }
@@ -448,7 +449,6 @@ export function level(content, levels, level) {
         h("button", { type: "button", "data-focus": "undo", id: "undo", "aria-disabled": state.at ? null : "true", onclick: undo }, "Undo", h("kbd", { "aria-hidden": "true" }, "←")),
         h("button", { type: "button", "data-focus": "redo", id: "redo", "aria-disabled": state.at < state.moves.length ? null : "true", onclick: redo }, "Redo", h("kbd", { "aria-hidden": "true" }, "→")),
         h("button", { type: "button", "data-focus": "restart", id: "restart", "aria-disabled": state.at ? null : "true", onclick: restart }, "Restart", h("kbd", { "aria-hidden": "true" }, "R")),
-        h("button", { type: "button", "data-focus": "link", id: "link", onclick: copyLink }, state.copied ? "Copied ✓" : "Copy link"),
         hasInside() && h("button", { type: "button", "data-focus": "inside", id: "inside", "aria-disabled": moveSteps().length ? null : "true", onclick: stepInside }, "Step inside")),
       world.legal.length || world.won ? null : h("p", { class: "over" }, "No move is left. Undo or restart."),
     ];
@@ -555,8 +555,10 @@ export function level(content, levels, level) {
     const said = state.threads
       ? "Thread A asks for a permit, and B holds the only one. Between the steps of A, B releases the permit, and takes it away again."
       : "The sources of fairgate report these steps. They ran without interruption; with several threads, steps of another thread may come between any two of them.";
-    return h("p", { class: "about" }, said, " The models in loom-tests go through such orders. ",
-      h("button", { type: "button", "data-focus": "threads", id: "threads", onclick: showThreads }, state.threads ? "Back to the last move" : "Show two threads"));
+    return [
+      h("p", { class: "about" }, said, " The models in loom-tests go through such orders."),
+      h("button", { type: "button", "data-focus": "threads", id: "threads", onclick: showThreads }, state.threads ? "Back to the last move" : "Show two threads"),
+    ];
   }
 
   async function showThreads() {
