@@ -21,6 +21,7 @@ mod resize;
 mod retries;
 mod sticky_flag;
 mod time_limit;
+mod turn;
 mod two_holders;
 
 use serde::Serialize;
