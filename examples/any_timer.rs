@@ -1,7 +1,6 @@
 //! `with_timeout` accepts any future as its deadline: the same code with three timers.
 
 use std::pin::Pin;
-use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::thread;
@@ -12,7 +11,6 @@ use fairgate::{Semaphore, with_timeout};
 use fairgate_examples::live::Words;
 use fairgate_examples::options::{Common, milliseconds, number_up_to, runs};
 use fairgate_examples::output::{self, Summary};
-use fairgate_examples::picture::{self, Panel};
 use fairgate_examples::recorder::{Recorder, TaskRecorder};
 use fairgate_examples::say;
 use fairgate_examples::timeline::Outcome;
@@ -31,7 +29,7 @@ struct Options {
     common: Common,
 }
 
-fn main() -> ExitCode {
+fn main() {
     let options = Options::parse();
     let limit = options.common.time(options.timeout_ms);
     say!("Each timer limits two waits for a permit to {limit:?}.");
@@ -55,9 +53,6 @@ fn main() -> ExitCode {
     let mut summary = Summary::default();
     summary.add("With each timer the first wait timed out and the second got the permit.");
     summary.print();
-    let title = "Three timers: the first wait times out, the second succeeds";
-    let panels = [Panel::new(title, timeline)];
-    output::exit(picture::save(options.common.svg.as_deref(), title, &panels))
 }
 
 /// This function does not know which timer it uses.

@@ -8,7 +8,6 @@ use fairgate_examples::client::Problem;
 use fairgate_examples::live::Words;
 use fairgate_examples::options::{Common, milliseconds, number_up_to, runs};
 use fairgate_examples::output::{self, Summary, count};
-use fairgate_examples::picture::{self, Panel};
 use fairgate_examples::pool::Pool;
 use fairgate_examples::recorder::{Recorder, TaskRecorder};
 use fairgate_examples::say;
@@ -50,32 +49,29 @@ async fn two_runs(options: &Options) -> Result<(), String> {
     let server =
         Server::start(behavior).await.map_err(|error| format!("cannot start a server: {error}"))?;
     let pool = Pool::new(server.url().parse()?, options.connections);
-    let (mut panels, mut summary) = (Vec::new(), Summary::default());
+    let mut summary = Summary::default();
     let print_peak = || {
         let peak = count(server.connections_peak(), "connection");
         say!("  The server's own count: at most {peak} open");
     };
     if runs(options.run, 1) {
-        let panel = share_connections(options, &pool).await;
+        let title = share_connections(options, &pool).await;
         print_peak();
         let peak = count(server.connections_peak(), "connection");
-        summary.add(format!("{}: at most {peak} open.", panel.title));
-        panels.push(panel);
+        summary.add(format!("{title}: at most {peak} open."));
     }
     if runs(options.run, 2) {
-        let panel = exhaust(options, &pool).await.map_err(|problem| format!("a post {problem}"))?;
+        let title = exhaust(options, &pool).await.map_err(|problem| format!("a post {problem}"))?;
         print_peak();
-        summary.add(format!("{}: the first try timed out, the second fetched a post.", panel.title));
-        panels.push(panel);
+        summary.add(format!("{title}: the first try timed out, the second fetched a post."));
     }
     say!("  Available connections: {}", pool.available());
     summary.print();
-    let title = "A pool of connections behind a semaphore";
-    picture::save(options.common.svg.as_deref(), title, &panels)
+    Ok(())
 }
 
-/// Run 1: more tasks than connections.
-async fn share_connections(options: &Options, pool: &Pool) -> Panel {
+/// Run 1: more tasks than connections. Returns the title.
+async fn share_connections(options: &Options, pool: &Pool) -> String {
     let verb = if options.tasks == 1 { "uses" } else { "share" };
     let title =
         format!("{} {verb} {}", count(options.tasks, "task"), count(options.connections, "connection"));
@@ -96,7 +92,7 @@ async fn share_connections(options: &Options, pool: &Pool) -> Panel {
     let timeline = recorder.timeline();
     say!("  Fetched {}", count(fetched, "title"));
     output::print(&timeline.draw(output::columns()));
-    Panel::new(title, timeline)
+    title
 }
 
 /// Fetches three posts with one checkout each, and returns how many were fetched.
@@ -113,8 +109,9 @@ async fn three_posts(pool: &Pool, number: usize, task: TaskRecorder) -> usize {
     fetched
 }
 
-/// Run 2: all connections are checked out. A task that wants one times out, and succeeds after they are returned.
-async fn exhaust(options: &Options, pool: &Pool) -> Result<Panel, Problem> {
+/// Run 2: all connections are checked out. A task that wants one times out, and succeeds after they are
+/// returned. Returns the title.
+async fn exhaust(options: &Options, pool: &Pool) -> Result<String, Problem> {
     let limit = options.common.time(options.checkout_ms);
     let title = match options.connections {
         1 => format!("The only connection is checked out; a checkout may take {limit:?}"),
@@ -150,5 +147,5 @@ async fn exhaust(options: &Options, pool: &Pool) -> Result<Panel, Problem> {
     }
     say!("  The second try fetched: {fetched}");
     output::print(&timeline.draw(output::columns()));
-    Ok(Panel::new(title, timeline))
+    Ok(title)
 }

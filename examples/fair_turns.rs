@@ -1,7 +1,6 @@
 //! Tasks that acquire again at once, on a fair semaphore and on a textbook semaphore.
 
 use std::cell::RefCell;
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +9,6 @@ use fairgate::Semaphore;
 use fairgate_examples::live::Words;
 use fairgate_examples::options::{Common, number_up_to, runs};
 use fairgate_examples::output::{self, Summary, count};
-use fairgate_examples::picture::{self, Panel};
 use fairgate_examples::recorder::{Recorder, TaskRecorder};
 use fairgate_examples::say;
 use fairgate_examples::textbook::Textbook;
@@ -60,27 +58,25 @@ impl OnePermit for Textbook {
     }
 }
 
-fn main() -> ExitCode {
+fn main() {
     let options = Options::parse();
     say!(
         "One permit. A greedy task takes {} and acquires again at once; a polite task takes 1.",
         count(options.turns, "turn")
     );
-    let (mut panels, mut summary) = (Vec::new(), Summary::default());
+    let mut summary = Summary::default();
     if runs(options.run, 1) {
         let title = "fairgate: a task that acquires again goes to the back of the queue";
-        panels.push(run(title, &options, &Semaphore::new(1), &mut summary));
+        run(title, &options, &Semaphore::new(1), &mut summary);
     }
     if runs(options.run, 2) {
         let title = "Textbook: a task that acquires again overtakes the queue";
-        panels.push(run(title, &options, &Textbook::new(1), &mut summary));
+        run(title, &options, &Textbook::new(1), &mut summary);
     }
     summary.print();
-    let title = "Greedy and polite tasks on a fair semaphore and on a textbook semaphore";
-    output::exit(picture::save(options.common.svg.as_deref(), title, &panels))
 }
 
-fn run(title: &str, options: &Options, semaphore: &impl OnePermit, summary: &mut Summary) -> Panel {
+fn run(title: &str, options: &Options, semaphore: &impl OnePermit, summary: &mut Summary) {
     say!("\n{title}");
     let recorder = Recorder::live_in_turns(Words { one: "holding", many: "holding", log: false });
     let greedy = (1..=options.greedy).map(|n| (format!("greedy {n}"), options.turns));
@@ -112,7 +108,6 @@ fn run(title: &str, options: &Options, semaphore: &impl OnePermit, summary: &mut
     output::print(&timeline.draw(output::columns()));
     let longest = print_order(&order.into_inner(), &timeline.rows);
     summary.add(format!("{title}. Longest wait: {longest}."));
-    Panel::new(title, timeline)
 }
 
 async fn take_turns(

@@ -11,11 +11,10 @@ use fairgate_examples::lesson::{self, Fetched};
 use fairgate_examples::live::Words;
 use fairgate_examples::options::{Common, milliseconds, number_up_to, runs};
 use fairgate_examples::output::{self, Summary, count};
-use fairgate_examples::picture::{self, Panel};
 use fairgate_examples::recorder::Recorder;
 use fairgate_examples::say;
 use fairgate_examples::server::{Behavior, Server};
-use fairgate_examples::timeline::{self, Outcome};
+use fairgate_examples::timeline::Outcome;
 
 /// Fetches posts over HTTP three times: all at once, a few at a time, and a few at a time with a time limit for each
 /// request. Starts a server of its own, unless --url names another.
@@ -69,23 +68,21 @@ fn main() -> ExitCode {
 }
 
 async fn three_runs(options: &Options) -> Result<(), String> {
-    let (mut panels, mut summary) = (Vec::new(), Summary::default());
+    let mut summary = Summary::default();
     if runs(options.run, 1) {
-        panels.push(all_at_once(options, &mut summary).await?);
+        all_at_once(options, &mut summary).await?;
     }
     if runs(options.run, 2) {
-        panels.push(with_permits(options, &mut summary).await?);
+        with_permits(options, &mut summary).await?;
     }
     if runs(options.run, 3) {
-        panels.push(with_time_limit(options, &mut summary).await?);
+        with_time_limit(options, &mut summary).await?;
     }
     summary.print();
-    timeline::align(panels.iter_mut().map(|panel| &mut panel.timeline));
-    let title = "The same posts fetched without a limit, under a limit, and with a time limit as well";
-    picture::save(options.common.svg.as_deref(), title, &panels)
+    Ok(())
 }
 
-async fn all_at_once(options: &Options, summary: &mut Summary) -> Result<Panel, String> {
+async fn all_at_once(options: &Options, summary: &mut Summary) -> Result<(), String> {
     let title = format!("Run 1: {}, all at once", count(options.posts, "post"));
     let about = match options.url {
         None => format!("Nothing limits the requests. The server accepts {} at a time.", options.throttle),
@@ -94,14 +91,14 @@ async fn all_at_once(options: &Options, summary: &mut Summary) -> Result<Panel, 
     let mut run = Run::start(options, &[], title, &about).await?;
     run.limit(options);
     let fetched = lesson::unlimited(&run.site, options.posts, &run.recorder).await;
-    let panel = run.finish(&fetched, fetched.iter().filter(|post| post.is_err()), summary)?;
-    if panel.timeline.count(Outcome::Refused) > 0 {
+    run.finish(&fetched, fetched.iter().filter(|post| post.is_err()), summary)?;
+    if fetched.iter().flat_map(|post| post.as_ref().err()).any(|error| error.problem.is_refusal()) {
         say!("  Which posts are refused may differ from run to run: the first to arrive are accepted.");
     }
-    Ok(panel)
+    Ok(())
 }
 
-async fn with_permits(options: &Options, summary: &mut Summary) -> Result<Panel, String> {
+async fn with_permits(options: &Options, summary: &mut Summary) -> Result<(), String> {
     let slots = Arc::new(Semaphore::new(options.permits));
     let (posts, permits) = (count(options.posts, "post"), count(options.permits, "permit"));
     let title = format!("Run 2: {posts}, {permits}");
@@ -109,12 +106,12 @@ async fn with_permits(options: &Options, summary: &mut Summary) -> Result<Panel,
     let mut run = Run::start(options, &[], title, about).await?;
     run.limit(options);
     let fetched = lesson::limited(&run.site, options.posts, &slots, &run.recorder).await;
-    let panel = run.finish(&fetched, fetched.iter().filter(|post| post.is_err()), summary)?;
+    run.finish(&fetched, fetched.iter().filter(|post| post.is_err()), summary)?;
     say!("  Available permits: {}", slots.available_permits());
-    Ok(panel)
+    Ok(())
 }
 
-async fn with_time_limit(options: &Options, summary: &mut Summary) -> Result<Panel, String> {
+async fn with_time_limit(options: &Options, summary: &mut Summary) -> Result<(), String> {
     let slots = Arc::new(Semaphore::new(options.timed_permits));
     let limit = options.common.time(options.timeout_ms);
     let (posts, permits) = (count(options.timed_posts, "post"), count(options.timed_permits, "permit"));
@@ -122,9 +119,9 @@ async fn with_time_limit(options: &Options, summary: &mut Summary) -> Result<Pan
     let about = "A request that takes longer is cancelled, and its permit goes to the next task.";
     let run = Run::start(options, &options.hang, title, about).await?;
     let fetched = lesson::timed(&run.site, options.timed_posts, &slots, limit, &run.recorder).await;
-    let panel = run.finish(&fetched, &fetched, summary)?;
+    run.finish(&fetched, &fetched, summary)?;
     say!("  Available permits: {}", slots.available_permits());
-    Ok(panel)
+    Ok(())
 }
 
 fn print_results<'a>(fetched: impl IntoIterator<Item = &'a Fetched>) {
@@ -183,7 +180,7 @@ impl Run {
         fetched: &[Fetched],
         printed: impl IntoIterator<Item = &'a Fetched>,
         summary: &mut Summary,
-    ) -> Result<Panel, String> {
+    ) -> Result<(), String> {
         let timeline = self.recorder.timeline();
         print_results(printed);
         let titles = fetched.iter().flatten().count();
@@ -207,7 +204,7 @@ impl Run {
         output::print(&timeline.draw(output::columns()));
         match titles {
             0 => Err("no post could be fetched".to_owned()),
-            _ => Ok(Panel::new(self.title, timeline)),
+            _ => Ok(()),
         }
     }
 }

@@ -3,7 +3,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +11,6 @@ use fairgate::{Mutex, Semaphore};
 use fairgate_examples::live::Words;
 use fairgate_examples::options::{Common, milliseconds, number_up_to, runs};
 use fairgate_examples::output::{self, Summary, count};
-use fairgate_examples::picture::{self, Panel};
 use fairgate_examples::recorder::Recorder;
 use fairgate_examples::say;
 use fairgate_examples::timeline::{self, Outcome, Timeline};
@@ -81,7 +79,7 @@ impl Total {
     }
 }
 
-fn main() -> ExitCode {
+fn main() {
     let options = Options::parse();
     let permits = options.permits;
     let jobs = count(options.jobs, "job");
@@ -94,7 +92,7 @@ fn main() -> ExitCode {
         ("Semaphore::new(1)".to_owned(), semaphore(1)),
         ("Mutex::new(0)".to_owned(), Total::Mutex(Mutex::new(0))),
     ];
-    let mut panels = Vec::new();
+    let mut timelines = Vec::new();
     for (number, (title, total)) in (1..).zip(protections) {
         if !runs(options.run, number) {
             continue;
@@ -104,18 +102,18 @@ fn main() -> ExitCode {
         let result = print_facts(&timeline, total.into_inner());
         let title = format!("{title}: {result}");
         summary.add(format!("{title}. At most {} at once.", timeline.peak()));
-        panels.push(Panel::new(title, timeline));
+        timelines.push((title, timeline));
     }
-    if let [_, _, Panel { timeline: semaphore, .. }, Panel { timeline: mutex, .. }] = &panels[..] {
+    if let [_, _, (_, semaphore), (_, mutex)] = &timelines[..] {
         if semaphore.served() == mutex.served() && semaphore.peak() == mutex.peak() {
             say!("\nThe semaphore of 1 and the mutex ran the jobs in the same order, one at a time.");
         }
         say!("A mutex is a semaphore with one permit, plus the value that only its holder can use.");
     }
-    timeline::align(panels.iter_mut().map(|panel| &mut panel.timeline));
-    for panel in &panels {
-        say!("\n{}", panel.title);
-        output::print(&panel.timeline.draw(output::columns()));
+    timeline::align(timelines.iter_mut().map(|(_, timeline)| timeline));
+    for (title, timeline) in &timelines {
+        say!("\n{title}");
+        output::print(&timeline.draw(output::columns()));
     }
 
     if runs(options.run, 5) {
@@ -123,14 +121,10 @@ fn main() -> ExitCode {
         say!(
             "\n{title}\nOnly a semaphore can do this: the permits are added by a task that never acquired one."
         );
-        let timeline = produce_and_consume(&options);
-        output::print(&timeline.draw(output::columns()));
+        output::print(&produce_and_consume(&options).draw(output::columns()));
         summary.add(format!("{title}. {ITEMS} items were produced and consumed."));
-        panels.push(Panel::new(title, timeline));
     }
     summary.print();
-    let title = "The same jobs without protection, with semaphores, and with a mutex";
-    output::exit(picture::save(options.common.svg.as_deref(), title, &panels))
 }
 
 /// All jobs start at once, on one thread, so they enqueue in the order of their numbers.

@@ -97,8 +97,7 @@ async fn three_runs(options: &Options) -> Result<(), String> {
     say!("\nRequests sent {}, on one scale", period.replacen("a second", "in each second", 1));
     output::print(&chart::draw_all(&charts, output::columns()));
     summary.print();
-    let title = format!("Requests to a server with a quota of {} {period}", options.quota);
-    chart::save(options.common.svg.as_deref(), &title, &charts)
+    Ok(())
 }
 
 async fn at_a_time(options: &Options, summary: &mut Summary) -> Result<Chart, String> {

@@ -1,17 +1,8 @@
 //! How many requests were sent in each period of the server's quota, and what was answered.
 
 use std::fmt::Write;
-use std::path::Path;
-
-use plotters::prelude::*;
-use plotters::style::text_anchor::HPos;
 
 use crate::output::count;
-use crate::picture::{self, Area, DONE, Drawn, Entry, MARGIN, REFUSED, Sign, TEXT_SIZE, WIDTH};
-
-const LEFT: i32 = 70;
-const PLOT: i32 = 210;
-const AXIS: i32 = 60;
 
 #[derive(Clone, Copy, Default)]
 struct Period {
@@ -93,10 +84,6 @@ impl Chart {
         }
         text
     }
-
-    fn description(&self) -> String {
-        format!("{}: {} answered, {} refused.", self.title, self.answered(), self.refused())
-    }
 }
 
 /// The charts in a terminal or file of this width, all on one scale, and a legend.
@@ -124,76 +111,6 @@ pub fn draw_all(charts: &[Chart], columns: usize) -> String {
         let _ = writeln!(text, "{indent}{line}");
     }
     text
-}
-
-/// Draws one chart below another, all on the same axes, into the file, if there is one.
-pub fn save(file: Option<&Path>, title: &str, charts: &[Chart]) -> Result<(), String> {
-    let legend = legend(charts);
-    let height = charts.iter().map(height_of).sum::<i32>() + picture::legend_height(&legend);
-    let descriptions: Vec<_> = charts.iter().map(Chart::description).collect();
-    let description = format!(
-        "A bar for each period of the quota, as high as the number of requests sent in it. A line marks the quota. {}",
-        descriptions.join(" ")
-    );
-    picture::write_svg(file, height, title, &description, |area| draw(area, charts, &legend))
-}
-
-fn height_of(chart: &Chart) -> i32 {
-    picture::title_height(&chart.title) + PLOT + AXIS
-}
-
-fn draw(area: &Area<'_>, charts: &[Chart], legend: &[Entry]) -> Drawn {
-    let periods = charts.iter().map(|chart| chart.periods.len()).max().unwrap_or(0).max(1);
-    let highest = charts.iter().map(Chart::highest).max().unwrap_or(0).max(1);
-    let mut rest = area.clone();
-    for chart in charts {
-        let (above, below) = rest.split_vertically(height_of(chart));
-        draw_chart(&above, chart, periods, highest)?;
-        rest = below;
-    }
-    picture::draw_legend(&rest, legend)
-}
-
-fn draw_chart(area: &Area<'_>, chart: &Chart, periods: usize, highest: usize) -> Drawn {
-    let width = (WIDTH - LEFT - MARGIN) / periods as i32;
-    let title = picture::title_height(&chart.title);
-    let y = |requests: usize| title + PLOT - (requests as f64 / highest as f64 * f64::from(PLOT)) as i32;
-    picture::draw_title(area, &chart.title)?;
-    for period in 0..periods {
-        let center = LEFT + width * period as i32 + width / 2;
-        picture::text(area, &chart.label(period), (center, title + PLOT + 20), TEXT_SIZE, HPos::Center)?;
-    }
-    for (number, period) in chart.periods.iter().enumerate() {
-        let (from, to) = (LEFT + width * number as i32 + 20, LEFT + width * (number as i32 + 1) - 20);
-        for (low, high, color, mark) in
-            [(0, period.answered, DONE, '✓'), (period.answered, period.sent(), REFUSED, '!')]
-        {
-            if low == high {
-                continue;
-            }
-            area.draw(&Rectangle::new([(from, y(high)), (to, y(low))], color.filled()))?;
-            let (label, center) = (format!("{} {mark}", high - low), (from + to) / 2);
-            if y(low) - y(high) >= TEXT_SIZE {
-                let at = (center, (y(low) + y(high)) / 2);
-                picture::colored_text(area, &label, at, TEXT_SIZE, HPos::Center, WHITE)?;
-            } else if high == period.sent() {
-                picture::text(area, &label, (center, y(high) - TEXT_SIZE / 2), TEXT_SIZE, HPos::Center)?;
-            }
-        }
-    }
-    let quota = y(chart.quota);
-    area.draw(&PathElement::new([(LEFT, quota), (WIDTH - MARGIN, quota)], picture::TEXT.stroke_width(3)))?;
-    picture::text(area, &chart.quota.to_string(), (LEFT - 12, quota), TEXT_SIZE, HPos::Right)?;
-    area.draw(&PathElement::new([(LEFT, y(0)), (WIDTH - MARGIN, y(0))], picture::TEXT))?;
-    picture::text(area, "0", (LEFT - 12, y(0)), TEXT_SIZE, HPos::Right)
-}
-
-fn legend(charts: &[Chart]) -> Vec<Entry> {
-    let refused = charts.iter().any(|chart| chart.refused() > 0);
-    let refused = refused.then_some(Entry { sign: Sign::Bar(REFUSED, 9), word: "! refused" });
-    let answered = Entry { sign: Sign::Bar(DONE, 9), word: "✓ answered" };
-    let quota = Entry { sign: Sign::Bar(picture::TEXT, 1), word: "the server's quota" };
-    [answered].into_iter().chain(refused).chain([quota]).collect()
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ pub mod lesson;
 pub mod live;
 pub mod options;
 pub mod output;
-pub mod picture;
 pub mod pool;
 pub mod recorder;
 pub mod server;
@@ -19,7 +18,3 @@ pub mod tls;
 #[cfg(not(feature = "https"))]
 #[path = "no_tls.rs"]
 pub mod tls;
-
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/lesson.md")]
-mod blocks_of_the_lesson {}

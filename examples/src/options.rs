@@ -1,7 +1,5 @@
 //! Options that all examples have, and limits on their values.
 
-use std::fs::{self, OpenOptions};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::RangedU64ValueParser;
@@ -12,9 +10,6 @@ pub struct Common {
     /// Make every time N times as long, so that a class can follow
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub slow: u32,
-    /// Also draw the result into this SVG file
-    #[arg(long, value_name = "FILE", value_parser = writable_file)]
-    pub svg: Option<PathBuf>,
 }
 
 impl Common {
@@ -37,15 +32,4 @@ pub fn runs(run: Option<usize>, number: usize) -> bool {
 /// From one to `most`.
 pub fn number_up_to(most: u64) -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..=most)
-}
-
-/// Finds out before the run whether the file can be written after it. Leaves the file as it was.
-fn writable_file(path: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(path);
-    let is_new = !path.exists();
-    OpenOptions::new().append(true).create(true).open(&path).map_err(|error| error.to_string())?;
-    if is_new {
-        fs::remove_file(&path).map_err(|error| error.to_string())?;
-    }
-    Ok(path)
 }

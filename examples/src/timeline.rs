@@ -103,7 +103,7 @@ impl Timeline {
     pub fn draw(&self, columns: usize) -> String {
         if columns < MIN_COLUMNS {
             return format!(
-                "(No timeline: it needs {MIN_COLUMNS} columns, and there are {columns}.\nWiden the window, or add --svg FILE.)\n"
+                "(No timeline: it needs {MIN_COLUMNS} columns, and there are {columns}.\nWiden the window.)\n"
             );
         }
         let names = self.rows.iter().map(|row| row.name.as_str()).chain([self.unit]);

@@ -3,7 +3,6 @@
 mod common;
 
 mod connection_pool;
-mod exercises;
 mod fetch_posts;
 #[cfg(feature = "https")]
 mod https;

@@ -1,7 +1,7 @@
 // The list of levels.
 
 import { h, rich } from "./dom.js";
-import { get, isDone, set } from "./store.js";
+import { get, isDone } from "./store.js";
 
 const WORDS = [
   ["Task", "A piece of a program that can wait without blocking the others. Here: an `async fn`."],
@@ -22,22 +22,20 @@ function continueLink() {
   return last && last.split(".")[2] ? [h("a", { class: "button", id: "continue", href: `#${last}` }, "Continue your game"), " "] : null;
 }
 
-const DIFFICULTY = ["easy", "medium", "hard"];
+const DIFFICULTY = ["Easy", "Medium", "Hard"];
 
 export function home(content, levels, trouble) {
   document.title = "fairgate playground";
-  const inOrder = () => (get("easiest") ? levels.toSorted((a, b) => DIFFICULTY.indexOf(a.difficulty) - DIFFICULTY.indexOf(b.difficulty)) : levels);
   const card = (level) => {
     const done = level.variants.filter((variant) => isDone(level.id, variant.id)).length;
     const all = done === level.variants.length;
     return h("li", {},
       h("a", { class: `card ${all ? "done" : ""}`, href: `#${level.id}.${level.variants[0].id}.` },
-        h("small", {}, `${level.chapter} · ${level.difficulty}`),
-        h("b", {}, `${levels.indexOf(level) + 1}. ${level.title}`),
+        h("small", {}, level.chapter),
+        h("b", {}, level.title),
         h("span", {}, rich(level.goal)),
         h("small", { class: "state" }, all ? "✓ done" : `${done} of ${level.variants.length} variants done`)));
   };
-  const cards = h("ol", { class: "cards" }, inOrder().map(card));
   content.replaceChildren(
     h("div", { class: "home" },
       trouble && h("p", { class: "trouble", role: "alert" }, trouble),
@@ -51,7 +49,9 @@ export function home(content, levels, trouble) {
       h("details", {}, h("summary", {}, "The words, for a first visit"),
         words()),
       h("h2", {}, "Levels"),
-      h("p", { class: "about" }, h("label", {}, h("input", { type: "checkbox", id: "easiest", checked: get("easiest"), onchange: (event) => { set("easiest", event.target.checked); cards.replaceChildren(...inOrder().map(card)); } }), " The easiest first, instead of the order of the lesson"), ". How hard a level is was measured with random moves."),
-      cards));
+      h("p", { class: "about" }, "How hard a level is was measured with random moves. The lesson has its own order."),
+      DIFFICULTY.map((difficulty) => [
+        h("h3", {}, difficulty),
+        h("ul", { class: "cards" }, levels.filter((level) => level.difficulty === difficulty.toLowerCase()).map(card))])));
   return { refresh: () => home(content, levels) };
 }

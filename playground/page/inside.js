@@ -13,12 +13,15 @@ const CAUSE = {
   recheck: () => "the front is to be examined again",
 };
 
+// What is left to do after a change of the word that serves no request itself.
+const rest = ({ after }) => (after.flags & 2 ? "The queue is locked, so the thread that has locked it examines the front again" : "No request waits, so nothing else is to be done");
+
 const SENTENCES = {
   before: () => "Before the move.",
   take: ({ n }) => `${added(n)} taken, in one step: no request waits.`,
-  release: ({ n }) => `${CAUSE.release(n)}. No request waits, so nothing else is to be done.`,
-  add: ({ n }) => `${CAUSE.add(n)}. No request waits, so nothing else is to be done.`,
-  forget: ({ n }) => `${added(n)} taken away for good.`,
+  release: (step) => `${CAUSE.release(step.n)}. ${rest(step)}.`,
+  add: (step) => `${CAUSE.add(step.n)}. ${rest(step)}.`,
+  forget: ({ n, after }) => `${added(n)} taken away for good${after.flags & 4 ? ", and RECHECK is set in the same step" : ""}.`,
   reduce: ({ n, after }) => `${added(n)} taken away${after.permits < 0 ? ". The number is negative: the next releases pay that back" : ""}.`,
   close: () => "The semaphore is closed. No request waits.",
   recheck: () => "The word is written again with its old value, so that no thread overlooks the lower number of permits.",
@@ -27,6 +30,9 @@ const SENTENCES = {
   remove: ({ of }) => `The request of ${of} leaves the queue.`,
   claim: ({ of, n }) => (n ? `The request of ${of} is at the front, and it fits: it leaves the queue with a claim to ${permits(n)}.` : `The request of ${of} is at the front, and will fail.`),
   unlock: ({ n }) => `The queue is unlocked${n ? `, and the ${permits(n)} that ${n === 1 ? "was" : "were"} claimed leave the word in the same step. A later request cannot take them` : ""}.`,
+  retry: () => "The unlock fails, because the word has changed: the front is examined again.",
+  examine: () => "RECHECK is cleared before that.",
+  "put-back": ({ of }) => `The claim of ${of} was made before the change: its request goes back to the front.`,
   store: ({ of, n }) => `The outcome is stored in the request of ${of}: ${permits(n)}. They belong to it from here on, although ${of} has not run.`,
   fail: ({ of }) => `The outcome is stored in the request of ${of}: closed.`,
   wake: ({ of }) => `${of} is woken.`,

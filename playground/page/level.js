@@ -47,6 +47,7 @@ export function level(content, levels, level) {
     words: number === 1,
     semaphore: innerWidth >= 960, // whether its code is shown
     inside: null, // which statement of the last move is shown; null is the last one
+    threads: null, // the steps of two threads, if they are shown instead of the last move
     player: null, // shows the solution
   };
 
@@ -101,7 +102,7 @@ export function level(content, levels, level) {
           worlds.set(game, await ask({ play: { game } }));
         }
         if (now !== era) return;
-        Object.assign(state, changed, { world: worlds.get(game), trouble: null, notice: null, copied: false, inside: null });
+        Object.assign(state, changed, { world: worlds.get(game), trouble: null, notice: null, copied: false, inside: null, threads: null });
         arrive(game, spoken, own);
       }
     } catch (error) {
@@ -337,7 +338,8 @@ export function level(content, levels, level) {
       h("div", { class: "scrub" },
         h("label", {}, "Move ", h("output", {}, `${state.at} of ${state.moves.length}`), " ",
           h("input", { type: "range", min: "0", max: String(state.moves.length), value: String(state.at), "data-focus": "scrub", "aria-label": "Move", "aria-valuetext": `${state.at} of ${state.moves.length}`,
-            oninput: (event) => { stopPlayer(); goTo(() => Number(event.target.value)); } }))),
+            oninput: (event) => { stopPlayer(); goTo(() => Number(event.target.value)); } })),
+        h("button", { type: "button", "data-focus": "link", id: "link", onclick: copyLink }, state.copied ? "Copied ✓" : "Copy link")),
       legend.length ? h("p", { class: "legend" }, legend) : null);
     if (svg.width.baseVal.value * zoom() > width) areas.line.querySelector(".scroll").scrollLeft = 2 * svg.width.baseVal.value;
   }
@@ -403,7 +405,12 @@ export function level(content, levels, level) {
     return parts;
   }
 
-  function explain() {
+  async function explain() {
+    if (!explains() && !nextPoll()) {
+      const game = gameAfter(pollable());
+      worlds.set(game, await ask({ play: { game } }));
+      draw();
+    }
     const answer = areas.reveal.querySelector(explains() ? "[data-answer]" : ".predict");
     answer.closest(".question").scrollIntoView({ block: "center", behavior: reducedMotion() ? "instant" : "smooth" });
     answer.focus({ preventScroll: true });
@@ -442,8 +449,7 @@ export function level(content, levels, level) {
         h("button", { type: "button", "data-focus": "undo", id: "undo", "aria-disabled": state.at ? null : "true", onclick: undo }, "Undo", h("kbd", { "aria-hidden": "true" }, "←")),
         h("button", { type: "button", "data-focus": "redo", id: "redo", "aria-disabled": state.at < state.moves.length ? null : "true", onclick: redo }, "Redo", h("kbd", { "aria-hidden": "true" }, "→")),
         h("button", { type: "button", "data-focus": "restart", id: "restart", "aria-disabled": state.at ? null : "true", onclick: restart }, "Restart", h("kbd", { "aria-hidden": "true" }, "R")),
-        h("button", { type: "button", "data-focus": "link", id: "link", onclick: copyLink }, state.copied ? "Copied ✓" : "Copy link"),
-        hasInside() && h("button", { type: "button", "data-focus": "inside", id: "inside", "aria-disabled": insideSteps().length ? null : "true", onclick: stepInside }, "Step inside")),
+        hasInside() && h("button", { type: "button", "data-focus": "inside", id: "inside", "aria-disabled": moveSteps().length ? null : "true", onclick: stepInside }, "Step inside")),
       world.legal.length || world.won ? null : h("p", { class: "over" }, "No move is left. Undo or restart."),
     ];
   }
@@ -466,12 +472,13 @@ export function level(content, levels, level) {
 
   // After a win the explanation waits for a prediction, if there is something to predict.
   const explains = () => !state.world.won || state.predicted !== null || !pollable();
+  const gameAfter = (move) => gameText({ ...state, moves: [...state.moves.slice(0, state.at), move.text], at: state.at + 1 });
   const pollable = () => state.world.legal.find(({ kind }) => kind === "poll");
 
   // After the win: a task that can be polled, and how it stands after that. Null as long as the engine has not answered.
   function nextPoll() {
     const move = state.world.won && pollable();
-    const next = move && worlds.get(gameText({ ...state, moves: [...state.moves.slice(0, state.at), move.text], at: state.at + 1 }));
+    const next = move && worlds.get(gameAfter(move));
     return next ? { name: state.world.tasks[move.task].name, right: next.tasks[move.task].status } : null;
   }
 
@@ -532,15 +539,37 @@ export function level(content, levels, level) {
       h("summary", { "data-focus": "semaphore" }, fairgate ? "Inside fairgate" : `How it works: ${name}`),
       inside(),
       semaphore.map(({ name, first, text }) => listing(`The semaphore’s ${name}`, text, null, "rust", look(first, text.split("\n")))),
-      fairgate ? h("p", { class: "about" }, "These are the steps that fairgate’s sources report. In a program with threads, other threads may run between any two of them. docs/design.md says why that is harmless.") : null,
+      fairgate ? interleaving() : null,
       guilty());
   }
 
   // Steps inside the semaphore: which statements the last move ran, or what fairgate did, one by one.
   const hasInside = () => state.variant.fairgate || state.variant.semaphore.length > 0;
-  const insideSteps = () => (state.variant.fairgate ? state.world.inside : state.world.steps);
+  const moveSteps = () => (state.variant.fairgate ? state.world.inside : state.world.steps);
+  const insideSteps = () => state.threads ?? moveSteps();
   const shownStep = () => state.inside ?? insideSteps().length - 1;
-  const textOf = (step) => (step.what ? sentence(step) : `${step.text}.`);
+  const textOf = (step) => (state.threads && step.what !== "before" ? `Thread ${step.by}: ${sentence(step)}` : step.what ? sentence(step) : step.text);
+
+  // What the steps of fairgate are, and a scene that no level has: a second thread, while the queue is locked.
+  function interleaving() {
+    const said = state.threads
+      ? "Thread A asks for a permit, and B holds the only one. Between the steps of A, B releases the permit, and takes it away again."
+      : "The sources of fairgate report these steps. They ran without interruption; with several threads, steps of another thread may come between any two of them.";
+    return [
+      h("p", { class: "about" }, said, " The models in loom-tests go through such orders."),
+      h("button", { type: "button", "data-focus": "threads", id: "threads", onclick: showThreads }, state.threads ? "Back to the last move" : "Show two threads"),
+    ];
+  }
+
+  async function showThreads() {
+    try {
+      Object.assign(state, { inside: null, threads: state.threads ? null : await ask({ "two-threads": {} }) });
+    } catch (error) {
+      state.trouble = error.message;
+    }
+    if (state.threads) stepTo(0);
+    else draw();
+  }
 
   function stepTo(index) {
     const steps = insideSteps();
@@ -549,10 +578,11 @@ export function level(content, levels, level) {
     state.semaphore = true;
     draw();
     for (const part of areas.how.querySelectorAll(".current, .inside-steps")) part.scrollIntoView({ block: "nearest" });
-    say(`Step ${state.inside + 1} of ${steps.length}: ${textOf(steps[state.inside])}`);
+    say(`Step ${state.inside + 1} of ${steps.length}: ${textOf(steps[state.inside]).replace(/[^.]$/, "$&.")}`);
   }
 
   function stepInside() {
+    state.threads = null;
     stepTo(0);
     areas.how.querySelector('[data-focus="inside-."]')?.focus({ preventScroll: true });
   }
@@ -567,9 +597,9 @@ export function level(content, levels, level) {
       h("div", { class: "actions" },
         button("Step before", ",", at - 1, at === 0),
         button("Next step", ".", at + 1, at === steps.length - 1),
-        h("span", { class: "about" }, `Step ${at + 1} of ${steps.length} in move ${state.at}`)),
-      h("p", { class: step.changed ? "changed" : "" }, step.what ? sentence(step) : step.text),
-      step.what ? drawing(steps, at, state.world.gates) : null);
+        h("span", { class: "about" }, `Step ${at + 1} of ${steps.length} ${state.threads ? "of two threads" : `in move ${state.at}`}`)),
+      h("p", { class: step.changed ? "changed" : "" }, textOf(step)),
+      step.what ? drawing(steps, at, state.threads ? [] : state.world.gates) : null);
   }
 
   // The wrong line is named after the win, on the variant that has it.

@@ -1,5 +1,4 @@
-// The texts of the lesson. The title of a section is the chapter of its levels and of docs/lesson.md, and the name of its
-// programs.
+// The texts of the lesson. The title of a section is the chapter of its levels, and the name of its programs.
 
 export const SECTIONS = [
   {
@@ -33,6 +32,7 @@ export const SECTIONS = [
     terms: [
       ["`let _slot = ...` is `async with`", "In Rust the permit is a value, and it is released when the value is dropped: at the end of the block, on an early `return`, and when the task is cancelled. The name matters: `let _ = ...` drops the permit at once."],
       ["Why `acquire().await` can fail", "A semaphore can be closed, when a program shuts down. Then `acquire` returns an error instead of a permit. `unwrap()` says: this one is never closed. asyncio’s semaphore cannot be closed."],
+      ["A queue that is not too long", "`slots.acquire().max_waiters(2).await` fails at once if two requests are in the queue. asyncio’s queue has no bound."],
       ["`locked()`", "`slots.locked()` is true when a task would have to wait. In Rust ask for `available_permits()`, or try: `try_acquire()` returns at once."],
     ],
     figure: "flood.fairgate.ABCACBC",
@@ -91,6 +91,7 @@ export const SECTIONS = [
     text: [
       "“At most five at a time” says nothing about a second: with answers that take 50 ms it is a hundred requests a second. For a quota, a request uses its permit up, and a timer adds new ones. This is a token bucket.",
       "It starts full, so in its first second it lets through the bucket and what the timer adds in that second. Both together must stay within the quota.",
+      "Where answers may be slow, use both: first a permit for a request in flight, then a token. In the other order, tasks that wait for a permit save tokens up, and send more in one second than the quota.",
     ],
     terms: [
       ["`forget()`", "Uses the permit up: it is not released when it is dropped. In Python you just never call `release`."],
@@ -133,7 +134,7 @@ export const SECTIONS = [
     about: "Who is next, and what strict order costs.",
     text: [
       "A simple semaphore adds the permit to a number and wakes a waiter. Until that waiter runs, any task can take the permit, and a task that releases and acquires again at once always gets it. This is called barging. asyncio’s semaphore did that until 2022.",
-      "fairgate, and asyncio since then, grant the permit to the front of the queue in the act of releasing it. The price: between the grant and the moment when the task runs, the permit is not used.",
+      "fairgate, and asyncio since then, grant the permit to the front of the queue in the act of releasing it. While a request is in the queue, no other one gets a permit: neither a new one, nor `try_acquire`, nor a small one behind a large one. The price: between the grant and the moment when the task runs, the permit is not used.",
     ],
     terms: [
       ["`&'static str`", "A string literal, valid as long as the program runs."],

@@ -3,7 +3,7 @@
 // Each fact has a key of its own. Tabs see each other's changes late, so a value that holds several facts would lose some.
 
 const KEY = "fairgate-playground";
-const DEFAULTS = { theme: "auto", large: false, keys: true, easiest: false, last: null, section: null };
+const DEFAULTS = { theme: "auto", large: false, keys: true, last: null, section: null };
 
 function read() {
   const state = { ...DEFAULTS, done: {} };

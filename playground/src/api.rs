@@ -31,6 +31,8 @@ enum Ask {
     /// The worlds one move away from that of a game: before its last move, and after each possible next one. The page
     /// asks for them in advance, so that it can draw a move without waiting for the engine.
     Around { game: String },
+    /// What fairgate does while two threads use one semaphore.
+    TwoThreads {},
     /// All states of a level.
     Search { level: String, variant: String },
     /// A run of the sandbox.
@@ -52,6 +54,7 @@ pub fn answer(request: &str) -> Result<String, String> {
         Ask::Levels {} => json(&catalog::views()),
         Ask::Play { game } => play(&game::parse(&game)?),
         Ask::Around { game } => around(game::parse(&game)?),
+        Ask::TwoThreads {} => json(&inside::two_threads()),
         Ask::Search { level, variant } => {
             let (level, variant) = levels::find(&level, &variant)?;
             json(&found_view(&search::states(level, &variant, MOST_STATES)))

@@ -29,6 +29,33 @@ fn a_bad_request_is_answered_with_a_sentence() {
     assert_eq!(refused(&large), "a request has at most 65536 bytes");
 }
 
+/// The word changes twice while A has the queue locked, so A examines the front three times.
+#[test]
+fn two_threads_change_the_word_of_a_locked_queue() {
+    let steps = api::answer(r#"{"two-threads":{}}"#).unwrap();
+    let steps: Vec<serde_json::Value> = serde_json::from_str(&steps).unwrap();
+    let shown = steps.iter().map(|step| {
+        let (by, what, after) =
+            (step["by"].as_str().unwrap(), step["what"].as_str().unwrap(), &step["after"]);
+        format!("{by} {what} {} {:04b}", after["permits"], after["flags"].as_u64().unwrap())
+    });
+    let expected = [
+        "A before 0 0000",
+        "A lock 0 0011",
+        "A push 0 0011",
+        "B release 1 0011",
+        "A retry 1 0011",
+        "A claim 1 0011",
+        "B forget 0 0111",
+        "B recheck 0 0111",
+        "A retry 0 0111",
+        "A examine 0 0011",
+        "A put-back 0 0011",
+        "A unlock 0 0001",
+    ];
+    assert_eq!(shown.collect::<Vec<_>>(), expected);
+}
+
 #[test]
 fn settings_out_of_range_are_refused() {
     let settings = |change: (&str, &str)| {

@@ -53,6 +53,20 @@ fn the_rust_programs_print_what_the_page_says() {
 }
 
 #[test]
+fn the_page_of_the_docs_quotes_what_they_print() {
+    let page = fs::read_to_string("../docs/lesson.md").unwrap();
+    for name in programs().keys() {
+        let quote = match name.starts_with("exercise-") {
+            true => format!("`lesson-{name}`"),
+            false => {
+                format!("$ cargo run -p fairgate-playground --example lesson-{name}\n{}", read(name, "out"))
+            }
+        };
+        assert!(page.contains(&quote), "this is missing: {quote}");
+    }
+}
+
+#[test]
 fn the_python_programs_print_the_same() {
     let version = "import sys; print(sys.version_info >= (3, 11))";
     let python = ["python3", "python"].into_iter().find(|python| {

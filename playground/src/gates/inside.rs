@@ -1,17 +1,22 @@
 //! What fairgate does inside a move: the steps that its sources report, and the word and the queue after each of them.
 //!
-//! A world has one thread, so a step that only another thread causes never happens: no other thread locks the queue, the
-//! flag RECHECK is never set, and no claim is put back.
+//! A world has one thread, so in a level the unlock never fails, the flag RECHECK is never set, and no claim is put back.
+//! [`two_threads`] shows that.
 
 use std::cell::RefCell;
+use std::mem;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Waker};
 
-use fairgate::{Event, Step};
+use fairgate::{Event, Semaphore, Step};
 use serde::Serialize;
 
 use crate::board::{TaskId, name};
 
 /// The flags of the word are its lowest bits.
 const LOCKED: usize = 0b0010;
+const RECHECK: usize = 0b0100;
 const CLOSED: usize = 0b1000;
 const SHIFT: u32 = 4;
 
@@ -24,8 +29,8 @@ enum Entry {
 struct Record {
     /// All steps of a world, each with the task that ran.
     entries: Vec<(Option<TaskId>, Entry)>,
-    running: Option<TaskId>,
-    is_on: bool,
+    /// The task that runs, while steps are recorded.
+    running: Option<Option<TaskId>>,
     /// Where the last move begins.
     last_move: usize,
 }
@@ -37,13 +42,15 @@ thread_local! {
 /// Begins the record of a new world.
 pub(crate) fn start() {
     RECORD.take();
-    fairgate::observe(Some(|event| {
-        RECORD.with_borrow_mut(|record| {
-            if record.is_on || matches!(event, Event::Created { .. }) {
-                record.entries.push((record.running, Entry::Core(event)));
-            }
-        });
-    }));
+    fairgate::observe(Some(enter));
+}
+
+fn enter(event: Event) {
+    RECORD.with_borrow_mut(|record| {
+        if record.running.is_some() || matches!(event, Event::Created { .. }) {
+            record.entries.push((record.running.flatten(), Entry::Core(event)));
+        }
+    });
 }
 
 pub(crate) fn begin_move() {
@@ -52,26 +59,59 @@ pub(crate) fn begin_move() {
 
 /// Records the steps of `run`, in which this task runs.
 pub(crate) fn record<T>(task: Option<TaskId>, run: impl FnOnce() -> T) -> T {
-    RECORD.with_borrow_mut(|record| (record.running, record.is_on) = (task, true));
-    let result = run();
-    RECORD.with_borrow_mut(|record| record.is_on = false);
-    result
+    with_running(Some(task), run)
 }
 
 /// Looks at a semaphore without a record of that.
 pub(super) fn quietly<T>(look: impl FnOnce() -> T) -> T {
-    let was_on = RECORD.with_borrow_mut(|record| std::mem::take(&mut record.is_on));
-    let result = look();
-    RECORD.with_borrow_mut(|record| record.is_on = was_on);
+    with_running(None, look)
+}
+
+fn with_running<T>(running: Option<Option<TaskId>>, run: impl FnOnce() -> T) -> T {
+    let swap = |running| RECORD.with_borrow_mut(|record| mem::replace(&mut record.running, running));
+    let before = swap(running);
+    let result = run();
+    swap(before);
     result
 }
 
 pub(crate) fn woken(task: Option<TaskId>) {
     RECORD.with_borrow_mut(|record| {
-        if record.is_on {
-            record.entries.push((record.running, Entry::Woken(task)));
+        if let Some(running) = record.running {
+            record.entries.push((running, Entry::Woken(task)));
         }
     });
+}
+
+thread_local! {
+    /// What the other thread of [`two_threads`] will do, last action first.
+    static OTHER: RefCell<Vec<Box<dyn FnOnce()>>> = RefCell::default();
+}
+
+/// The steps in which the word changes while the queue is locked. On thread A a request waits for the only permit. Thread B
+/// releases the permit when the request is in the queue, and forgets it when the request has claimed it. B's actions run
+/// within the report of A's step, which is a moment at which a second thread could run them.
+pub(crate) fn two_threads() -> Vec<Inside> {
+    const A: Option<TaskId> = Some(0);
+    const B: Option<TaskId> = Some(1);
+    start();
+    let semaphore = Rc::new(Semaphore::new(1));
+    let permit = record(B, || Semaphore::acquire_from(semaphore.clone(), 1).try_wait());
+    let shared = semaphore.clone();
+    let forget = move || assert_eq!(shared.forget_permits(1), 1);
+    OTHER.set(vec![Box::new(forget), Box::new(|| drop(permit))]);
+    fairgate::observe(Some(|event| {
+        enter(event);
+        if let Event::Reported(Step::Push { .. } | Step::Claim { .. }) = event {
+            let act = OTHER.with_borrow_mut(Vec::pop).expect("A enqueues once and claims once");
+            record(B, act);
+        }
+    }));
+    begin_move();
+    let mut request = pin!(semaphore.acquire());
+    let polled = record(A, || request.as_mut().poll(&mut Context::from_waker(Waker::noop())));
+    assert!(polled.is_pending());
+    last_move()
 }
 
 /// A step, and the semaphore after it.
@@ -79,6 +119,8 @@ pub(crate) fn woken(task: Option<TaskId>) {
 pub(crate) struct Inside {
     /// The index of the semaphore in its world.
     gate: usize,
+    /// The task that ran.
+    by: String,
     what: &'static str,
     /// What the same access to the word did beside it.
     with: Option<&'static str>,
@@ -128,14 +170,9 @@ pub(crate) fn last_move() -> Vec<Inside> {
             }
             let gate = step.gate;
             if !steps.iter().any(|step| step.gate == gate) {
-                steps.push(Inside {
-                    what: "before",
-                    with: None,
-                    of: None,
-                    n: 0,
-                    gate,
-                    after: before[gate].clone(),
-                });
+                let after = before[gate].clone();
+                let by = step.by.clone();
+                steps.push(Inside { what: "before", with: None, of: None, n: 0, gate, by, after });
             }
             steps.push(step);
         }
@@ -171,10 +208,13 @@ impl Model {
                 return None;
             }
             Entry::Core(Event::Changed { word, old, new, .. }) => self.change(*word, *old, *new)?,
+            // The unlock: no other change of a word can fail here.
+            Entry::Core(Event::Failed { .. }) => ("retry", None, None, 0),
             Entry::Core(Event::Reported(step)) => self.report(running, *step)?,
             Entry::Core(_) => return None,
         };
-        Some(Inside { gate: self.at, what, with, of, n, after: self.queues.get(self.at)?.clone() })
+        let by = name(running);
+        Some(Inside { gate: self.at, by, what, with, of, n, after: self.queues.get(self.at)?.clone() })
     }
 
     fn change(&mut self, word: usize, old: usize, new: usize) -> Option<Shown> {
@@ -182,7 +222,7 @@ impl Model {
         self.queues[self.at].set(new);
         let (set, cleared) = (new & !old, old & !new);
         let more = (new as isize >> SHIFT) - (old as isize >> SHIFT);
-        let reason = std::mem::take(&mut self.reason);
+        let reason = mem::take(&mut self.reason);
         let cause = match reason {
             _ if set & CLOSED != 0 => "close",
             "" if more < 0 => "take",
@@ -191,6 +231,7 @@ impl Model {
         let (what, with) = match () {
             () if set & LOCKED != 0 => ("lock", Some(cause).filter(|cause| !cause.is_empty())),
             () if cleared & LOCKED != 0 => ("unlock", None),
+            () if cleared & RECHECK != 0 => ("examine", None),
             () => (cause, None),
         };
         (!what.is_empty()).then_some((what, with, None, more.unsigned_abs()))
@@ -217,6 +258,7 @@ impl Model {
             }
             Step::Remove { node } => ("remove", node, "removed", 0),
             Step::Claim { node, n } => ("claim", node, "claimed", n),
+            Step::PutBack { node } => ("put-back", node, "queued", 0),
             Step::Publish { node, granted: Some(n) } => ("store", node, "granted", n),
             Step::Publish { node, granted: None } => ("fail", node, "failed", 0),
             Step::Take { node, granted } => ("outcome", node, "taken", granted.unwrap_or(0)),

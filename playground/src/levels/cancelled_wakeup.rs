@@ -1,14 +1,10 @@
 use std::rc::Rc;
 
-use super::{ALL, Difficulty, Guilty, Level, Link, Question, Variant, Win, prose};
+use super::{ALL, Difficulty, Guilty, Level, Link, Question, Variant, Win, prose, turn};
 use crate::board::Kind;
-use crate::gates::Gate;
 use crate::gates::asyncio_2014::{self, Asyncio2014};
 use crate::gates::asyncio_2015::{self, Asyncio2015};
 use crate::gates::textbook::{self, Textbook};
-use crate::kit::{Outcome, Slots, Work};
-use crate::source::source;
-use crate::world::World;
 
 pub(super) const LEVEL: Level = Level {
     id: "cancelled-wakeup",
@@ -38,7 +34,7 @@ pub(super) const LEVEL: Level = Level {
         Link { name: "The repair", url: "https://github.com/python/asyncio/pull/271" },
     ],
     rules: ALL,
-    source: source!("cancelled_wakeup.rs"),
+    source: turn::SOURCE,
     variants: &[
         Variant {
             id: "asyncio-2014",
@@ -47,7 +43,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("AB1xA"),
             functions: &["turn"],
             semaphore: Some((asyncio_2014::SOURCE, &["acquire", "release"])),
-            build: |world| build(world, Rc::new(Asyncio2014::new(1))),
+            build: |world| turn::build(world, Rc::new(Asyncio2014::new(1)), 1, 3),
             ..Variant::OTHER
         },
         Variant {
@@ -56,7 +52,7 @@ pub(super) const LEVEL: Level = Level {
             about: prose("The same semaphore after the repair asyncio#270."),
             functions: &["turn"],
             semaphore: Some((asyncio_2015::SOURCE, &["acquire", "release", "wake_next"])),
-            build: |world| build(world, Rc::new(Asyncio2015::new(1))),
+            build: |world| turn::build(world, Rc::new(Asyncio2015::new(1)), 1, 3),
             ..Variant::OTHER
         },
         Variant {
@@ -67,7 +63,7 @@ pub(super) const LEVEL: Level = Level {
             ),
             functions: &["turn"],
             semaphore: Some((textbook::SOURCE, &["acquire_many", "take", "release"])),
-            build: |world| build(world, Rc::new(Textbook::new(1))),
+            build: |world| turn::build(world, Rc::new(Textbook::new(1)), 1, 3),
             ..Variant::OTHER
         },
         Variant {
@@ -75,22 +71,8 @@ pub(super) const LEVEL: Level = Level {
             name: "fairgate",
             about: prose("A granted request that is dropped hands its permit to the next."),
             functions: &["turn"],
-            build: |world| build(world, Rc::new(fairgate::Semaphore::new(1))),
+            build: |world| turn::build(world, Rc::new(fairgate::Semaphore::new(1)), 1, 3),
             ..Variant::FAIRGATE
         },
     ],
 };
-
-fn build(world: &mut World, gate: Rc<dyn Gate>) {
-    let slots = world.semaphore("slots", gate);
-    world.player_holds(&slots, 1, "Release your permit");
-    for title in ["turn 1", "turn 2", "turn 3"] {
-        world.task(title, "turn", turn(slots.clone(), world.work()));
-    }
-}
-
-async fn turn(slots: Slots, work: Work) -> Outcome {
-    let _slot = slots.acquire().await?;
-    work.step().await;
-    Ok(())
-}

@@ -2,12 +2,10 @@ use std::rc::Rc;
 
 use fairgate::Semaphore;
 
-use super::{ALL, Difficulty, Guilty, Level, Link, Question, Variant, Win, prose};
+use super::{ALL, Difficulty, Guilty, Level, Link, Question, Variant, Win, prose, turn};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::tokio_word::{self, TokioWord};
-use crate::kit::{Outcome, Slots, Work};
-use crate::source::source;
 use crate::world::World;
 
 pub(super) const LEVEL: Level = Level {
@@ -37,7 +35,7 @@ pub(super) const LEVEL: Level = Level {
         Link { name: "The repair", url: "https://github.com/tokio-rs/tokio/pull/8021" },
     ],
     rules: ALL,
-    source: source!("closed.rs"),
+    source: turn::SOURCE,
     variants: &[
         Variant {
             id: "tokio",
@@ -84,9 +82,7 @@ pub(super) const LEVEL: Level = Level {
 
 fn build<G: Gate + 'static>(world: &mut World, semaphore: Rc<G>, close: fn(&G), forget: fn(&G)) {
     let slots = world.semaphore("slots", semaphore.clone());
-    for title in ["turn 1", "turn 2", "turn 3"] {
-        world.task(title, "turn", turn(slots.clone(), world.work()));
-    }
+    turn::tasks(world, &slots, 3);
     let (first, second) = ((semaphore.clone(), slots.clone()), (semaphore, slots));
     world.action("Close the semaphore", 1, move || {
         first.1.closed();
@@ -97,10 +93,4 @@ fn build<G: Gate + 'static>(world: &mut World, semaphore: Rc<G>, close: fn(&G), 
         forget(&second.0);
         second.1.resized(second.1.available() as isize - before as isize);
     });
-}
-
-async fn turn(slots: Slots, work: Work) -> Outcome {
-    let _slot = slots.acquire().await?;
-    work.step().await;
-    Ok(())
 }

@@ -21,6 +21,7 @@ mod resize;
 mod retries;
 mod sticky_flag;
 mod time_limit;
+mod turn;
 mod two_holders;
 
 use serde::Serialize;
@@ -37,7 +38,7 @@ pub struct Level {
     pub id: &'static str,
     /// Its name on the page.
     pub title: &'static str,
-    /// The chapter of `docs/lesson.md` that it belongs to.
+    /// The section of the lesson that it belongs to.
     pub chapter: &'static str,
     /// How hard it is.
     pub difficulty: Difficulty,
@@ -156,15 +157,15 @@ pub fn all() -> &'static [Level] {
     &LEVELS
 }
 
-/// The chapters of `docs/lesson.md`; in each, the levels that random moves win more often come first.
+/// In the order of the lesson's sections; in each, the levels that random moves win more often come first.
 static LEVELS: [Level; 21] = [
     flood::LEVEL.for_engine(),
     limit::LEVEL.for_engine(),
     forgotten_timeout::LEVEL.for_engine(),
     time_limit::LEVEL.for_engine(),
+    barrier::LEVEL.for_engine(),
     readers::LEVEL.for_engine(),
     philosophers::LEVEL.for_engine(),
-    barrier::LEVEL.for_engine(),
     lost_update::LEVEL.for_engine(),
     deadlock::LEVEL.for_engine(),
     retries::LEVEL.for_engine(),

@@ -1,13 +1,9 @@
 use std::rc::Rc;
 
-use super::{ALL, Difficulty, Guilty, Level, Link, Question, Variant, Win, prose};
+use super::{ALL, Difficulty, Guilty, Level, Link, Question, Variant, Win, prose, turn};
 use crate::board::Kind;
-use crate::gates::Gate;
 use crate::gates::asyncio_2022_september::{self, Asyncio2022September};
 use crate::gates::asyncio_2023::{self, Asyncio2023};
-use crate::kit::{Outcome, Slots, Work};
-use crate::source::source;
-use crate::world::World;
 
 pub(super) const LEVEL: Level = Level {
     id: "one-wakeup",
@@ -40,7 +36,7 @@ pub(super) const LEVEL: Level = Level {
         Link { name: "The repair", url: "https://github.com/python/cpython/pull/111694" },
     ],
     rules: ALL,
-    source: source!("one_wakeup.rs"),
+    source: turn::SOURCE,
     variants: &[
         Variant {
             id: "asyncio-september-2022",
@@ -51,7 +47,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("A111BCA"),
             functions: &["turn"],
             semaphore: Some((asyncio_2022_september::SOURCE, &["acquire", "release", "wake_next"])),
-            build: |world| build(world, Rc::new(Asyncio2022September::new(3))),
+            build: |world| turn::build(world, Rc::new(Asyncio2022September::new(3)), 3, 3),
             ..Variant::OTHER
         },
         Variant {
@@ -60,7 +56,7 @@ pub(super) const LEVEL: Level = Level {
             about: prose("The same semaphore after the pull request for gh-111693."),
             functions: &["turn"],
             semaphore: Some((asyncio_2023::SOURCE, &["acquire", "release", "wake_next"])),
-            build: |world| build(world, Rc::new(Asyncio2023::new(3))),
+            build: |world| turn::build(world, Rc::new(Asyncio2023::new(3)), 3, 3),
             ..Variant::OTHER
         },
         Variant {
@@ -68,22 +64,8 @@ pub(super) const LEVEL: Level = Level {
             name: "fairgate",
             about: prose("Permits that arrive are granted to all waiters that fit."),
             functions: &["turn"],
-            build: |world| build(world, Rc::new(fairgate::Semaphore::new(3))),
+            build: |world| turn::build(world, Rc::new(fairgate::Semaphore::new(3)), 3, 3),
             ..Variant::FAIRGATE
         },
     ],
 };
-
-fn build(world: &mut World, gate: Rc<dyn Gate>) {
-    let slots = world.semaphore("slots", gate);
-    world.player_holds(&slots, 3, "Release a permit");
-    for title in ["turn 1", "turn 2", "turn 3"] {
-        world.task(title, "turn", turn(slots.clone(), world.work()));
-    }
-}
-
-async fn turn(slots: Slots, work: Work) -> Outcome {
-    let _slot = slots.acquire().await?;
-    work.step().await;
-    Ok(())
-}

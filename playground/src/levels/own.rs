@@ -1,10 +1,8 @@
 use std::rc::Rc;
 
-use super::{ALL, Difficulty, Level, Question, Variant, Win};
+use super::{ALL, Difficulty, Level, Question, Variant, Win, turn};
 use crate::board::Kind;
 use crate::gates::own::{Own, Program};
-use crate::kit::{Outcome, Slots, Work};
-use crate::source::source;
 use crate::world::World;
 
 /// The level in which a semaphore of the learner's own is searched. Any violation counts.
@@ -22,7 +20,7 @@ pub(super) static LEVEL: Level = Level {
     guilty: None,
     links: &[],
     rules: ALL,
-    source: source!("own.rs"),
+    source: turn::SOURCE,
     variants: &[],
 };
 
@@ -35,13 +33,5 @@ pub(super) fn build(world: &mut World, program: &Program) {
     let slots = world.semaphore("slots", Rc::new(Own::new(*program)));
     let added = slots.clone();
     world.action("Add a permit", 2, move || added.add_permits(1));
-    for title in ["turn 1", "turn 2", "turn 3"] {
-        world.task(title, "turn", turn(slots.clone(), world.work()));
-    }
-}
-
-async fn turn(slots: Slots, work: Work) -> Outcome {
-    let _slot = slots.acquire().await?;
-    work.step().await;
-    Ok(())
+    turn::tasks(world, &slots, 3);
 }

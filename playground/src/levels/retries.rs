@@ -26,7 +26,8 @@ pub(super) const LEVEL: Level = Level {
         right: 0,
     },
     lesson: "A refusal costs the server work too, so retries at once keep an overloaded server overloaded. A pause that is the \
-         same for all brings them back together; pauses that double, with a random part, spread them. But a client that \
+         same for all brings them back together; pauses that double, with a random part, spread them. Many servers say in the header `Retry-After` how long to \
+         wait. But a client that \
          knows the server's limit needs neither: with a permit for each request, none is refused in any order of moves.",
     guilty: None,
     links: &[],

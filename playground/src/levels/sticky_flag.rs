@@ -1,13 +1,9 @@
 use std::rc::Rc;
 
-use super::{ALL, Difficulty, Guilty, Level, Link, Question, Variant, Win, prose};
+use super::{ALL, Difficulty, Guilty, Level, Link, Question, Variant, Win, prose, turn};
 use crate::board::Kind;
-use crate::gates::Gate;
 use crate::gates::asyncio_2022_march::{self, Asyncio2022March};
 use crate::gates::asyncio_2022_september::{self, Asyncio2022September};
-use crate::kit::{Outcome, Slots, Work};
-use crate::source::source;
-use crate::world::World;
 
 pub(super) const LEVEL: Level = Level {
     id: "sticky-flag",
@@ -37,7 +33,7 @@ pub(super) const LEVEL: Level = Level {
         Link { name: "The repair", url: "https://github.com/python/cpython/pull/93222" },
     ],
     rules: ALL,
-    source: source!("sticky_flag.rs"),
+    source: turn::SOURCE,
     variants: &[
         Variant {
             id: "asyncio-march-2022",
@@ -46,7 +42,7 @@ pub(super) const LEVEL: Level = Level {
             solution: Some("A1xAB"),
             functions: &["turn"],
             semaphore: Some((asyncio_2022_march::SOURCE, &["acquire", "release", "wake_next"])),
-            build: |world| build(world, Rc::new(Asyncio2022March::new(1))),
+            build: |world| turn::build(world, Rc::new(Asyncio2022March::new(1)), 1, 2),
             ..Variant::OTHER
         },
         Variant {
@@ -57,7 +53,7 @@ pub(super) const LEVEL: Level = Level {
             ),
             functions: &["turn"],
             semaphore: Some((asyncio_2022_september::SOURCE, &["acquire", "release", "wake_next"])),
-            build: |world| build(world, Rc::new(Asyncio2022September::new(1))),
+            build: |world| turn::build(world, Rc::new(Asyncio2022September::new(1)), 1, 2),
             ..Variant::OTHER
         },
         Variant {
@@ -65,22 +61,8 @@ pub(super) const LEVEL: Level = Level {
             name: "fairgate",
             about: prose("A release grants the permit in the order of the queue."),
             functions: &["turn"],
-            build: |world| build(world, Rc::new(fairgate::Semaphore::new(1))),
+            build: |world| turn::build(world, Rc::new(fairgate::Semaphore::new(1)), 1, 2),
             ..Variant::FAIRGATE
         },
     ],
 };
-
-fn build(world: &mut World, gate: Rc<dyn Gate>) {
-    let slots = world.semaphore("slots", gate);
-    world.player_holds(&slots, 1, "Release your permit");
-    for title in ["turn 1", "turn 2"] {
-        world.task(title, "turn", turn(slots.clone(), world.work()));
-    }
-}
-
-async fn turn(slots: Slots, work: Work) -> Outcome {
-    let _slot = slots.acquire().await?;
-    work.step().await;
-    Ok(())
-}
