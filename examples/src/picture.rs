@@ -93,7 +93,7 @@ pub fn save(file: Option<&Path>, title: &str, panels: &[Panel]) -> Result<(), St
 /// On a dark page the picture is dark: light and dark change places, and the colors stay what they are.
 const DARK: &str = "<style>@media (prefers-color-scheme: dark) { svg { filter: invert(0.93) hue-rotate(180deg) } }</style>";
 
-/// Where to read on. Browsers follow the link if the picture is a page of its own.
+/// Where to read on. Browsers follow the link if the picture is a separate page.
 const LINK: &str = "https://docs.rs/fairgate/latest/fairgate/";
 
 /// Writes an SVG file with a title and a description for screen readers.
