@@ -1,4 +1,4 @@
-//! The memory of a semaphore and of each waiter, in place and on the heap. A program of its own, because its allocator
+//! The memory of a semaphore and of each waiter, in place and on the heap. A separate program, because its allocator
 //! counts; `cargo bench -- footprint` runs it. It prints one figure a line, as CSV.
 
 #[allow(dead_code, reason = "the timed benchmarks use the rest")]

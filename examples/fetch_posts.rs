@@ -17,7 +17,7 @@ use fairgate_examples::server::{Behavior, Server};
 use fairgate_examples::timeline::Outcome;
 
 /// Fetches posts over HTTP three times: all at once, a few at a time, and a few at a time with a time limit for each
-/// request. Starts a server of its own, unless --url names another.
+/// request. Starts its own server, unless --url names another.
 #[derive(Parser)]
 struct Options {
     /// Fetch BASE/posts/1 and so on from this server, over http:// or https://

@@ -119,7 +119,7 @@ class Graph:
                 events.append(event)
         self.events, self.index = events, index
         # The order of the writes of a location: chains of read-modify-writes, which follow from what they read, and plain
-        # stores. A chain that begins with a value that is not stored yet is a fragment of its own.
+        # stores. A chain that begins with a value that is not stored yet is a separate fragment.
         follower = {}
         for event in events:
             if event.reads and event.writes and event.src[0] != "?":

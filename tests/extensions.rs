@@ -14,10 +14,9 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
-use fairgate::futures::{Acquire, AcquireOwned, Lock};
 use fairgate::{
     AcquireError, Handle, MappedMutexGuard, Mutex, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard,
-    OwnedSemaphorePermit, PollSemaphore, Semaphore, TimeoutExt, TryAcquireError,
+    OwnedSemaphorePermit, PollSemaphore, Semaphore, TimeoutExt,
 };
 use futures_lite::future::block_on;
 use futures_lite::{Stream, StreamExt, stream};
@@ -131,36 +130,6 @@ fn every_handle_has_every_form_of_a_request() {
     every_form_of_a_request(Rc::new(Semaphore::new(5)));
 }
 
-#[test]
-fn try_wait_acquires_what_is_available_up_to_its_maximum() {
-    let semaphore = Semaphore::new(5);
-    let first = semaphore.acquire_many(2).up_to(3).try_wait().unwrap();
-    let second = semaphore.acquire().up_to(100).try_wait().unwrap();
-    assert_eq!((first.num_permits(), second.num_permits(), semaphore.available_permits()), (3, 2, 0));
-    assert_eq!(semaphore.acquire().up_to(3).try_wait().unwrap_err(), TryAcquireError::NoPermits);
-    assert_eq!(semaphore.acquire_many(0).up_to(3).try_wait().unwrap().num_permits(), 0);
-    drop(first);
-    assert_eq!(semaphore.acquire_many(4).up_to(9).try_wait().unwrap_err(), TryAcquireError::NoPermits);
-    assert_eq!(semaphore.available_permits(), 3, "a failed try acquires nothing");
-    semaphore.close();
-    assert_eq!(semaphore.acquire().up_to(3).try_wait().unwrap_err(), TryAcquireError::Closed);
-    assert_eq!(semaphore.acquire_many(0).try_wait().unwrap_err(), TryAcquireError::Closed);
-    assert_eq!(semaphore.acquire_all().try_wait().unwrap_err(), TryAcquireError::Closed);
-}
-
-#[test]
-fn try_wait_does_not_overtake_a_waiter() {
-    let semaphore = Semaphore::new(1);
-    let mut front = pin!(semaphore.acquire_many(2));
-    assert!(poll(front.as_mut()).is_pending());
-    assert_eq!(semaphore.acquire().up_to(2).try_wait().unwrap_err(), TryAcquireError::NoPermits);
-    assert_eq!(semaphore.acquire_all().try_wait().unwrap_err(), TryAcquireError::NoPermits);
-    assert_eq!(semaphore.acquire_many(0).up_to(2).try_wait().unwrap().num_permits(), 0);
-    semaphore.add_permits(2);
-    assert_eq!(semaphore.acquire().up_to(2).try_wait().unwrap().num_permits(), 1);
-    assert!(poll(front).is_ready());
-}
-
 // Any handle.
 
 #[test]
@@ -172,18 +141,6 @@ fn a_permit_may_hold_an_rc() {
     assert!(Semaphore::acquire_from(semaphore.clone(), 1).try_wait().is_err());
     drop((permit, half));
     assert_eq!((semaphore.available_permits(), Rc::strong_count(&semaphore)), (2, 1));
-}
-
-#[test]
-fn a_guard_may_hold_an_rc_and_be_mapped() {
-    let mutex = Rc::new(Mutex::new((1, "one")));
-    let guard = block_on(Mutex::lock_from(mutex.clone()));
-    let mut number = fairgate::Guard::map(guard, |pair| &mut pair.0);
-    *number = 2;
-    assert!(Mutex::lock_from(mutex.clone()).try_wait().is_err());
-    drop(number);
-    assert_eq!(mutex.try_lock().unwrap().0, 2);
-    assert_eq!(Rc::strong_count(&mutex), 1);
 }
 
 /// Each handle comes back, with its own type.
@@ -207,35 +164,6 @@ fn permits_and_guards_return_their_semaphore_and_mutex() {
     let guard = Mutex::lock_from(mutex.clone()).try_wait().unwrap();
     assert!(Rc::ptr_eq(permit.semaphore(), &semaphore));
     assert!(Rc::ptr_eq(fairgate::Guard::mutex(&guard), &mutex));
-}
-
-/// A guard is borrowed across an await, so the future is `Send` only if the guard is `Sync`.
-#[test]
-fn a_future_that_borrows_a_guard_across_an_await_is_send() {
-    async fn look(value: &u32) -> u32 {
-        std::future::ready(*value).await
-    }
-    async fn look_twice<H: Handle<Target = Mutex<u32>>>(handle: H) -> u32 {
-        let guard = Mutex::lock_from(handle).await;
-        let borrowed = &guard;
-        look(borrowed).await + look(borrowed).await
-    }
-    fn send<T: Send>(future: T) -> T {
-        future
-    }
-    let mutex = Arc::new(Mutex::new(4));
-    assert_eq!(block_on(send(look_twice(&*mutex))) + block_on(send(look_twice(mutex.clone()))), 16);
-    assert_eq!(block_on(look_twice(Rc::new(Mutex::new(4)))), 8);
-}
-
-#[test]
-fn a_permit_of_a_static_semaphore_moves_to_another_thread_without_an_arc() {
-    static SEMAPHORE: Semaphore = Semaphore::new(1);
-    static MUTEX: Mutex<u8> = Mutex::new(0);
-    let permit = block_on(SEMAPHORE.acquire()).unwrap();
-    let guard = block_on(MUTEX.lock());
-    thread::spawn(move || drop((permit, guard))).join().unwrap();
-    assert_eq!(SEMAPHORE.available_permits(), 1);
 }
 
 // One `?` for every way to fail.
@@ -273,39 +201,7 @@ fn one_question_mark_fits_every_error() {
     (0..6).for_each(|failing| assert_eq!(fail(failing), closed));
 }
 
-// Named futures, and a semaphore that is polled by hand.
-
-/// A struct with two futures, without boxes and type parameters.
-struct Both<'a> {
-    first: Pin<&'a mut Acquire<&'static Semaphore>>,
-    second: Pin<&'a mut Lock<&'static Mutex<u8>>>,
-}
-
-#[test]
-fn futures_can_be_stored_in_fields() {
-    static SEMAPHORE: Semaphore = Semaphore::new(1);
-    static MUTEX: Mutex<u8> = Mutex::new(0);
-    let (first, second) = (pin!(SEMAPHORE.acquire()), pin!(MUTEX.lock()));
-    let mut both = Both { first, second };
-    assert!(poll(both.first.as_mut()).is_ready());
-    assert!(poll(both.second.as_mut()).is_ready());
-}
-
-#[test]
-fn the_memory_of_a_future_can_be_reused() {
-    let semaphore = Arc::new(Semaphore::new(0));
-    let mut future: Pin<Box<AcquireOwned>> = Box::pin(semaphore.clone().acquire_owned());
-    for _ in 0..3 {
-        assert!(poll(future.as_mut()).is_pending());
-        semaphore.add_permits(1);
-        let Poll::Ready(Ok(permit)) = poll(future.as_mut()) else { panic!("it is granted") };
-        permit.forget();
-        future.set(semaphore.clone().acquire_owned());
-    }
-    assert!(poll(future.as_mut()).is_pending());
-    future.set(semaphore.clone().acquire_owned());
-    assert_eq!(semaphore.waiters(), 0, "a replaced future is cancelled");
-}
+// A semaphore that is polled by hand.
 
 /// A service with a concurrency limit, in the manner of tower: ready when it holds a permit, which moves into
 /// the call.
@@ -326,21 +222,6 @@ impl Limited {
         let slot = self.slot.take().expect("poll_ready comes first");
         async move { drop(slot) }
     }
-}
-
-#[test]
-fn a_service_is_ready_when_a_permit_is_available() {
-    let slots = Arc::new(Semaphore::new(1));
-    let mut one = Limited { slots: PollSemaphore::new(slots.clone()), slot: None };
-    let mut other = Limited { slots: one.slots.clone(), slot: None };
-    let mut cx = Context::from_waker(Waker::noop());
-    assert!(one.poll_ready(&mut cx).is_ready());
-    assert!(other.poll_ready(&mut cx).is_pending());
-    block_on(one.call());
-    assert!(one.poll_ready(&mut cx).is_pending(), "the other service is first");
-    assert!(other.poll_ready(&mut cx).is_ready());
-    slots.close();
-    assert!(matches!(one.poll_ready(&mut cx), Poll::Ready(Err(_))));
 }
 
 #[test]
@@ -480,40 +361,6 @@ fn a_stream_waits_for_permits_keeps_its_item_and_ends_after_closing() {
     let slots = other.slots;
     assert_eq!((slots.as_ref().available_permits(), slots.semaphore().waiters()), (1, 0));
     assert!(Arc::ptr_eq(&slots.into_inner(), &semaphore));
-}
-
-// Blocking, with and without a timeout.
-
-#[test]
-fn a_timeout_expires_and_cancels() {
-    let (semaphore, mutex) = (Arc::new(Semaphore::new(0)), Mutex::new(()));
-    let short = Duration::from_millis(5);
-    let _locked = mutex.try_lock().unwrap();
-    assert!(semaphore.acquire().wait_timeout(short).unwrap_err().is_timed_out());
-    assert!(semaphore.clone().acquire_many_owned(2).wait_timeout(Duration::ZERO).is_err());
-    assert!(mutex.lock().wait_timeout(short).is_err());
-    assert_eq!(semaphore.waiters(), 0);
-    semaphore.add_permits(1);
-    assert!(semaphore.acquire().wait_timeout(Duration::ZERO).is_ok(), "an available permit is acquired");
-    assert!(semaphore.acquire().max_waiters(0).wait_timeout(Duration::MAX).is_ok());
-}
-
-/// A bounded request, a range and a request for all permits wait as threads, too.
-#[test]
-fn every_request_can_wait_as_a_thread() {
-    let semaphore = Semaphore::new(0);
-    thread::scope(|threads| {
-        let waiting = [
-            threads.spawn(|| semaphore.acquire().max_waiters(3).wait().unwrap().num_permits()),
-            threads.spawn(|| semaphore.acquire().up_to(1).wait().unwrap().num_permits()),
-            threads.spawn(|| semaphore.acquire_many(1).max_waiters(3).wait().unwrap().num_permits()),
-        ];
-        wait_until(|| semaphore.waiters() == 3);
-        assert!(semaphore.acquire().max_waiters(3).wait().unwrap_err().is_full());
-        semaphore.add_permits(1);
-        assert_eq!(waiting.map(|thread| thread.join().unwrap()), [1; 3]);
-    });
-    assert_eq!(semaphore.acquire_all().wait().unwrap().num_permits(), 1);
 }
 
 // Mapped guards.

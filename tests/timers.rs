@@ -1,121 +1,12 @@
-//! `with_timeout` with several timers. Its documented table is tested in `promises/timeout.rs`.
+//! `with_timeout` and `timeout` beside the timers and the traits of other crates. `executors.rs` has several timers, and
+//! `promises/timeout.rs` what a deadline does.
 
 use std::future::{Future, pending, ready};
-use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::pin::Pin;
 use std::time::Duration;
 
-use fairgate::{Mutex, Semaphore, TimeoutExt, with_timeout};
-use futures_lite::future::{block_on, poll_once};
-
-const SHORT: Duration = Duration::from_millis(5);
-const LONG: Duration = Duration::from_secs(3600);
-
-/// A timer and an executor that runs it.
-trait TimerKind {
-    fn after(limit: Duration) -> impl Future;
-
-    fn run<T>(future: impl Future<Output = T>) -> T {
-        block_on(future)
-    }
-}
-
-struct Smol;
-
-impl TimerKind for Smol {
-    fn after(limit: Duration) -> impl Future {
-        smol::Timer::after(limit)
-    }
-}
-
-struct Tokio;
-
-impl TimerKind for Tokio {
-    /// tokio's timer must be created inside its runtime.
-    fn after(limit: Duration) -> impl Future {
-        tokio::time::sleep(limit)
-    }
-
-    fn run<T>(future: impl Future<Output = T>) -> T {
-        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
-    }
-}
-
-struct FuturesTimer;
-
-impl TimerKind for FuturesTimer {
-    fn after(limit: Duration) -> impl Future {
-        futures_timer::Delay::new(limit)
-    }
-}
-
-/// A hand-made timer: a thread that sleeps and then adds a permit.
-struct Thread;
-
-impl TimerKind for Thread {
-    fn after(limit: Duration) -> impl Future {
-        let semaphore = Arc::new(Semaphore::new(0));
-        let deadline = semaphore.clone().acquire_owned();
-        std::thread::spawn(move || {
-            std::thread::sleep(limit);
-            semaphore.add_permits(1);
-        });
-        deadline
-    }
-}
-
-/// No timer: a deadline that has expired already if the limit is short, and never expires if it is long.
-struct Manual;
-
-impl TimerKind for Manual {
-    fn after(limit: Duration) -> impl Future {
-        let expired = Semaphore::new(usize::from(limit == SHORT));
-        async move { drop(expired.acquire().await) }
-    }
-}
-
-fn an_acquire_that_expires_is_cancelled<C: TimerKind>() {
-    let (semaphore, mutex) = (Semaphore::new(0), Mutex::new(()));
-    let _locked = mutex.try_lock().unwrap();
-    C::run(async {
-        assert!(with_timeout(semaphore.acquire(), C::after(SHORT)).await.is_err());
-        assert!(mutex.lock().with_timeout(C::after(SHORT)).await.is_err());
-    });
-    assert_eq!(semaphore.waiters(), 0);
-    semaphore.add_permits(1);
-    assert_eq!(semaphore.available_permits(), 1);
-}
-
-fn a_permit_granted_before_the_deadline_is_acquired<C: TimerKind>() {
-    let semaphore = Semaphore::new(0);
-    C::run(async {
-        let mut acquire = pin!(semaphore.acquire().with_timeout(C::after(LONG)));
-        assert!(poll_once(acquire.as_mut()).await.is_none());
-        semaphore.add_permits(1);
-        drop(acquire.await.expect("before the deadline").expect("not closed"));
-    });
-    assert_eq!(semaphore.available_permits(), 1);
-}
-
-macro_rules! for_each_timer {
-    ($($module:ident $timer:ident)*) => { $(
-        mod $module {
-            use super::*;
-
-            #[test]
-            fn an_acquire_that_expires_is_cancelled() {
-                super::an_acquire_that_expires_is_cancelled::<$timer>();
-            }
-
-            #[test]
-            fn a_permit_granted_before_the_deadline_is_acquired() {
-                super::a_permit_granted_before_the_deadline_is_acquired::<$timer>();
-            }
-        }
-    )* };
-}
-
-for_each_timer! { smol_timer Smol  tokio_sleep Tokio  futures_timer_delay FuturesTimer  thread Thread  manual Manual }
+use fairgate::{Semaphore, TimeoutExt, with_timeout};
+use futures_lite::future::block_on;
 
 /// The built-in timer of the feature `async-io`.
 #[cfg(feature = "async-io")]
@@ -123,13 +14,13 @@ for_each_timer! { smol_timer Smol  tokio_sleep Tokio  futures_timer_delay Future
 fn timeout_takes_a_duration() {
     let semaphore = Semaphore::new(0);
     assert_eq!(
-        block_on(semaphore.acquire().timeout(SHORT)).unwrap_err().to_string(),
+        block_on(semaphore.acquire().timeout(Duration::from_millis(5))).unwrap_err().to_string(),
         "deadline has elapsed"
     );
     assert_eq!(semaphore.waiters(), 0);
     semaphore.add_permits(1);
     assert!(block_on(semaphore.acquire().timeout(Duration::ZERO)).is_ok());
-    assert!(block_on(semaphore.acquire().timeout(LONG)).is_ok());
+    assert!(block_on(semaphore.acquire().timeout(Duration::from_secs(3600))).is_ok());
 }
 
 /// Without the feature `async-io` our trait has no method `timeout`, so that of another crate is not ambiguous.
@@ -139,7 +30,8 @@ fn timeout_of_another_crate_does_not_clash() {
     use tokio_util::future::FutureExt as _;
 
     let semaphore = Semaphore::new(0);
-    Tokio::run(async {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
         assert!(semaphore.acquire().timeout(Duration::ZERO).await.is_err());
         assert!(semaphore.acquire().with_timeout(ready(())).await.is_err());
     });

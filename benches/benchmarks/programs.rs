@@ -1,4 +1,4 @@
-//! Benchmarks that are programs of their own: `footprint`, because its allocator counts, and `instructions`, because it
+//! Benchmarks that are separate programs: `footprint`, because its allocator counts, and `instructions`, because it
 //! runs under callgrind. Both count, so the load of the machine makes no difference.
 
 use std::collections::BTreeMap;

@@ -13,7 +13,7 @@ pub async fn exclusive(permits: &Semaphore) -> Result<SemaphorePermit<'_>, Acqui
 /// Graceful shutdown: lets all requests complete that are queued or at work now. When this returns, no permit is held, and
 /// all other requests fail.
 pub async fn shut_down(permits: &Semaphore) {
-    // If another task has shut down meanwhile, there is nothing left to do.
+    // An error means that another task has shut down: there is nothing left to do.
     if let Ok(_all) = permits.acquire_all().await {
         // Closed while no permit is held, so none of the later requests is granted.
         permits.close();

@@ -5,7 +5,7 @@ use fairgate::{AcquireError, Semaphore, SemaphorePermit, with_timeout};
 
 /// A wait that is normal in a short burst.
 pub const IN_A_BURST: Duration = Duration::from_millis(100);
-/// A wait that is short enough to serve the request all the same, once the queue is too long for good.
+/// A wait that leaves enough time to serve the request while the overload lasts.
 pub const UNDER_OVERLOAD: Duration = Duration::from_millis(5);
 pub const MAX_WAITERS: usize = 1000;
 

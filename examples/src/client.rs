@@ -40,7 +40,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// Fetches one title over a connection of its own.
+    /// Fetches one title over its own connection.
     ///
     /// Dropping this future closes the connection, so a cancelled request really ends.
     pub async fn title(&self, id: u32) -> Result<String, FetchError> {

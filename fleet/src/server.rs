@@ -17,8 +17,8 @@ use crate::script::Protocol;
 
 /// A Redis or Valkey server that keeps limits.
 ///
-/// All fleets of one `Server` and its clones share one connection and one background thread. The thread has a runtime
-/// of its own, so leases are renewed even while the executor of the application is blocked or gone.
+/// All fleets of one `Server` and its clones share one connection and one background thread. The thread has its own
+/// runtime, so leases are renewed even while the executor of the application is blocked or gone.
 #[derive(Clone)]
 pub struct Server {
     handle: Arc<Handle>,

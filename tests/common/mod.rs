@@ -2,6 +2,7 @@
 #![allow(unreachable_pub, reason = "`pub` reads better here than `pub(crate)`")]
 
 pub mod model;
+pub mod script;
 pub mod source;
 pub mod spec;
 pub mod step;

@@ -52,7 +52,7 @@ impl<S: PermitSource> World<S> {
         waiter
     }
 
-    /// Like `acquire`, with a waker of the test's own.
+    /// Like `acquire`, with the test's own waker.
     pub fn acquire_with(&mut self, request: impl Into<Request>, waker: &Waker) -> usize {
         let waiter = self.create(request);
         self.poll_with(waiter, waker);

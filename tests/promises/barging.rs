@@ -15,12 +15,13 @@ use std::sync::Arc;
 use fairgate::{Mutex, Semaphore};
 
 use self::textbook::{Textbook, TextbookPermit};
+use crate::common::script;
 use crate::common::source::{
     ArcMutex, ArcSemaphore, BorrowedMutex, BorrowedSemaphore, NewSource, PermitSource, ViaMutex,
     ViaSemaphore,
 };
 use crate::common::spec;
-use crate::common::step::{Action, Outcome, Request, Step};
+use crate::common::step::{Outcome, Request, Step};
 use crate::common::world::World;
 use crate::specification::{every_program, mutex_steps};
 
@@ -98,41 +99,33 @@ fn no_program_loses_or_duplicates_a_permit_fair_or_not() {
     });
 }
 
-/// A claim and a program on one permit. `a` acquires · `t` tries to acquire · `p0` polls waiter 0 again · `x0`
-/// drops waiter 0.
+/// A claim and a program on one permit, in the words of `script::Row`.
 type Program = (&'static str, &'static str);
 
 /// What every semaphore with a queue does.
 const ANY_SEMAPHORE: &[Program] = &[
-    ("an acquire without waiters completes at once", "a x0 a x1"),
-    ("one permit has one holder", "a t a p1"),
-    ("a waiter is granted when the holder releases", "a a x0 p1 x1"),
-    ("two waiters are granted in order", "a a a x0 p1 x1 p2"),
-    ("a cancelled waiter is not granted", "a a a x1 x0 p2"),
-    ("a spurious poll is pending", "a a a x0 p2 p1"),
-    ("a woken waiter that is cancelled passes the permit on", "a a a x0 x1 p2"),
+    ("an acquire without waiters completes at once", "1 x0 1 x1"),
+    ("one permit has one holder", "1 t1 1 p1"),
+    ("a waiter is granted when the holder releases", "1 1 x0 p1 x1"),
+    ("two waiters are granted in order", "1 1 1 x0 p1 x1 p2"),
+    ("a cancelled waiter is not granted", "1 1 1 x1 x0 p2"),
+    ("a cancelled waiter leaves the others in order", "1 1 1 1 x1 1 x0 p2 x2 p3 x3 p4"),
+    ("a spurious poll is pending and keeps the order", "1 1 1 p2 p1 p2 p1 x0 p2 p1"),
+    ("a woken waiter that is cancelled passes the permit on", "1 1 1 x0 x1 p2"),
 ];
 
-/// What only a fair semaphore does.
+/// What only a fair semaphore does. P03: a woken waiter lost a race and went to the back of the queue; new requests barged.
+/// P07: a holder that released and acquired again at once overtook the waiters.
 const FAIR_SEMAPHORE: &[Program] = &[
-    ("a try does not overtake a woken waiter", "a a x0 t p1"),
-    ("a new request does not overtake a woken waiter", "a a x0 a p1 p2"),
-    ("a holder that acquires again does not overtake", "a a x0 a x2 p1"),
-    ("a woken waiter that is polled late keeps its place", "a a a x0 t x3 p1 x1 p2"),
+    ("a try does not overtake a woken waiter", "1 1 x0 t1 p1"),
+    ("a new request does not overtake a woken waiter", "1 1 x0 1 p1 p2"),
+    ("a holder that acquires again does not overtake", "1 1 x0 1 x2 p1"),
+    ("a woken waiter that is polled late keeps its place", "1 1 1 x0 t1 x3 p1 x1 p2"),
 ];
-
-fn parse(program: &str) -> Vec<Action> {
-    let action = |word: &str| match (&word[..1], word[1..].parse()) {
-        ("p", Ok(waiter)) => Action::Poll(waiter),
-        ("x", Ok(waiter)) => Action::Drop(waiter),
-        ("t", _) => Action::TryAcquire(Request::exactly(1)),
-        _ => Action::Acquire(Request::exactly(1)),
-    };
-    program.split_whitespace().map(action).collect()
-}
 
 fn matches_specification<S: PermitSource>(source: S, program: &str) -> bool {
-    spec::run_actions(source, 1, &parse(program)).is_ok()
+    let actions: Vec<_> = script::parse(program).into_iter().filter_map(Step::common).collect();
+    spec::run_actions(source, 1, &actions).is_ok()
 }
 
 #[test]

@@ -6,15 +6,15 @@ use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Barrier, Mutex as StdMutex, mpsc};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Barrier, Mutex as StdMutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use fairgate::futures::Acquire;
 use fairgate::{Mutex, Semaphore};
-use futures_lite::future::{block_on, poll_once, yield_now};
+use futures_lite::future::{block_on, poll_once};
 use tokio::runtime;
 
 use crate::common::source::{NewSource, SemaphoreSource, SyncSource, for_each_source};
@@ -152,23 +152,6 @@ fn a_blocking_timeout_of_zero_acquires_what_is_available<S: NewSource>() {
     let held = source.wait_timeout(1, Duration::ZERO);
     assert!(held.is_some());
     assert!(!source.is_available());
-}
-
-/// P24, P28: the timeout expires before, after or while the permit is granted.
-fn a_blocking_timeout_that_races_with_a_grant_counts_the_permit_once<S: SemaphoreSource + SyncSource>() {
-    let (source, acquired) = (S::with_permits(0), AtomicUsize::new(0));
-    for round in 0..rounds(200) {
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                let limit = Duration::from_micros(round as u64 % 40);
-                let permits = source.wait_timeout(1, limit);
-                acquired.fetch_add(usize::from(permits.is_some()), SeqCst);
-            });
-            source.add(1);
-        });
-        assert_eq!(source.counts(), (round + 1, 0));
-        assert!(acquired.load(SeqCst) <= round + 1);
-    }
 }
 
 /// P28: a blocked thread took a spurious unpark for its grant, or missed its own.
@@ -377,102 +360,6 @@ fn queued(semaphore: &Semaphore) -> Pin<Box<Acquire<&Semaphore>>> {
 }
 
 #[test]
-fn a_blocked_thread_and_a_task_do_not_overtake_each_other() {
-    let semaphore = Semaphore::new(1);
-    let held = semaphore.try_acquire().unwrap();
-    let mut task = queued(&semaphore);
-    drop(held);
-    let timed_out = semaphore.acquire().wait_timeout(Duration::ZERO);
-    assert!(timed_out.is_err(), "the permit is granted to the task");
-    let Poll::Ready(Ok(permit)) = task.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
-        panic!("the task is granted")
-    };
-    thread::scope(|threads| {
-        let thread = threads.spawn(|| semaphore.blocking_acquire().map(|permit| permit.forget()));
-        wait_until_queued(&semaphore, 1);
-        drop(permit);
-        assert!(semaphore.try_acquire().is_err(), "the permit is granted to the thread");
-        thread.join().unwrap().unwrap();
-    });
-    assert_eq!(semaphore.available_permits(), 0);
-}
-
-#[test]
-fn blocked_threads_and_tokio_tasks_share_permits_and_lose_none() {
-    let (semaphore, count) = (Arc::new(Semaphore::new(3)), Arc::new(Mutex::new(0)));
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
-    let tasks = (0..4).map(|_| {
-        let (semaphore, count) = (semaphore.clone(), count.clone());
-        runtime.spawn(async move {
-            for n in 0..200 {
-                let _permits = semaphore.acquire_many(1 + n % 3).await.unwrap();
-                *count.lock().await += 1;
-            }
-        })
-    });
-    let tasks: Vec<_> = tasks.collect();
-    thread::scope(|threads| {
-        for _ in 0..2 {
-            threads.spawn(|| {
-                for n in 0..200 {
-                    let _permits = semaphore.blocking_acquire_many(1 + n % 3).unwrap();
-                    *count.blocking_lock() += 1;
-                }
-            });
-        }
-    });
-    runtime.block_on(async {
-        for task in tasks {
-            task.await.unwrap();
-        }
-    });
-    assert_eq!(*count.try_lock().unwrap(), 6 * 200);
-    assert_eq!((semaphore.available_permits(), semaphore.waiters()), (3, 0));
-}
-
-/// While the thread blocks, its other tasks do not run.
-#[test]
-#[cfg_attr(miri, ignore = "the threads of smol wait by system calls that Miri does not have")]
-fn a_blocked_executor_thread_is_queued_like_a_task() {
-    let semaphore = Arc::new(Semaphore::new(0));
-    let (sender, receiver) = mpsc::channel();
-    let task = {
-        let semaphore = semaphore.clone();
-        smol::spawn(async move {
-            let waiters = semaphore.waiters();
-            semaphore.blocking_acquire().unwrap().forget();
-            sender.send(waiters).unwrap();
-        })
-    };
-    wait_until_queued(&semaphore, 1);
-    let mut next = Box::pin(semaphore.clone().acquire_owned());
-    assert!(next.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-    semaphore.add_permits(2);
-    assert_eq!(receiver.recv(), Ok(0));
-    block_on(task);
-    assert!(block_on(next).is_ok());
-}
-
-#[test]
-fn the_only_thread_of_a_runtime_may_block_on_a_permit_of_another_thread() {
-    let (semaphore, runtime) =
-        (Semaphore::new(1), tokio::runtime::Builder::new_current_thread().build().unwrap());
-    let held = semaphore.try_acquire().unwrap();
-    thread::scope(|threads| {
-        threads.spawn(|| {
-            wait_until_queued(&semaphore, 1);
-            drop(held);
-        });
-        runtime.block_on(async {
-            yield_now().await;
-            drop(semaphore.blocking_acquire().unwrap());
-            drop(semaphore.acquire().await.unwrap());
-        });
-    });
-    assert_eq!(semaphore.available_permits(), 1);
-}
-
-#[test]
 fn closing_fails_blocked_threads() {
     let semaphore = Arc::new(Semaphore::new(0));
     thread::scope(|threads| {
@@ -486,22 +373,6 @@ fn closing_fails_blocked_threads() {
     });
 }
 
-/// A blocked thread that times out cancels like a task, and the waiters behind it move up.
-#[test]
-fn a_blocking_timeout_of_a_large_front_grants_the_waiter_behind_it() {
-    let semaphore = Semaphore::new(1);
-    thread::scope(|threads| {
-        let large = threads.spawn(|| {
-            let waited = semaphore.acquire_many(2).wait_timeout(Duration::from_millis(20));
-            waited.is_err_and(|error| error.is_timed_out())
-        });
-        wait_until(|| semaphore.waiters() == 1 || large.is_finished());
-        drop(block_on(semaphore.acquire()).unwrap());
-        assert!(large.join().unwrap());
-    });
-    assert_eq!((semaphore.available_permits(), semaphore.waiters()), (1, 0));
-}
-
 for_each_source! {
     all:
         a_blocking_timeout_cancels_the_waiter,
@@ -509,6 +380,5 @@ for_each_source! {
     semaphores:
         blocked_threads_and_tasks_share_one_queue,
         a_blocking_acquire_does_not_overtake_a_queued_request,
-        a_blocking_timeout_that_races_with_a_grant_counts_the_permit_once,
         a_spurious_unpark_does_not_end_a_blocking_acquire,
 }

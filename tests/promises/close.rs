@@ -5,43 +5,23 @@ use std::time::Duration;
 use fairgate::{AcquireError, Semaphore, TryAcquireError};
 use futures_lite::future::block_on;
 
+use crate::common::script::{self, Row};
 use crate::common::source::{NewSource, SemaphoreSource, SyncSource, for_each_source};
 use crate::common::step::{Outcome, Request};
 use crate::common::waker::{self, WakerEvent};
 use crate::common::world::World;
 
 /// P20: closing revoked a grant.
-fn closing_does_not_revoke_a_grant<S: SemaphoreSource + NewSource>() {
-    let mut world = World::<S>::new(0);
-    let (granted, waiting) = (world.acquire(1), world.acquire(1));
-    world.source.add(1);
-    world.source.close();
-    assert_eq!(world.woken(), [granted, waiting]);
-    assert_eq!(world.poll(granted), Outcome::Acquired(1));
-    assert_eq!(world.poll(waiting), Outcome::Failed);
-    world.release(granted);
-    assert_eq!(world.state().available, 1);
-}
+const TABLE: &[Row] = &[
+    // claim, available, script, woken, available at the end
+    ("closing fails every waiter and wakes it", 1, "2 1 1 c p0 p1 p2", &[0, 1, 2], 1),
+    ("closing does not revoke a grant", 0, "1 1 +1 c p0 p1 x0", &[0, 1], 1),
+    ("a grant that is dropped after closing becomes available", 0, "3 +3 c x0", &[0], 3),
+    ("a closed semaphore still owes permits", 3, "3 -2 1 c p1 x0", &[1], 1),
+];
 
-/// A granted future that is dropped releases its permits, closed or not.
-fn a_grant_dropped_after_closing_becomes_available<S: SemaphoreSource + NewSource>() {
-    let mut world = World::<S>::new(0);
-    let granted = world.acquire(3);
-    world.source.add(3);
-    world.source.close();
-    world.cancel(granted);
-    assert_eq!(world.state().available, 3);
-}
-
-/// P20: more waiters than fit into one batch of tokio.
-fn closing_wakes_a_hundred_waiters_in_order_and_fails_them<S: SemaphoreSource + NewSource>() {
-    let mut world = World::<S>::new(1);
-    let all: Vec<_> = (0..100).map(|_| world.acquire(2)).collect();
-    world.source.close();
-    assert_eq!(world.woken(), all);
-    assert_eq!(world.state().waiters, 0);
-    all.into_iter().for_each(|waiter| assert_eq!(world.poll(waiter), Outcome::Failed));
-    assert_eq!(world.state().available, 1);
+fn every_row_of_the_table_is_true<S: SemaphoreSource + NewSource>() {
+    script::check::<S>(TABLE);
 }
 
 /// P30: a request for 0 permits fails too.
@@ -134,9 +114,7 @@ fn closing_from_a_waker_during_a_large_release_loses_nothing<S: SemaphoreSource 
 
 for_each_source! {
     semaphores:
-        closing_does_not_revoke_a_grant,
-        a_grant_dropped_after_closing_becomes_available,
-        closing_wakes_a_hundred_waiters_in_order_and_fails_them,
+        every_row_of_the_table_is_true,
         every_acquire_fails_after_closing,
         every_operation_on_a_closed_semaphore_keeps_it_closed,
         closing_from_a_waker_during_a_large_release_loses_nothing,

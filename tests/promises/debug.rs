@@ -2,10 +2,9 @@
 
 use std::future::{Future, pending, ready};
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::{Context, Waker};
 
-use fairgate::{Mutex, MutexGuard, PollSemaphore, Semaphore, with_timeout};
+use fairgate::{Mutex, PollSemaphore, Semaphore, with_timeout};
 use futures_lite::future::block_on;
 
 fn debug(value: impl std::fmt::Debug) -> String {
@@ -81,15 +80,4 @@ fn a_future_shows_its_progress() {
 fn elapsed_displays_its_message() {
     let elapsed = block_on(with_timeout(pending::<()>(), ready(()))).unwrap_err();
     assert_eq!(elapsed.to_string(), "deadline has elapsed");
-}
-
-#[test]
-fn a_guard_shows_the_value_like_the_value_itself() {
-    let mutex = Arc::new(Mutex::new(5));
-    assert_eq!(debug(&mutex), "Mutex { data: 5 }");
-    let guard = mutex.try_lock().unwrap();
-    assert_eq!(debug(&mutex), "Mutex { data: <locked> }");
-    assert_eq!((debug(&guard), guard.to_string()), ("5".into(), "5".into()));
-    let mapped = MutexGuard::map(guard, |five| five);
-    assert_eq!((debug(&mapped), mapped.to_string()), ("5".into(), "5".into()));
 }

@@ -158,7 +158,7 @@ fn a_combinator_drops_the_losing_future_in_place() {
 fn a_future_may_be_queued_and_granted_within_its_first_poll() {
     const LATE_PERMITS: usize = 2;
     type Late = Arc<StdMutex<Option<Pin<Box<AcquireOwned>>>>>;
-    for (waiters, reentrant) in [(1, 0), (2, 0), (32, 31), (33, 0), (33, 32), (65, 0), (65, 31), (65, 32)] {
+    for (waiters, reentrant) in [(1, 0), (2, 0), (2, 1), (40, 20)] {
         let (semaphore, late) = (Arc::new(Semaphore::new(0)), Late::default());
         let waker = waker::on(WakerEvent::Wake, {
             let (semaphore, late) = (semaphore.clone(), late.clone());

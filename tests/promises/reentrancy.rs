@@ -1,9 +1,8 @@
 //! Wakers are cloned, woken and dropped while the queue is unlocked, so they may call anything on the
 //! semaphore.
 
-use std::fmt::Debug;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Wake, Waker};
 use std::thread;
@@ -291,61 +290,6 @@ fn polling_again_with_the_same_waker_does_not_clone_it<S: NewSource>() {
     assert_eq!(clones.load(SeqCst), 1);
 }
 
-/// Reads everything that can be read. Returns how many wakers ran during the reads.
-fn wakes_during_reads<S: SemaphoreSource>(source: &S, wakes: &AtomicUsize) -> usize {
-    let permit = source.try_acquire(0);
-    let future = source.acquire_many(5);
-    let before = wakes.load(SeqCst);
-    let _ = (source.waiters(), source.needed(), source.available_permits(), source.is_closed());
-    let _ = (source.limit(), source.held(), source.owed(), future.is_granted(), future.num_permits());
-    let _ = format!("{:?} {permit:?} {future:?}", **source);
-    wakes.load(SeqCst) - before
-}
-
-/// A waker reads the state while other waiters remain to be granted and woken. The reads call none of their wakers.
-fn reading_the_state_calls_no_waker<S: SemaphoreSource + SyncSource<Permits: Debug>>() {
-    for operation in [|source: &S| source.add(100), |source: &S| source.close()] {
-        let mut world = World::<S>::new(0);
-        let (wakes, during_reads) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
-        for index in 0..100 {
-            let (source, wakes, during_reads) = (world.source.clone(), wakes.clone(), during_reads.clone());
-            let waker = waker::on(WakerEvent::Wake, move || {
-                wakes.fetch_add(1, SeqCst);
-                if index % 33 == 0 {
-                    let count = wakes_during_reads(&source, &wakes);
-                    during_reads.lock().unwrap().push(count);
-                }
-            });
-            world.acquire_with(1, &waker);
-        }
-        operation(&world.source);
-        assert_eq!(wakes.load(SeqCst), 100);
-        assert_eq!(*during_reads.lock().unwrap(), [0; 4]);
-    }
-}
-
-/// A logger formats under its mutex, and the wakers log too. A read that calls a waker deadlocks.
-fn a_logger_may_format_the_state_under_a_lock_that_wakers_take<
-    S: SemaphoreSource + SyncSource<Permits: Debug>,
->() {
-    with_watchdog("formatting under a lock that wakers take", || {
-        let mut world = World::<S>::new(0);
-        let logger = Arc::new(Mutex::new(String::new()));
-        for _ in 0..100 {
-            let (source, logger) = (world.source.clone(), logger.clone());
-            let waker = waker::on(WakerEvent::Wake, move || {
-                let permit = source.try_acquire(0);
-                let mut line = logger.lock().unwrap();
-                *line = format!("{:?} {permit:?} {} waiters", *source, source.waiters());
-                drop(line);
-            });
-            world.acquire_with(1, &waker);
-        }
-        world.source.add(50);
-        assert!(logger.lock().unwrap().contains("50 waiters"));
-    });
-}
-
 /// A task whose executor is gone: its waker owns the future and drops it when it is woken.
 struct OrphanedTask<F>(Mutex<Option<Pin<Box<F>>>>);
 
@@ -394,7 +338,5 @@ for_each_source! {
         a_waker_may_call_anything_when_it_is_dropped,
         a_waker_may_call_anything_when_it_is_cloned,
         nothing_barges_between_two_wake_ups,
-        reading_the_state_calls_no_waker,
-        a_logger_may_format_the_state_under_a_lock_that_wakers_take,
         a_chain_of_500_tasks_owned_by_their_wakers_fits_on_a_thread_stack,
 }

@@ -10,7 +10,7 @@ use fairgate::futures::WithTimeout;
 use fairgate::{Elapsed, Mutex, Semaphore, TimeoutExt, with_timeout};
 
 use crate::common::panics;
-use crate::common::source::{NewSource, PermitSource, SemaphoreSource, SyncSource, for_each_source};
+use crate::common::source::{NewSource, PermitSource, SyncSource, for_each_source};
 use crate::common::step::Outcome;
 use crate::common::waker::{self, WakerEvent};
 use crate::common::world::World;
@@ -130,51 +130,6 @@ fn an_expired_deadline_does_not_stop_an_acquire_that_completes_at_once<S: NewSou
     assert!(elapsed(poll(&mut adapter)));
     drop(permits);
     assert_eq!(world.try_acquire(1), Outcome::Acquired(1), "an expired future is queued");
-}
-
-/// P25: the adapter itself does not change the order.
-fn a_deadline_that_never_expires_does_not_change_the_order<S: NewSource>() {
-    let mut world = World::<S>::new(0);
-    let first = world.acquire(1);
-    let mut second = with_timeout(world.source.acquire(1.into()), pending::<()>());
-    assert!(poll(&mut second).is_pending());
-    let third = world.acquire(1);
-    world.source.add(1);
-    assert!(poll(&mut second).is_pending());
-    assert_eq!(world.poll(first), Outcome::Acquired(1));
-    world.release(first);
-    let permits = poll(&mut second);
-    assert!(matches!(permits, Poll::Ready(Ok(Some(_)))));
-    assert_eq!(world.poll(third), Outcome::Pending);
-    drop(permits);
-    assert_eq!(world.woken(), [first, third]);
-}
-
-/// P25: the adapter is dropped before either side is ready.
-fn dropping_a_pending_adapter_cancels_or_passes_the_grant_on<S: NewSource>() {
-    for granted in [false, true] {
-        let mut world = World::<S>::new(0);
-        let (adapter, _deadline) = pending_adapter(&world.source, 1);
-        let next = world.acquire(1);
-        if granted {
-            world.source.add(1);
-        }
-        drop(adapter);
-        if !granted {
-            world.source.add(1);
-        }
-        assert_eq!(world.woken(), [next]);
-    }
-}
-
-/// P01, P25: the future that expires may be a large front request.
-fn a_large_front_that_expires_grants_the_waiters_behind_it<S: SemaphoreSource + NewSource>() {
-    let mut world = World::<S>::new(2);
-    let (mut front, deadline) = pending_adapter(&world.source, 3);
-    let [second, third, _fourth] = [1, 1, 1].map(|n| world.acquire(n));
-    deadline.expire();
-    assert!(elapsed(poll(&mut front)));
-    assert_eq!(world.woken(), [second, third]);
 }
 
 /// P25: the permits that the future holds are released too, not only its place in the queue.
@@ -323,13 +278,10 @@ for_each_source! {
         a_granted_permit_wins_over_an_expired_deadline,
         a_permit_granted_while_the_deadline_is_polled_is_passed_on,
         an_expired_deadline_does_not_stop_an_acquire_that_completes_at_once,
-        a_deadline_that_never_expires_does_not_change_the_order,
-        dropping_a_pending_adapter_cancels_or_passes_the_grant_on,
         permits_held_by_the_future_are_released_before_elapsed_is_returned,
         a_deadline_that_panics_cancels_the_waiter,
         a_future_that_panics_releases_its_permits_and_cancels_its_waiters,
         a_deadline_may_acquire_and_cancel_when_it_is_polled_and_dropped;
     semaphores:
-        a_large_front_that_expires_grants_the_waiters_behind_it,
         a_deadline_may_wake_a_waker_that_adds_permits,
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::server::{Address, Upstream};
 
-/// Listens on a port of its own. Ends with the process.
+/// Listens on its own port. Ends with the process.
 #[derive(Clone, Debug)]
 pub struct Relay {
     address: SocketAddr,

@@ -1,4 +1,4 @@
-//! A server of our own for each test: on a Unix socket in a temporary directory, without access from outside.
+//! Our own server for each test: on a Unix socket in a temporary directory, without access from outside.
 
 use std::env;
 use std::io::{self, Read, Write};

@@ -1,4 +1,4 @@
-//! No executor: each task has a thread of its own, which blocks.
+//! No executor: each task has its own thread, which blocks.
 
 use fairgate_system_tests::{Shared, TASKS, task};
 use futures_timer::Delay;
