@@ -199,7 +199,7 @@ fn main() {
 /// counters, and formatting.
 ///
 /// If a waker panics, the other wakers are called before the panic resumes in the call that ran them, and no permit is
-/// lost. The call has had its effect; a future whose poll panics in this way is queued or granted, and may be polled again.
+/// lost. The call has had its effect; a future whose poll panics in this way may be polled again.
 /// Without the feature `std` a second panic among the wakers aborts the process, because no panic can be caught there. As
 /// everywhere in Rust, a panic out of a destructor that runs because of another panic aborts the process: so does a waker
 /// that panics while it is called by a permit that is dropped during unwinding, and a waker whose own destructor panics
@@ -489,9 +489,9 @@ impl Semaphore {
     /// Like [`acquire_many`](Self::acquire_many): requests behind it wait until it is granted. It waits for the requests
     /// before it, even for one that needs more permits than exist.
     ///
-    /// The form [`try_wait`](crate::futures::Acquire::try_wait) locks the queue for a moment if no permit seems to be held. A
-    /// concurrent try may then fail as if this request had been queued. While another thread adds permits, the form may
-    /// fail although none is held.
+    /// A request that finds no permit held locks the queue for a moment. A concurrent try may then fail as if this request had
+    /// been queued. While another thread adds or removes permits, the form [`try_wait`](crate::futures::Acquire::try_wait)
+    /// may fail although no permit is held.
     ///
     /// # Cancel safety
     /// Like [`acquire_many`](Self::acquire_many).
