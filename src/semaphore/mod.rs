@@ -183,7 +183,8 @@ fn main() {
 /// [`waiters`](Self::waiters), [`needed`](Self::needed) and [`held`](Self::held).
 ///
 /// # Wakers
-/// Wakers are cloned, called and dropped without a lock, so a waker may call any method of the same semaphore.
+/// Wakers are cloned, called and dropped without a lock, so a waker may call any method of the same semaphore. The call that
+/// runs it may have more requests to grant permits to, which wait until it returns: a waker should not block.
 ///
 /// A release never waits for a thread that edits the queue: it leaves the grants to that thread, which then calls the wakers.
 /// So these calls may run the wakers of other requests, of all that are queued and of those that are queued meanwhile:
@@ -831,7 +832,7 @@ impl Semaphore {
     ///
     /// # Panics
     /// Panics if `most` is more than [`MAX_PERMITS`](Self::MAX_PERMITS), or if more would exist. The semaphore is then
-    /// unchanged.
+    /// unchanged. Close to this maximum, two additions at the same time may panic although both fit one after the other.
     ///
     /// # Examples
     /// A token bucket with a burst of 5, and a signal that is set at most once:
