@@ -193,7 +193,7 @@ fn main() {
 ///   [`forget_permits`](Self::forget_permits), [`reduce_permits`](Self::reduce_permits) and [`close`](Self::close);
 /// * a first poll that queues the request or finds the queue full
 ///   ([`max_waiters`](crate::futures::Acquire::max_waiters)), a later poll with another waker, and a thread that waits;
-/// * dropping a request that is queued or granted, also because its time is up, or by `PollSemaphore::cancel`.
+/// * dropping a request that is queued or granted, which a timeout and `PollSemaphore::cancel` do as well.
 ///
 /// All other calls never do: [`try_acquire`](Self::try_acquire), [`try_wait`](crate::futures::Acquire::try_wait) and
 /// their variants, a poll that acquires available permits, returns an outcome or brings the same waker again, the
@@ -423,7 +423,7 @@ impl Semaphore {
     /// # Forgetting to await
     /// `let _slot = semaphore.acquire();` without `.await` acquires nothing, and neither the compiler nor clippy warns. Without
     /// the underscore the compiler warns of an unused variable, and clippy's `let_underscore_future`, which is on by
-    /// default, sees `let _ = semaphore.acquire();`. A type sees all of them: `let _slot: SemaphorePermit = ...`.
+    /// default, sees `let _ = semaphore.acquire();`. With a type annotation no form compiles: `let _slot: SemaphorePermit = ...`.
     ///
     /// # Examples
     /// ```
@@ -825,8 +825,8 @@ impl Semaphore {
     /// Adds up to `n` permits, but only so many that at most `most` are available; returns how many were added.
     ///
     /// The available permits are counted before waiters are served, and owed permits are paid on top: with two permits owed,
-    /// at most `most + 2` are added. The look and the addition are one step, so two threads that refill a bucket at the same
-    /// time do not fill it above `most`. While requests wait, no permit is normally available, so each refill adds up to
+    /// at most `most + 2` are added. The check and the addition are one atomic step, so two threads that refill a bucket at the
+    /// same time do not fill it above `most`. While requests wait, no permit is normally available, so each refill adds up to
     /// `most`, and the requests get them. If the request at the front needs more than `most`, the bucket never holds enough
     /// for it, and it waits until it is cancelled or the permits come from elsewhere.
     ///
