@@ -167,8 +167,8 @@ FAULTS = {
         (QUEUE, "        self.state = state.without_recheck();", "if !PLANTED { OLD } else { self.state = self.state.without_recheck(); }"),
     ],
     "a raise of the limit tries again with the old limit": [
-        (SEMAPHORE, "Ok(()) => return Some(limit.with(permits)),\n                Err(actual) => limit = actual,",
-         "Ok(()) => return Some(limit.with(permits)),\n                Err(actual) => limit = if PLANTED { limit } else { actual },"),
+        (SEMAPHORE, "Ok(()) => return Some(limit.raise(permits)),\n                Err(actual) => limit = actual,",
+         "Ok(()) => return Some(limit.raise(permits)),\n                Err(actual) => limit = if PLANTED { limit } else { actual },"),
     ],
     "a change of the limit forgets what it has lowered": [
         (SEMAPHORE, "                lowered = excess;", "if !PLANTED || lowered == 0 { OLD }"),

@@ -258,8 +258,8 @@ impl RawSemaphore {
         let mut limit = self.limit_word();
         loop {
             let permits = limit.permits().checked_add_unsigned(n).filter(|&n| n <= MAX_PERMITS as isize)?;
-            match self.try_change_limit(limit, limit.with(permits)) {
-                Ok(()) => return Some(limit.with(permits)),
+            match self.try_change_limit(limit, limit.raise(permits)) {
+                Ok(()) => return Some(limit.raise(permits)),
                 Err(actual) => limit = actual,
             }
         }

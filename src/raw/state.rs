@@ -237,12 +237,15 @@ impl State {
     }
 }
 
-/// A value of the limit word: the permits that exist, above a count of the calls of `set_limit`, modulo 16.
+/// A value of the limit word: the permits that exist, above a count of three bits and a flag, which say whether `set_limit` was
+/// called since a raise. A raise sets the flag. A call of `set_limit` that finds the flag set clears it and counts. So the
+/// count repeats only if seven more raises follow, each of them before another call.
 #[derive(Clone, Copy)]
 pub(super) struct Limit(pub(super) isize);
 
 impl Limit {
-    const CALLS: isize = (1 << SHIFT) - 1;
+    const RAISED: isize = 1;
+    const COUNT: isize = 0b1110;
 
     pub(super) const fn new(permits: isize) -> Self {
         Self(permits << SHIFT)
@@ -253,15 +256,20 @@ impl Limit {
     }
 
     pub(super) const fn with(self, permits: isize) -> Self {
-        Self(permits << SHIFT | self.0 & Self::CALLS)
+        Self(permits << SHIFT | self.0 & (Self::COUNT | Self::RAISED))
     }
 
+    pub(super) const fn raise(self, permits: isize) -> Self {
+        Self(self.with(permits).0 | Self::RAISED)
+    }
+
+    // Adding the flag to itself clears it, and carries into the count.
     pub(super) const fn set(self, permits: isize) -> Self {
-        Self(permits << SHIFT | self.0.wrapping_add(1) & Self::CALLS)
+        Self(permits << SHIFT | self.0.wrapping_add(self.0 & Self::RAISED) & Self::COUNT)
     }
 
-    pub(super) const fn was_set_since(self, earlier: Self) -> bool {
-        (self.0 ^ earlier.0) & Self::CALLS != 0
+    pub(super) const fn was_set_since(self, raised: Self) -> bool {
+        (self.0 ^ raised.0) & Self::COUNT != 0
     }
 }
 
@@ -273,6 +281,7 @@ const _: () = {
     const MAX: isize = MAX_PERMITS as isize;
     const TWO_TO_FOUR: Request = Request { min: 2, max: 4 };
     const UP_TO_FOUR: Request = Request { min: 0, max: 4 };
+    const RAISED: Limit = Limit::new(1).raise(2);
 
     // A new request.
     assert!(s(2, 0).try_take(2).is_some());
@@ -319,11 +328,12 @@ const _: () = {
 
     // The limit.
     assert!(Limit::new(-2 * MAX).permits() == -2 * MAX && Limit::new(MAX).set(-3).permits() == -3);
+    assert!(RAISED.permits() == 2 && !RAISED.with(1).raise(3).was_set_since(RAISED));
+    assert!(RAISED.set(2).was_set_since(RAISED) && RAISED.set(3).set(2).was_set_since(RAISED)); // however often
     assert!(
-        Limit::new(1).set(2).was_set_since(Limit::new(1))
-            && !Limit::new(1).with(2).was_set_since(Limit::new(1))
+        RAISED.set(2).0 == RAISED.set(3).set(2).0 && RAISED.set(3).raise(3).set(2).0 != RAISED.set(2).0
     );
-    assert!(Limit(Limit::CALLS).set(1).0 == Limit::new(1).0);
+    assert!(Limit(Limit::COUNT | Limit::RAISED).set(-1).0 == Limit::new(-1).0);
 
     // The lock.
     assert!(s(3, CLOSED).lock().is_closed() && s(3, CLOSED).lock().is_queued());

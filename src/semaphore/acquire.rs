@@ -83,8 +83,8 @@ impl<H: Handle<Target = Semaphore>> Acquire<H> {
     /// [`Permit::num_permits`] returns how many it got.
     ///
     /// # Fairness
-    /// The request is granted as soon as it is at the front and its minimum is available. The requests behind it wait for
-    /// the next release.
+    /// The request is granted as soon as it is at the front and its minimum is available. If it takes all that are available,
+    /// the requests behind it wait for the next release.
     ///
     /// # Panics
     /// Panics if `max` is less than the number of permits the request waits for, or more than

@@ -183,7 +183,8 @@ fn main() {
 /// [`waiters`](Self::waiters), [`needed`](Self::needed) and [`held`](Self::held).
 ///
 /// # Wakers
-/// Wakers are cloned, called and dropped without a lock, so a waker may call any method of the same semaphore.
+/// Wakers are cloned, called and dropped without a lock, so a waker may call any method of the same semaphore. The call that
+/// runs it may have more requests to grant permits to, which wait until it returns: a waker should not block.
 ///
 /// A release never waits for a thread that edits the queue: it leaves the grants to that thread, which then calls the wakers.
 /// So these calls may run the wakers of other requests, of all that are queued and of those that are queued meanwhile:
@@ -192,14 +193,14 @@ fn main() {
 ///   [`forget_permits`](Self::forget_permits), [`reduce_permits`](Self::reduce_permits) and [`close`](Self::close);
 /// * a first poll that queues the request or finds the queue full
 ///   ([`max_waiters`](crate::futures::Acquire::max_waiters)), a later poll with another waker, and a thread that waits;
-/// * dropping a request that is queued or granted, also because its time is up, or by `PollSemaphore::cancel`.
+/// * dropping a request that is queued or granted, which a timeout and `PollSemaphore::cancel` do as well.
 ///
 /// All other calls never do: [`try_acquire`](Self::try_acquire), [`try_wait`](crate::futures::Acquire::try_wait) and
 /// their variants, a poll that acquires available permits, returns an outcome or brings the same waker again, the
 /// counters, and formatting.
 ///
 /// If a waker panics, the other wakers are called before the panic resumes in the call that ran them, and no permit is
-/// lost. The call has had its effect; a future whose poll panics in this way is queued or granted, and may be polled again.
+/// lost. The call has had its effect; a future whose poll panics in this way may be polled again.
 /// Without the feature `std` a second panic among the wakers aborts the process, because no panic can be caught there. As
 /// everywhere in Rust, a panic out of a destructor that runs because of another panic aborts the process: so does a waker
 /// that panics while it is called by a permit that is dropped during unwinding, and a waker whose own destructor panics
@@ -422,7 +423,7 @@ impl Semaphore {
     /// # Forgetting to await
     /// `let _slot = semaphore.acquire();` without `.await` acquires nothing, and neither the compiler nor clippy warns. Without
     /// the underscore the compiler warns of an unused variable, and clippy's `let_underscore_future`, which is on by
-    /// default, sees `let _ = semaphore.acquire();`. A type sees all of them: `let _slot: SemaphorePermit = ...`.
+    /// default, sees `let _ = semaphore.acquire();`. With a type annotation no form compiles: `let _slot: SemaphorePermit = ...`.
     ///
     /// # Examples
     /// ```
@@ -489,9 +490,9 @@ impl Semaphore {
     /// Like [`acquire_many`](Self::acquire_many): requests behind it wait until it is granted. It waits for the requests
     /// before it, even for one that needs more permits than exist.
     ///
-    /// The form [`try_wait`](crate::futures::Acquire::try_wait) locks the queue for a moment if no permit seems to be held. A
-    /// concurrent try may then fail as if this request had been queued. While another thread adds permits, the form may
-    /// fail although none is held.
+    /// A request that finds no permit held locks the queue for a moment. A concurrent try may then fail as if this request had
+    /// been queued. While another thread adds or removes permits, the form [`try_wait`](crate::futures::Acquire::try_wait)
+    /// may fail although no permit is held.
     ///
     /// # Cancel safety
     /// Like [`acquire_many`](Self::acquire_many).
@@ -824,14 +825,14 @@ impl Semaphore {
     /// Adds up to `n` permits, but only so many that at most `most` are available; returns how many were added.
     ///
     /// The available permits are counted before waiters are served, and owed permits are paid on top: with two permits owed,
-    /// at most `most + 2` are added. The look and the addition are one step, so two threads that refill a bucket at the same
-    /// time do not fill it above `most`. While requests wait, no permit is normally available, so each refill adds up to
+    /// at most `most + 2` are added. The check and the addition are one atomic step, so two threads that refill a bucket at the
+    /// same time do not fill it above `most`. While requests wait, no permit is normally available, so each refill adds up to
     /// `most`, and the requests get them. If the request at the front needs more than `most`, the bucket never holds enough
     /// for it, and it waits until it is cancelled or the permits come from elsewhere.
     ///
     /// # Panics
     /// Panics if `most` is more than [`MAX_PERMITS`](Self::MAX_PERMITS), or if more would exist. The semaphore is then
-    /// unchanged.
+    /// unchanged. Close to this maximum, two additions at the same time may panic although both fit one after the other.
     ///
     /// # Examples
     /// A token bucket with a burst of 5, and a signal that is set at most once:

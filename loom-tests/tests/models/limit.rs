@@ -387,22 +387,25 @@ fn two_bounded_additions_keep_the_bound() {
     });
 }
 
-/// An addition raises the limit before the word. If the limit is set in between, and the addition turns out to be too large,
-/// the limit that was set stays: it includes the permits, so they exist.
+/// An addition raises the limit before the word. If the limit is set in between, any number of times, and the addition turns
+/// out to be too large, the limit that was set stays: it includes the permits, so they exist.
 #[test]
 fn a_limit_that_is_set_while_a_bounded_addition_is_taken_back() {
-    check(|| {
-        let semaphore = Arc::new(Semaphore::new(0));
-        let setter = spawn_with(&semaphore, set_limit(4));
-        let added = without_waiting(|| semaphore.add_permits_up_to(2, 1));
-        join([setter]);
-        assert!(added <= 1, "{added}");
-        let limit = semaphore.limit();
-        // The addition came first, or after the limit was set.
-        assert!(limit == 4 || limit == 4 + added, "{limit}, with {added} added");
-        assert_eq!((semaphore.available_permits(), semaphore.held()), (limit, 0));
-        assert_idle(&semaphore, limit);
-    });
+    for calls in [1, 16] {
+        check(move || {
+            let semaphore = Arc::new(Semaphore::new(0));
+            let setter =
+                spawn_with(&semaphore, move |semaphore| (0..calls).for_each(|_| set_limit(4)(semaphore)));
+            let added = without_waiting(|| semaphore.add_permits_up_to(2, 1));
+            join([setter]);
+            assert!(added <= 1, "{added}");
+            let limit = semaphore.limit();
+            // The addition came first, or after the limit was set.
+            assert!(limit == 4 || limit == 4 + added, "{limit}, with {added} added");
+            assert_eq!((semaphore.available_permits(), semaphore.held()), (limit, 0));
+            assert_idle(&semaphore, limit);
+        });
+    }
 }
 
 #[test]
