@@ -340,6 +340,10 @@ async function bringYourOwn(browser, host) {
   await page.waitForSelector(".verdict.won");
   assert.match(await page.textContent(".verdict"), /It holds in all \d+ states/);
   assert.equal(await page.textContent("#said"), await page.textContent(".verdict"));
+  // The shortest counterexample there is.
+  await page.goto(`${host.url}#own.d-gh-`);
+  await page.click("#try");
+  await page.waitForFunction(() => document.querySelector(".verdict")?.textContent === "It breaks after 1 move. A held a permit of a semaphore of 0. No shorter sequence breaks it.");
   await page.goto(`${host.url}#own.zzz`);
   await page.waitForSelector("[role=alert]");
   await page.context().close();
@@ -413,6 +417,10 @@ async function stepInside(browser, host) {
   ]);
   await page.keyboard.press(".");
   assert.equal(await page.textContent("#said"), "Step 2 of 9: The queue is locked, and in the same step 1 permit is released.");
+  for (let step = 3; step <= 4; step++) await page.keyboard.press(".");
+  assert.equal(await page.textContent("#said"), "Step 4 of 9: The queue is unlocked, and the permit that was claimed leaves the word in the same step. A later request cannot take it.");
+  await page.keyboard.press(".");
+  assert.equal(await page.textContent("#said"), "Step 5 of 9: The outcome is stored in the request of B: 1 permit. It belongs to B from here on, although B has not run.");
   // Two threads: the word changes twice while the queue is locked.
   assert.match(await page.textContent(".how details > .about"), /ran without interruption/);
   await page.click("#threads");

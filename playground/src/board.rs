@@ -742,6 +742,7 @@ impl Inner {
                 self.holders(gate).map(|request| name(request.task)).collect::<Vec<_>>().join(" and ");
             let text = match self.gates[gate].is_lock {
                 true => format!("{inside} held {} at the same time.", self.what(gate, 1)),
+                false if held == 1 => format!("{inside} held a permit of a semaphore of {capacity}."),
                 false => format!("{inside} held {held} permits of a semaphore of {capacity}."),
             };
             self.violated(Kind::TooMany, text);
