@@ -435,6 +435,7 @@ async function stepInside(browser, host) {
   assert.equal(await page.textContent("#said"), "Step 12 of 12: Thread A: The queue is unlocked.");
   await page.click("#threads");
   assert.match(await page.textContent(".inside-steps .actions"), /Step 9 of 9 in move 3/);
+  assert.equal(await page.textContent("#said"), "Step 9 of 9: The queue is unlocked.");
   // On small screens the steps are scrolled to, and the moves stay in sight and hide none of them.
   for (const [width, height, lecture] of [[390, 844, false], [1024, 768, true], [1024, 768, false]]) {
     for (const [game, steps, parts] of [["overtaking.fairgate.ABA", 9, [".bits"]], ["two-holders.asyncio-2017.ABC1xBAC", 3, ["li.current"]]]) {
@@ -473,6 +474,10 @@ async function names(browser, host) {
   await page.goto(`${host.url}#overtaking.fairgate.ABA`);
   await page.waitForSelector('.gate[aria-label="Semaphore slots: 1 permit, 0 available. Held by no task. Granted to B. Queue: A waits."]');
   assert.match(await page.textContent(".gate .inside"), /waiters: 1/);
+  // That it was closed is true, even if the semaphore has lost its flag.
+  await page.goto(`${host.url}#closed.tokio.12A`);
+  await page.waitForSelector('.gate[aria-label="Semaphore slots: 1 permit, 0 available, was closed. Held by A. The queue is empty."]');
+  assert.match(await page.textContent(".gate .inside"), /closed = false/);
   // A task whose request the server refuses is done, but its page does not arrive.
   await page.goto(`${host.url}#flood.unlimited.ABC`);
   await page.waitForSelector(".won");

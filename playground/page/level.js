@@ -572,7 +572,7 @@ export function level(content, levels, level) {
     } catch (error) {
       state.trouble = error.message;
     }
-    if (state.threads) stepTo(0);
+    if (insideSteps().length) stepTo(state.threads ? 0 : shownStep());
     else draw();
   }
 

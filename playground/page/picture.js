@@ -34,7 +34,7 @@ function gate(gate) {
   const own = gate.lock && gate.name === "lock"; // a name that says nothing more
   const state = gate.lock
     ? (gate.holders.length ? `is held by ${names(gate.holders)}` : granted.length ? `is granted to ${names(granted)}` : "is unlocked")
-    : `${noun(gate.capacity)}, ${gate.available} available${gate.owed ? `, ${gate.owed} owed` : ""}${gate.closed ? ", closed" : ""}`;
+    : `${noun(gate.capacity)}, ${gate.available} available${gate.owed ? `, ${gate.owed} owed` : ""}${gate.closed ? ", was closed" : ""}`;
   const words = [
     `${gate.lock ? "Lock" : "Semaphore"}${own ? "" : ` ${gate.name}`}${gate.lock ? "" : ":"} ${state}.`,
     gate.holders.length ? `Held by ${gate.holders.map((r) => r.task).join(", ")}.` : "Held by no task.",
