@@ -13,6 +13,6 @@ fn main() {
         drop(permit);
         releases += 1;
         let granted = requests.iter().filter(|request| request.is_granted()).count();
-        println!("after {releases} releases, {granted} requests are granted");
+        println!("permits released: {releases}, requests granted: {granted}");
     }
 }

@@ -18,7 +18,7 @@ export function listing(label, text, at, language = "rust", look = () => null) {
   return h("div", { class: "listing", role: "region", "aria-label": label }, h("ol", {}, text.split("\n").map(line)));
 }
 
-const WORDS = /(\/\/.*$)|(\.await)|\b(async|fn|let|mut|if|else|for|in|return|match|loop|while|move|self|Ok|Some|None|Err)\b|("[^"]*")/g;
+const WORDS = /(\/\/.*$)|(\.await)|\b(async|fn|let|mut|if|else|for|in|return|match|loop|while|move|use|const|struct|impl|self|Ok|Some|None|Err)\b|("[^"]*")/g;
 
 const PYTHON = /(#.*$)|\b(await)\b|\b(async|def|import|from|return|with|while|for|in|if|else|try|except|finally|pass|global|yield|None)\b|(f?"[^"]*")/g;
 

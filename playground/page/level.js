@@ -46,6 +46,7 @@ export function level(content, levels, level) {
     story: null, // whether it is open; null as long as the player has not decided
     words: number === 1,
     semaphore: innerWidth >= 960, // whether its code is shown
+    named: false, // whether the guilty line was shown
     inside: null, // which statement of the last move is shown; null is the last one
     threads: null, // the steps of two threads, if they are shown instead of the last move
     player: null, // shows the solution
@@ -57,7 +58,8 @@ export function level(content, levels, level) {
   const pick = (...names) => names.map((name) => areas[name]);
   const stopLayout = layOut(grid, [
     ["large", "lecture", () => [
-      h("div", { class: "stage" }, pick("intro", "moves", "outcome", "code", "picture")),
+      h("div", { class: "stage" }, pick("intro", "outcome", "code", "picture")),
+      areas.moves,
       h("div", { class: "rest" }, column(pick("line", "log")), column(pick("how", "reveal")))]],
     ["(min-width: 100rem)", "triple", () => [column(pick("intro", "moves", "outcome", "reveal")), column(pick("code", "how")), column(pick("picture", "line", "log"))]],
     ["(min-width: 60rem)", "wide", () => [column(pick("intro", "code", "how", "reveal")), column(pick("moves", "outcome", "picture", "line", "log"))]],
@@ -66,8 +68,8 @@ export function level(content, levels, level) {
   ]);
   grid.addEventListener("layout", () => draw());
   content.replaceChildren(grid);
-  // What lies above the bar with the moves must not be hidden behind it.
-  const bar = new ResizeObserver(() => document.documentElement.style.setProperty("--bar", `${areas.moves.closest(".dock")?.offsetHeight ?? 0}px`));
+  // The moves stay where they are while the page scrolls. What is scrolled to must not be hidden behind them.
+  const bar = new ResizeObserver(() => document.documentElement.style.setProperty("--bar", `${(areas.moves.closest(".dock") ?? areas.moves).offsetHeight}px`));
   bar.observe(areas.moves);
   bar.observe(areas.outcome);
 
@@ -300,9 +302,11 @@ export function level(content, levels, level) {
     show(areas.moves, moves());
     show(areas.picture, h("h2", {}, "Now"), picture(state.world));
     const { hint, asking, found, answer } = state;
-    redraw("reveal", [state.variant.id, hint, asking, found, answer, state.world.won, state.predicted, explains(), nextPoll()], reveal);
+    redraw("reveal", [state.variant.id, hint, asking, found, answer, state.world.won, state.predicted, state.predicted?.game === gameText(), explains(), nextPoll()], reveal);
     show(areas.code, code());
     fit();
+    // Where the semaphore is folded away, it opens once for the line that is named.
+    if (isGuilty() && !state.named) state.semaphore = state.named = true;
     redraw("how", [state.variant.id, state.at, insideSteps(), state.inside, isGuilty()], semaphore);
     drawTimeline();
     show(areas.log, log());
@@ -391,7 +395,7 @@ export function level(content, levels, level) {
       const shortest = state.variant.solution?.length;
       const best = shortest === world.won_at ? "No sequence is shorter." : `The shortest has ${shortest}.`;
       const other = level.variants.find((variant) => variant !== state.variant && !isDone(level.id, variant.id));
-      parts.push(h("p", { class: "won" }, h("b", {}, "Goal reached "), `with move ${world.won_at}. ${best} `,
+      parts.push(h("p", { class: "won" }, h("b", {}, "Goal reached "), `with move ${world.won_at}. `, h("span", { class: "best" }, `${best} `),
         h("span", { class: "actions" },
           h("button", { type: "button", "data-focus": "explain", id: "explain", onclick: explain }, "Why?"),
           other ? h("button", { type: "button", "data-focus": "other", id: "other", onclick: () => choose(other, true) }, `Now on: ${other.name}`) : null)));
@@ -435,7 +439,7 @@ export function level(content, levels, level) {
         h("div", { class: "what" },
           h("b", {}, h("span", { class: "hidden" }, `Task ${task.name}: `), task.title),
           h("span", { class: "status" }, h("span", { "aria-hidden": "true" }, `${STATUS[task.status]} `), task.status === "refused" ? "refused, 429" : task.status,
-            note ? h("small", {}, rich(` · ${note}`)) : null)),
+            note ? h("small", {}, h("span", { class: "dot" }, " · "), rich(note)) : null)),
         h("div", { class: "buttons" },
           over ? null : moveButton(task.name, `Poll ${task.name}`, task.name, { class: `move ${spurious.has(index) ? "quiet" : "strong"}`, title: spurious.has(index) ? "Poll it although it was not woken" : null }),
           over || !level.rules.cancel ? null : moveButton(`x${task.name}`, h("span", {}, h("span", { class: "hidden" }, `Cancel ${task.name}`), h("span", { "aria-hidden": "true" }, "Cancel")), `⇧${task.name}`, { "aria-keyshortcuts": `Shift+${task.name}` })));
@@ -475,24 +479,25 @@ export function level(content, levels, level) {
   const gameAfter = (move) => gameText({ ...state, moves: [...state.moves.slice(0, state.at), move.text], at: state.at + 1 });
   const pollable = () => state.world.legal.find(({ kind }) => kind === "poll");
 
-  // After the win: a task that can be polled, and how it stands after that. Null as long as the engine has not answered.
+  // After the win: a task that can be polled, and its status after that. Null as long as the engine has not answered.
   function nextPoll() {
     const move = state.world.won && pollable();
     const next = move && worlds.get(gameAfter(move));
-    return next ? { name: state.world.tasks[move.task].name, right: next.tasks[move.task].status } : null;
+    return next ? { game: gameText(), name: state.world.tasks[move.task].name, right: next.tasks[move.task].status } : null;
   }
 
   // Once in each game: predict the next state.
   function prediction() {
     const next = state.predicted ?? nextPoll();
-    if (!next) return null;
+    // It is about one state, and is not shown in others.
+    if (!next || (state.predicted && next.game !== gameText())) return null;
     const { name, right, said } = next;
     const isOver = said !== undefined;
     const predict = (said) => { if (isOver) return; state.predicted = { ...next, said }; draw(); say(verdict(state.predicted)); };
     const look = (choice) => (isOver && choice === right ? "right" : choice === said ? "wrong" : "");
     const button = (choice, text) => h("button", { type: "button", class: `predict ${look(choice)}`, "data-focus": `predict-${choice}`, "data-predict": choice, "aria-disabled": isOver ? "true" : null, onclick: () => predict(choice) }, text);
     return h("fieldset", { class: "question", id: "predict" }, h("legend", {}, "Predict the next state"),
-      h("p", {}, `If ${name} is polled now, how will it stand after that?`),
+      h("p", {}, `If ${name} is polled now, what is its status after that?`),
       h("div", { class: "actions" }, [...new Set(["ready", "waiting", "done", right])].map((choice) => button(choice, choice)), isOver ? null : button("", "Show me")),
       isOver ? h("p", {}, verdict(next)) : null);
   }
@@ -567,13 +572,13 @@ export function level(content, levels, level) {
     } catch (error) {
       state.trouble = error.message;
     }
-    if (state.threads) stepTo(0);
+    if (insideSteps().length) stepTo(state.threads ? 0 : shownStep());
     else draw();
   }
 
   function stepTo(index) {
     const steps = insideSteps();
-    if (!steps.length) return notice("The last move did nothing inside the semaphore.");
+    if (!steps.length) return notice("The last move changed nothing inside the semaphore.");
     state.inside = Math.max(0, Math.min(index, steps.length - 1));
     state.semaphore = true;
     draw();
@@ -589,7 +594,7 @@ export function level(content, levels, level) {
 
   function inside() {
     const steps = insideSteps();
-    if (!steps.length) return h("p", { class: "about" }, "The last move did nothing in here.");
+    if (!steps.length) return h("p", { class: "about" }, "The last move changed nothing in here.");
     const at = shownStep();
     const step = steps[at];
     const button = (label, key, to, off) => h("button", { type: "button", "data-focus": `inside-${key}`, "aria-keyshortcuts": key, "aria-disabled": off ? "true" : null, onclick: () => stepTo(to) }, label, h("kbd", { "aria-hidden": "true" }, key));

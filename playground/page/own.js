@@ -110,8 +110,9 @@ export function own(content, address) {
       return found.complete ? `It holds in all ${found.states} states, with ${found.moves} moves between them.` : `It holds in the first ${found.states} states; there are more.`;
     }
     const broken = world.violations.at(-1)?.text;
-    if (!broken) return `It holds in these ${world.moves.length} moves.`;
-    return `It breaks after ${world.moves.length} moves. ${broken}${found ? " No shorter sequence breaks it." : ""}`.replaceAll("`", "");
+    const made = world.moves.length === 1 ? "1 move" : `${world.moves.length} moves`;
+    if (!broken) return `It holds in ${made}.`;
+    return `It breaks after ${made}. ${broken}${found ? " No shorter sequence breaks it." : ""}`.replaceAll("`", "");
   }
 
   function draw() {

@@ -16,7 +16,9 @@ export function picture(world) {
 }
 
 function gate(gate) {
+  // A request that is granted no longer waits, although its task has not run.
   const granted = gate.queue.filter((request) => request.standing === "granted");
+  const queue = gate.queue.filter((request) => request.standing !== "granted");
   const slots = [];
   for (const holder of gate.holders) {
     for (let i = 0; i < holder.n; i++) slots.push(h("span", { class: "slot held" }, token(holder.task)));
@@ -32,25 +34,27 @@ function gate(gate) {
   const own = gate.lock && gate.name === "lock"; // a name that says nothing more
   const state = gate.lock
     ? (gate.holders.length ? `is held by ${names(gate.holders)}` : granted.length ? `is granted to ${names(granted)}` : "is unlocked")
-    : `${noun(gate.capacity)}, ${gate.available} available${gate.owed ? `, ${gate.owed} owed` : ""}${gate.closed ? ", closed" : ""}`;
+    : `${noun(gate.capacity)}, ${gate.available} available${gate.owed ? `, ${gate.owed} owed` : ""}${gate.closed ? ", was closed" : ""}`;
   const words = [
     `${gate.lock ? "Lock" : "Semaphore"}${own ? "" : ` ${gate.name}`}${gate.lock ? "" : ":"} ${state}.`,
     gate.holders.length ? `Held by ${gate.holders.map((r) => r.task).join(", ")}.` : "Held by no task.",
-    gate.queue.length
-      ? `Queue: ${gate.queue.map((r) => `${r.task} ${STANDING[r.standing][0]}${r.n > 1 ? ` for ${r.n}` : ""}`).join(", ")}.`
+    granted.length ? `Granted to ${granted.map((r) => r.task).join(", ")}.` : "",
+    queue.length
+      ? `Queue: ${queue.map((r) => `${r.task} ${STANDING[r.standing][0]}${r.n > 1 ? ` for ${r.n}` : ""}`).join(", ")}.`
       : "The queue is empty.",
-  ].join(" ");
+  ].filter(Boolean).join(" ");
+  const place = (request) => {
+    const [word, glyph] = STANDING[request.standing];
+    return h("span", { class: `place ${request.standing}` }, token(request.task), times(request.n), h("small", {}, `${glyph} ${word}`));
+  };
   return h("div", { class: `gate ${gate.closed ? "closed" : ""}`, role: "img", "aria-label": words, "data-gate": gate.name },
     h("div", { class: "caption", "aria-hidden": "true" }, gate.lock ? "lock " : "semaphore ", own ? null : h("code", {}, gate.name), gate.lock ? ` ${state}` : `: ${state}`),
     h("div", { class: "row", "aria-hidden": "true" },
       h("div", { class: "slots" }, slots),
+      granted.length ? h("span", { class: "places" }, granted.map(place)) : null,
       h("div", { class: "queue" },
-        h("span", { class: "label" }, gate.queue.length ? "queue, front first" : "queue: empty"),
-        h("span", { class: "places" }, gate.queue.map((request) => {
-          const [word, glyph] = STANDING[request.standing];
-          return h("span", { class: `place ${request.standing}` }, token(request.task), times(request.n),
-            h("small", {}, `${glyph} ${word}`));
-        })))),
+        h("span", { class: "label" }, queue.length ? "queue, front first" : "queue: empty"),
+        h("span", { class: "places" }, queue.map(place)))),
     h("p", { class: "inside", "aria-hidden": "true" }, gate.inside));
 }
 

@@ -116,7 +116,7 @@ export const SECTIONS = [
     ],
     terms: [
       ["`Drop` is `finally`", "`drop` runs when a value goes out of scope, and also when the future that owns it is dropped. So it does what `finally` does in an `asynccontextmanager`."],
-      ["Order of drops", "First the own `drop`, then the fields in the order of their declaration: the connection goes back before the permit is released."],
+      ["Order of drops", "First the value’s own `drop` runs, then its fields are dropped in the order of their declaration: the connection goes back before the permit is released."],
       ["`RefCell`", "A `Cell` for values that are not copied: `borrow_mut()` lends them for a moment. Never hold it across an `.await`."],
       ["`&'a`", "The connection borrows the pool, and the compiler checks that it does not outlive it."],
     ],

@@ -61,7 +61,7 @@ export function timeline(world, at, width) {
     })
     .join("; ");
   const picture = s("svg", { class: "timeline", role: "img", width: size[0], height: size[1], viewBox: `0 0 ${size[0]} ${size[1]}`, "aria-labelledby": "timeline-title timeline-desc" },
-    s("title", { id: "timeline-title" }, `Timeline of ${world.moves.length} moves`),
+    s("title", { id: "timeline-title" }, `Timeline of ${world.moves.length} ${world.moves.length === 1 ? "move" : "moves"}`),
     s("desc", { id: "timeline-desc" }, description),
     patterns(),
     shapes);

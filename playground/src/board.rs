@@ -533,6 +533,7 @@ impl Board {
             let Room { name: room_name, limit, inside, refused, sent, peak } = &mut inner.rooms[room];
             sent.retain(|then| now - then < SECOND);
             let why = match *limit {
+                Limit::AtOnce(1) if !inside.is_empty() => Some("a request was in flight".to_owned()),
                 Limit::AtOnce(most) if inside.len() >= most => {
                     Some(format!("{most} requests were in flight"))
                 }
@@ -741,6 +742,7 @@ impl Inner {
                 self.holders(gate).map(|request| name(request.task)).collect::<Vec<_>>().join(" and ");
             let text = match self.gates[gate].is_lock {
                 true => format!("{inside} held {} at the same time.", self.what(gate, 1)),
+                false if held == 1 => format!("{inside} held a permit of a semaphore of {capacity}."),
                 false => format!("{inside} held {held} permits of a semaphore of {capacity}."),
             };
             self.violated(Kind::TooMany, text);
@@ -835,9 +837,11 @@ impl Inner {
         };
         if let Some(request) = self.requests.iter().find(stuck) {
             let (actor, what) = (name(request.task), self.what(request.gate, request.n));
-            let text = format!(
-                "{what} was granted to a request that {actor} no longer polled, and every task waited."
-            );
+            let what = match request.standing() {
+                Standing::Granted => format!("{what} was granted"),
+                _ => format!("the wake-up for {what} went"),
+            };
+            let text = format!("{what} to a request that {actor} no longer polled, and every task waited.");
             return self.violated_once(Kind::Unpolled, capitalised(&text));
         }
         if self.violations.iter().any(|violation| violation.kind.is_idle()) {

@@ -170,6 +170,7 @@ fn a_guilty_line_is_in_the_semaphore_of_the_first_variant() {
         serde_json::from_str(&api::answer(r#"{"levels":{}}"#).unwrap()).unwrap();
     let mut named = 0;
     for view in catalog.as_array().unwrap() {
+        assert!(!view["links"].as_array().unwrap().is_empty(), "{} has no link", view["id"]);
         let Some(line) = view["guilty"]["line"].as_str() else { continue };
         let functions = view["variants"][0]["semaphore"].as_array().unwrap();
         let lines = functions.iter().flat_map(|function| function["text"].as_str().unwrap().lines());

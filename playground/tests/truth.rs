@@ -235,6 +235,25 @@ fn no_violation_is_in_the_present_tense(state: &State<'_>) -> Vec<String> {
     faults
 }
 
+/// A sentence fits its numbers, and one about a grant fits the picture.
+fn the_words_fit_the_numbers_and_the_picture(state: &State<'_>) -> Vec<String> {
+    let mut faults = Vec::new();
+    for said in state.log().chain(state.violations()) {
+        let words: Vec<_> = said.split(|c: char| !c.is_alphanumeric()).collect();
+        let wrong = words
+            .windows(2)
+            .any(|pair| pair[0] == "1" && ["requests", "permits", "tasks"].contains(&pair[1]));
+        require!(faults, !wrong, "one, and a plural: {said:?}");
+    }
+    let granted = list(&state.world, "gates").iter().any(|gate| gate["granted"] != 0);
+    let moves = list(&state.world, "moves").len();
+    for violation in list(&state.world, "violations").iter().filter(|violation| violation["at"] == moves) {
+        let said = text(violation, "text");
+        require!(faults, granted || !said.contains("was granted to"), "nothing is granted: {said:?}");
+    }
+    faults
+}
+
 /// What a screen reader says of a move is on the screen: sentences of the log and violations of this move, each once,
 /// in plain text.
 fn what_is_announced_is_on_the_page_and_said_once(state: &State<'_>) -> Vec<String> {
@@ -359,13 +378,14 @@ fn the_steps_inside_fairgate_lead_to_the_picture(state: &State<'_>) -> Vec<Strin
     faults
 }
 
-const CHECKS: [fn(&State<'_>) -> Vec<String>; 9] = [
+const CHECKS: [fn(&State<'_>) -> Vec<String>; 10] = [
     the_statements_of_a_move_are_on_the_page,
     the_steps_inside_fairgate_lead_to_the_picture,
     the_mark_is_the_await_that_is_pending,
     a_task_that_has_ended_holds_and_awaits_nothing,
     the_end_of_a_task_is_the_one_that_the_log_tells,
     no_violation_is_in_the_present_tense,
+    the_words_fit_the_numbers_and_the_picture,
     what_is_announced_is_on_the_page_and_said_once,
     the_picture_adds_up,
     a_variant_that_cannot_be_won_has_no_fault_of_its_level,

@@ -96,7 +96,7 @@ impl Promise {
         let at = Location::caller();
         poll_fn(move |cx| {
             if self.is_finished() {
-                report_at(at, "promise", false, "goes on".to_owned());
+                report_at(at, "promise", false, "goes on after this await".to_owned());
                 return Poll::Ready(());
             }
             *self.0.waker.borrow_mut() = Some(cx.waker().clone());

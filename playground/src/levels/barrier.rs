@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{Difficulty, Guilty, Level, PLAIN, Question, Variant, Win, prose};
+use super::{Difficulty, Guilty, Level, Link, PLAIN, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::textbook::{self, Textbook};
@@ -31,7 +31,10 @@ pub(super) const LEVEL: Level = Level {
         line: "self.free.set(self.free.get() + n);",
         why: "Both permits go to a number. A task in its next round can take the one that was meant for the other.",
     }),
-    links: &[],
+    links: &[
+        Link { name: "The same mistake: bpo-45997", url: "https://bugs.python.org/issue45997" },
+        Link { name: "Its repair", url: "https://github.com/python/cpython/pull/31910" },
+    ],
     rules: PLAIN,
     source: source!("barrier.rs"),
     variants: &[

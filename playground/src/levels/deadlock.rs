@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{CANCEL, Difficulty, Level, Question, Variant, Win, prose};
+use super::{CANCEL, Difficulty, Level, Link, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::kit::{Lock, Outcome, Slots, Work};
 use crate::source::source;
@@ -25,7 +25,10 @@ pub(super) const LEVEL: Level = Level {
              fronts block each other. Take locks in one order everywhere. And take several permits in one \
              request: `acquire_many(2)` waits until there are two, and holds none while it waits.",
     guilty: None,
-    links: &[],
+    links: &[Link {
+        name: "In The Little Book of Semaphores",
+        url: "https://greenteapress.com/wp/semaphores/",
+    }],
     rules: CANCEL,
     source: source!("deadlock.rs"),
     variants: &[

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{Difficulty, Level, PLAIN, Question, Variant, Win, prose};
+use super::{Difficulty, Level, Link, PLAIN, Question, Variant, Win, prose};
 use crate::board::{Kind, Limit};
 use crate::kit::{Outcome, Server, Slots};
 use crate::source::source;
@@ -29,7 +29,10 @@ pub(super) const LEVEL: Level = Level {
              two tasks between `acquire` and the end of the block. The third still exists, but it waits, and no order \
              of moves makes the server refuse it.",
     guilty: None,
-    links: &[],
+    links: &[Link {
+        name: "Status 429: RFC 6585",
+        url: "https://www.rfc-editor.org/rfc/rfc6585#section-4",
+    }],
     rules: PLAIN,
     source: source!("flood.rs"),
     variants: &[

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{Difficulty, Level, PLAIN, Question, Variant, Win, prose};
+use super::{Difficulty, Level, Link, PLAIN, Question, Variant, Win, prose};
 use crate::board::{Kind, Limit};
 use crate::kit::{Clock, Outcome, Server, Slots, with_timeout};
 use crate::source::source;
@@ -30,7 +30,10 @@ pub(super) const LEVEL: Level = Level {
          hangs there is one permit less, until there is none. httpx gives up after 5 seconds unless it is told otherwise; \
          many clients never do.",
     guilty: None,
-    links: &[],
+    links: &[Link {
+        name: "The time limits of httpx",
+        url: "https://www.python-httpx.org/advanced/timeouts/",
+    }],
     rules: PLAIN,
     source: source!("forgotten_timeout.rs"),
     variants: &[

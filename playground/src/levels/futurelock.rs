@@ -16,7 +16,7 @@ pub(super) const LEVEL: Level = Level {
     difficulty: Difficulty::Easy,
     story: "A holds a lock for 2 seconds. B asks for the same lock, stops waiting after 1 second, and then needs the lock for something \
             else. Its first request is still in the queue: `select` only borrows it.",
-    goal: "Bring everything to a standstill: the lock belongs to a request that no task polls.",
+    goal: "Bring everything to a standstill: the lock waits for a request that no task polls.",
     wins: Win { kind: Kind::Unpolled, times: 1 },
     hint: "Start both tasks and let time pass. B now has two requests in the queue, and waits only for the second.",
     question: Question {

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{Difficulty, Level, Question, Rules, Variant, Win, prose};
+use super::{Difficulty, Guilty, Level, Link, Question, Rules, Variant, Win, prose};
 use crate::board::Kind;
 use crate::gates::Gate;
 use crate::gates::textbook::{self, Textbook};
@@ -26,8 +26,14 @@ pub(super) const LEVEL: Level = Level {
     lesson: "If small requests may pass, a large one can wait for good: this is starvation. In strict order C waits behind \
              B, although its permit is available. The price is a permit that stays unused for a while; what you get is \
              that no request waits for good.",
-    guilty: None,
-    links: &[],
+    guilty: Some(Guilty {
+        line: "let enough = self.free.get() >= n;",
+        why: "It asks only whether there is enough, not whether another request has waited longer.",
+    }),
+    links: &[Link {
+        name: "The same rule in Go",
+        url: "https://github.com/golang/sync/blob/master/semaphore/semaphore.go",
+    }],
     rules: Rules { cancel: false, spurious: true },
     source: source!("large_request.rs"),
     variants: &[

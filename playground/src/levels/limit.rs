@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{CANCEL, Difficulty, Level, Question, Variant, Win, prose};
+use super::{CANCEL, Difficulty, Level, Link, Question, Variant, Win, prose};
 use crate::board::{Kind, Limit};
 use crate::kit::{Outcome, Server, Slots};
 use crate::source::source;
@@ -29,7 +29,10 @@ pub(super) const LEVEL: Level = Level {
     lesson: "A permit is a value: dropping it releases it. `let _ = ...` drops the value at once, `let _slot = ...` keeps \
              it until the end of the block. And the number of permits has to be what the server takes, not more.",
     guilty: None,
-    links: &[],
+    links: &[Link {
+        name: "The lint of rustc for locks",
+        url: "https://doc.rust-lang.org/rustc/lints/listing/deny-by-default.html#let-underscore-lock",
+    }],
     rules: CANCEL,
     source: source!("limit.rs"),
     variants: &[

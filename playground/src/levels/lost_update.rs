@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{CANCEL, Difficulty, Level, Question, Variant, Win, prose};
+use super::{CANCEL, Difficulty, Level, Link, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::kit::{Counter, Lock, Outcome, Slots, Work};
 use crate::source::source;
@@ -26,7 +26,10 @@ pub(super) const LEVEL: Level = Level {
              tasks may touch at once needs a lock. The mutex has the value inside, so that it cannot be reached without \
              the lock; a semaphore of 1 gives the same order, but the compiler does not check that you acquire it first.",
     guilty: None,
-    links: &[],
+    links: &[Link {
+        name: "asyncio.Lock",
+        url: "https://docs.python.org/3/library/asyncio-sync.html#lock",
+    }],
     rules: CANCEL,
     source: source!("lost_update.rs"),
     variants: &[

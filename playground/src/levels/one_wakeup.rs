@@ -23,7 +23,7 @@ pub(super) const LEVEL: Level = Level {
     lesson: "asyncio repaired this in passing, in the pull request for gh-111693, a report about conditions: the permit \
              that is left waits for B to run before C is woken. Nothing hangs for good as long as B runs, but C is late \
              by as long as B is late. What wakes waiters must go on until the permits or the waiters are used up. \
-             fairgate grants to all that fit, in one pass, when permits arrive.",
+             In fairgate a release goes on granting until the next request does not fit.",
     guilty: Some(Guilty {
         line: "if self.value.get() > 0 {",
         why: "It wakes one waiter, however many permits are left. It should go on as long as there are any.",

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{Difficulty, Level, PLAIN, Question, Variant, Win, prose};
+use super::{Difficulty, Level, Link, PLAIN, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::kit::{Lock, Outcome, Slots, Work};
 use crate::source::source;
@@ -25,7 +25,10 @@ pub(super) const LEVEL: Level = Level {
          circle, and so does one philosopher that takes its forks in the other order, which is the same as one order of all \
          forks. Neither makes anyone wait longer than for its neighbours.",
     guilty: None,
-    links: &[],
+    links: &[Link {
+        name: "In The Little Book of Semaphores",
+        url: "https://greenteapress.com/wp/semaphores/",
+    }],
     rules: PLAIN,
     source: source!("philosophers.rs"),
     variants: &[

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{CANCEL, Difficulty, Level, Question, Variant, Win, prose};
+use super::{CANCEL, Difficulty, Level, Link, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::kit::{Idle, Outcome, Slots, Work};
 use crate::source::source;
@@ -30,7 +30,10 @@ pub(super) const LEVEL: Level = Level {
              further code: it only drops what it holds. Local variables are dropped in reverse order, so here `_connection` \
              goes back before `_permit` is released.",
     guilty: None,
-    links: &[],
+    links: &[Link {
+        name: "A report: httpcore#1093",
+        url: "https://github.com/encode/httpcore/issues/1093",
+    }],
     rules: CANCEL,
     source: source!("pool.rs"),
     variants: &[

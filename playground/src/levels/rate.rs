@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{Difficulty, Level, PLAIN, Question, Variant, Win, prose};
+use super::{Difficulty, Level, Link, PLAIN, Question, Variant, Win, prose};
 use crate::board::{Kind, Limit};
 use crate::kit::{Clock, Outcome, Server, Slots};
 use crate::source::source;
@@ -27,7 +27,10 @@ pub(super) const LEVEL: Level = Level {
              sent within a second is the bucket plus what arrives in that second, so both together must stay within the \
              quota: here, a bucket of 1 and one token a second.",
     guilty: None,
-    links: &[],
+    links: &[Link {
+        name: "Status 429: RFC 6585",
+        url: "https://www.rfc-editor.org/rfc/rfc6585#section-4",
+    }],
     rules: PLAIN,
     source: source!("rate.rs"),
     variants: &[

@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{Difficulty, Level, PLAIN, Question, Variant, Win, prose};
+use super::{Difficulty, Level, Link, PLAIN, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::kit::{Outcome, Record, Slots, Work};
 use crate::source::source;
@@ -26,7 +26,10 @@ pub(super) const LEVEL: Level = Level {
          them in one request, `acquire_many(n)`: two writers that take them one by one can each hold some and wait for the \
          rest. Where the order of the queue is kept, new readers wait behind a writer that waits, so it does not starve.",
     guilty: None,
-    links: &[],
+    links: &[Link {
+        name: "In The Little Book of Semaphores",
+        url: "https://greenteapress.com/wp/semaphores/",
+    }],
     rules: PLAIN,
     source: source!("readers.rs"),
     variants: &[

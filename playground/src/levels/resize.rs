@@ -2,7 +2,7 @@ use std::rc::Rc;
 
 use fairgate::Semaphore;
 
-use super::{CANCEL, Difficulty, Level, Question, Variant, Win, prose};
+use super::{CANCEL, Difficulty, Level, Link, Question, Variant, Win, prose};
 use crate::board::Kind;
 use crate::kit::{Outcome, Slots, Work};
 use crate::source::source;
@@ -27,7 +27,13 @@ pub(super) const LEVEL: Level = Level {
              limit stays 2. `reduce_permits(1)` remembers the rest: the semaphore owes a permit, and the next release pays \
              it before any waiter is served.",
     guilty: None,
-    links: &[],
+    links: &[
+        Link {
+            name: "The request for it: tokio#5308",
+            url: "https://github.com/tokio-rs/tokio/issues/5308",
+        },
+        Link { name: "forget_permits in tokio", url: "https://github.com/tokio-rs/tokio/pull/6331" },
+    ],
     rules: CANCEL,
     source: source!("resize.rs"),
     variants: &[

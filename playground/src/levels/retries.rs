@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{Difficulty, Level, PLAIN, Question, Variant, Win, prose};
+use super::{Difficulty, Level, Link, PLAIN, Question, Variant, Win, prose};
 use crate::board::{Kind, Limit};
 use crate::kit::{Clock, Outcome, Server, Slots, Work};
 use crate::source::source;
@@ -30,7 +30,10 @@ pub(super) const LEVEL: Level = Level {
          wait. But a client that \
          knows the server's limit needs neither: with a permit for each request, none is refused in any order of moves.",
     guilty: None,
-    links: &[],
+    links: &[Link {
+        name: "Exponential backoff and jitter",
+        url: "https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/",
+    }],
     rules: PLAIN,
     source: source!("retries.rs"),
     variants: &[

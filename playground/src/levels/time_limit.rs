@@ -1,6 +1,6 @@
 use std::rc::Rc;
 
-use super::{CANCEL, Difficulty, Level, Question, Variant, Win, prose};
+use super::{CANCEL, Difficulty, Level, Link, Question, Variant, Win, prose};
 use crate::board::{Kind, Limit};
 use crate::kit::{Clock, Outcome, Server, Slots, with_timeout};
 use crate::source::source;
@@ -27,7 +27,10 @@ pub(super) const LEVEL: Level = Level {
              limit is left for the request, and a request that is cut off has cost the server as much as one that is \
              answered. Limit the work alone, once there is a permit, as the second variant does; or limit the wait alone.",
     guilty: None,
-    links: &[],
+    links: &[Link {
+        name: "asyncio.wait_for",
+        url: "https://docs.python.org/3/library/asyncio-task.html#asyncio.wait_for",
+    }],
     rules: CANCEL,
     source: source!("time_limit.rs"),
     variants: &[
