@@ -1,5 +1,6 @@
 //! The lesson: posts fetched all at once, then under a limit, then under a limit with a time limit for each.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -124,11 +125,19 @@ async fn with_time_limit(options: &Options, summary: &mut Summary) -> Result<(),
     Ok(())
 }
 
+/// Prints each title, and each error; but only the first of more than three posts with the same error.
 fn print_results<'a>(fetched: impl IntoIterator<Item = &'a Fetched>) {
-    for result in fetched {
+    let problem = |result: &Fetched| result.as_ref().err().map(|error| error.problem.to_string());
+    let (fetched, mut shown): (Vec<_>, _) = (fetched.into_iter().collect(), HashSet::new());
+    for &result in &fetched {
+        let others = fetched.iter().filter(|other| problem(other) == problem(result)).count() - 1;
         match result {
             Ok(title) => say!("  {}", output::on_one_line(title)),
-            Err(error) => say!("  {error}"),
+            Err(error) if others < 3 => say!("  {error}"),
+            Err(error) if shown.insert(problem(result)) => {
+                say!("  {error}\n  The same for {others} other posts");
+            }
+            Err(_) => {}
         }
     }
 }

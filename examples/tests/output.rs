@@ -215,6 +215,7 @@ fn an_error_names_the_post_and_ends_with_a_status() {
         assert_eq!(stderr, "error: no post could be fetched\n");
     };
     fails(&["--url", &no_server(), "--posts", "2"], "  Post 2 could not be reached: ");
+    fails(&["--url", &no_server(), "--posts", "6"], "\n  The same for 5 other posts\n");
     let silent = ["--url", &silent_server(), "--posts", "2", "--give-up-ms", "100"];
     fails(&silent, "A request that gets no answer is given up after 100ms.");
     fails(&silent, "  Post 2 was given up: the server sent no answer within 100ms\n");
