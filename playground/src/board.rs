@@ -49,7 +49,7 @@ pub enum Kind {
     TooFewWoken,
     /// A task wrote a value that it computed from an outdated one.
     LostUpdate,
-    /// Every task waits for another.
+    /// Every task that is left waits, for another or for a permit that nobody holds.
     Deadlock,
     /// A request timed out.
     TimedOut,
@@ -875,7 +875,9 @@ impl Inner {
             ))
         };
         let chain = unfinished.iter().filter_map(waits).collect::<Vec<_>>();
-        self.violated_once(Kind::Deadlock, format!("Deadlock: {}.", chain.join("; ")));
+        let is_held = self.requests.iter().any(|request| request.holding);
+        let word = if is_held { "Deadlock" } else { "Standstill" };
+        self.violated_once(Kind::Deadlock, format!("{word}: {}.", chain.join("; ")));
     }
 }
 

@@ -218,6 +218,18 @@ fn the_end_of_a_task_is_the_one_that_the_log_tells(state: &State<'_>) -> Vec<Str
     faults
 }
 
+/// In a deadlock a task waits for what another one holds.
+fn a_deadlock_has_a_holder(state: &State<'_>) -> Vec<String> {
+    let mut faults = Vec::new();
+    let is_held = state.tasks().iter().any(|shown| shown.holds);
+    let moves = list(&state.world, "moves").len();
+    for violation in list(&state.world, "violations").iter().filter(|violation| violation["at"] == moves) {
+        let said = text(violation, "text");
+        require!(faults, is_held || !said.starts_with("Deadlock"), "{said}");
+    }
+    faults
+}
+
 /// A violation stays on the page after its move, so it is told in the past tense.
 fn no_violation_is_in_the_present_tense(state: &State<'_>) -> Vec<String> {
     const PRESENT: [&str; 22] = [
@@ -378,13 +390,14 @@ fn the_steps_inside_fairgate_lead_to_the_picture(state: &State<'_>) -> Vec<Strin
     faults
 }
 
-const CHECKS: [fn(&State<'_>) -> Vec<String>; 10] = [
+const CHECKS: [fn(&State<'_>) -> Vec<String>; 11] = [
     the_statements_of_a_move_are_on_the_page,
     the_steps_inside_fairgate_lead_to_the_picture,
     the_mark_is_the_await_that_is_pending,
     a_task_that_has_ended_holds_and_awaits_nothing,
     the_end_of_a_task_is_the_one_that_the_log_tells,
     no_violation_is_in_the_present_tense,
+    a_deadlock_has_a_holder,
     the_words_fit_the_numbers_and_the_picture,
     what_is_announced_is_on_the_page_and_said_once,
     the_picture_adds_up,
