@@ -305,7 +305,7 @@ export function level(content, levels, level) {
     redraw("reveal", [state.variant.id, hint, asking, found, answer, state.world.won, state.predicted, state.predicted?.game === gameText(), explains(), nextPoll()], reveal);
     show(areas.code, code());
     fit();
-    // Where the semaphore is folded away, it opens once for the line that is named.
+    // Where the semaphore is folded away, it opens once to show the guilty line.
     if (isGuilty() && !state.named) state.semaphore = state.named = true;
     redraw("how", [state.variant.id, state.at, insideSteps(), state.inside, isGuilty()], semaphore);
     drawTimeline();

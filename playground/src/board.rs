@@ -49,7 +49,7 @@ pub enum Kind {
     TooFewWoken,
     /// A task wrote a value that it computed from an outdated one.
     LostUpdate,
-    /// Every task that is left waits, for another or for a permit that nobody holds.
+    /// Every task that is left waits, for another task or for a permit that no task holds.
     Deadlock,
     /// A request timed out.
     TimedOut,

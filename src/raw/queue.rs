@@ -358,10 +358,11 @@ impl WaitQueue {
         }
     }
 
-    /// Whether the node is the front. Any thread may ask, because the pointer is not followed. (Not under loom, which has
-    /// only the lock holder access it: nobody asks there.)
+    /// Whether the node is the front. Any thread may call this, because the pointer is not followed. (Under loom, where only
+    /// the lock holder may load the pointer, no thread does.)
     #[cfg(feature = "std")]
     pub(super) fn is_front(&self, node: &Node) -> bool {
+        // ORDERING: Relaxed, no partner: the pointer is only compared, and the answer decides between spinning and yielding.
         ptr::eq(self.front.load(Ordering::Relaxed), node)
     }
 

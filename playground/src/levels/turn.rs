@@ -9,7 +9,7 @@ use crate::world::World;
 
 pub(super) const SOURCE: Source = source!("turn.rs");
 
-/// A semaphore whose permits the player holds, and `n` tasks.
+/// A semaphore with all permits held by the player, and `n` tasks.
 pub(super) fn build(world: &mut World, gate: Rc<dyn Gate>, permits: usize, n: usize) {
     let slots = world.semaphore("slots", gate);
     world.player_holds(&slots, permits, "Release a permit");

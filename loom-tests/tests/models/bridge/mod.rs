@@ -293,7 +293,7 @@ impl Bridge {
                 self.step(thread, at, transition)?;
                 self.check_word(at, new)
             }
-            // Below the limit is a count of the calls that set it.
+            // Below the limit are bits that say whether it was set since it was raised.
             Event::LimitChanged { old, new, .. } if old >> SHIFT == new >> SHIFT => Ok(()),
             Event::LimitChanged { word, old, new } => {
                 let (at, by) = (self.find(word), (new >> SHIFT) - (old >> SHIFT));
